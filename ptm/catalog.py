@@ -1,0 +1,270 @@
+"""The catalog: a TOML file that names sources, read into frozen, validated values.
+
+One table of the file is one source. `kind` picks the spec class; every other entry is an option of it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from ptm.errors import CatalogError
+
+Measure = Literal["continuous", "ordinal", "categorical"]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Source(BaseModel):
+    """One entry of the catalog: a name, a kind, a place below the data root, options.
+
+    Attributes:
+        name: of the source, and of its artifact.
+        root: the data root that `path` is relative to. Not an option: it decides no content.
+        kind: which room of `ptm/kinds/` reads it.
+        path: file or folder below the data root, with forward slashes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    room: ClassVar[str]
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    root: Path
+    kind: str
+    path: str = Field(min_length=1)
+
+    @field_validator("path")
+    @classmethod
+    def _stays_below_the_root(cls, path: str) -> str:
+        parts = PurePosixPath(path)
+        if parts.is_absolute() or ".." in parts.parts or "\\" in path or "\0" in path:
+            raise ValueError(f"a path inside the data root, got '{path}'")
+        return path
+
+    def options(self) -> dict[str, Any]:
+        """The JSON values that decide the content: all but name, root and path."""
+        return self.model_dump(mode="json", exclude={"name", "root", "path"})
+
+
+class ImagesSource(Source):
+    """Photos of one size: a file, or a folder of them in the order of their names."""
+
+    room = "ptm.kinds.images"
+    kind: Literal["images"]
+    pattern: str = Field(default="*", min_length=1)
+    standardize: bool = False
+
+
+class VolumeSource(Source):
+    """A folder of DICOM slices of one CT series; `series` picks one where there are several."""
+
+    room = "ptm.kinds.volumes"
+    kind: Literal["volume"]
+    pattern: str = Field(default="*.dcm", min_length=1)
+    series: str | None = None
+
+
+class TableSource(Source):
+    """A delimited file with a header, or rows that stand in the catalog itself.
+
+    Attributes:
+        columns: the columns to use, in this order; all of the file's where empty.
+        rows: the rows themselves, instead of a path.
+        target: the column to predict, kept out of the features.
+        classes: number of classes of the target; it becomes int64 and one-hot. Without it, float32.
+        standardize: whether continuous features are scaled to mean 0, standard deviation 1.
+        measures: a word on each column that is not continuous. Ordinal columns are kept as they
+            are, categorical ones become one 0/1 feature for each category.
+        units: the unit of each column that has one.
+    """
+
+    room = "ptm.kinds.tables"
+    kind: Literal["table"]
+    path: str = ""
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[Number, ...], ...] = ()
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    encoding: str = "utf-8"
+    target: str | None = None
+    classes: int | None = Field(default=None, ge=2)
+    standardize: bool = True
+    measures: dict[str, Measure] = Field(default_factory=dict)
+    units: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _has_rows(self) -> TableSource:
+        if bool(self.path) == bool(self.rows):
+            raise ValueError("either 'path' or 'rows', not both and not neither")
+        if self.rows and not self.columns:
+            raise ValueError("'columns' to name the values in 'rows'")
+        if len(set(self.columns)) < len(self.columns):
+            raise ValueError("each column once in 'columns'")
+        for number, row in enumerate(self.rows, start=1):
+            if len(row) != len(self.columns):
+                raise ValueError(f"row {number} to have {len(self.columns)} values, got {len(row)}")
+        if self.classes and not self.target:
+            raise ValueError("a 'target' where there are 'classes'")
+        if self.columns:
+            named = {*self.measures, *self.units, *([self.target] if self.target else [])}
+            for name in sorted(named - set(self.columns)):
+                raise ValueError(f"'{name}' to be one of the columns {', '.join(self.columns)}")
+        return self
+
+
+class TimeSeriesSource(Source):
+    """Hourly rows of a delimited file, made into whole days of 24 hours.
+
+    Attributes:
+        date, hour: the columns with the ISO date and the hour from 0 to 23.
+        onehot: for each column of codes 1..k, the number k; k channels are added to `daily`.
+        scale: for each column to rescale in `daily`: "standard" (mean 0, standard deviation 1),
+            "minmax" (0 to 1), or the values [low, high] that become 0 and 1.
+        zero: columns that are 0 in an hour that is missing; the others are carried over.
+        units: the unit of each column that has one.
+    """
+
+    room = "ptm.kinds.timeseries"
+    kind: Literal["timeseries"]
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    encoding: str = "utf-8"
+    date: str = "date"
+    hour: str = "hour"
+    onehot: dict[str, Annotated[int, Field(ge=2)]] = Field(default_factory=dict)
+    scale: dict[str, Literal["standard", "minmax"] | tuple[Number, Number]] = Field(default_factory=dict)
+    zero: tuple[str, ...] = ()
+    units: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("scale")
+    @classmethod
+    def _ranges_are_not_empty(cls, scale: dict[str, Any]) -> dict[str, Any]:
+        for column, how in scale.items():
+            if not isinstance(how, str) and not (math.isfinite(how[1] - how[0]) and how[0] < how[1]):
+                raise ValueError(f"[low, high] with low < high for '{column}', got {list(how)}")
+        return scale
+
+
+class TextSource(Source):
+    """A text file: characters and words as numbers; `line` is also one-hot encoded."""
+
+    room = "ptm.kinds.text"
+    kind: Literal["text"]
+    encoding: str = "utf-8"
+    line: int | None = Field(default=None, ge=0)
+    punctuation: str = ".,;:\"!?”“_-"
+
+
+SPECS: tuple[type[Source], ...] = (
+    ImagesSource,
+    VolumeSource,
+    TableSource,
+    TimeSeriesSource,
+    TextSource,
+)
+KINDS = {spec.model_fields["kind"].annotation.__args__[0]: spec for spec in SPECS}  # type: ignore[union-attr]
+
+
+class Catalog(Mapping[str, Source]):
+    """The sources of one catalog by name, in the order of the file."""
+
+    def __init__(self, sources: Mapping[str, Source]) -> None:
+        self._sources = dict(sources)
+
+    def __getitem__(self, name: str) -> Source:
+        if name not in self._sources:
+            known = ", ".join(self._sources)
+            raise CatalogError(f"no source '{name}' in the catalog{_hint(name, self._sources)}: {known}")
+        return self._sources[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._sources
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sources)
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    def __repr__(self) -> str:
+        return f"Catalog({', '.join(self._sources)})"
+
+
+def load_catalog(catalog: str | Path, data: str | Path = "data") -> Catalog:
+    """Reads a catalog; no data file is opened.
+
+    Args:
+        catalog: the TOML file.
+        data: the data root that the paths in it are relative to.
+
+    Raises:
+        CatalogError: the file is missing or not TOML, or an entry is not a valid source. All that
+            is wrong is listed, each with the entry and the option it stands in.
+    """
+    catalog = Path(catalog)
+    try:
+        entries = tomllib.loads(catalog.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise CatalogError(f"{catalog}: expected a catalog, got: {reason}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise CatalogError(f"{catalog}: expected TOML, got: {error}") from error
+    sources, problems = {}, []
+    for name, entry in entries.items():
+        try:
+            sources[name] = _source(name, entry, Path(data))
+        except CatalogError as error:
+            problems.append(str(error))
+    if not entries:
+        problems.append("expected at least one source, got an empty file")
+    if problems:
+        raise CatalogError(f"{catalog}:\n  " + "\n  ".join(problems))
+    return Catalog(sources)
+
+
+def _source(name: str, entry: object, root: Path) -> Source:
+    if not isinstance(entry, dict):
+        raise CatalogError(f"[{name}]: expected a table with 'kind' and 'path', got {entry!r}")
+    kind = entry.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise CatalogError(
+            f"[{name}] kind: expected one of {', '.join(KINDS)}, got {kind!r}"
+            f"{_hint(str(kind), KINDS)}"
+        )
+    for reserved in {"name", "root"} & entry.keys():
+        raise CatalogError(f"[{name}] {reserved}: unknown option")
+    try:
+        return KINDS[kind](name=name, root=root, **_tuples(entry))
+    except ValidationError as error:
+        spec = KINDS[kind]
+        raise CatalogError("\n  ".join(_explain(name, spec, e) for e in error.errors())) from error
+
+
+def _tuples(value: Any) -> Any:
+    """TOML arrays as tuples: the specs are frozen."""
+    if isinstance(value, dict):
+        return {key: _tuples(entry) for key, entry in value.items()}
+    return tuple(_tuples(entry) for entry in value) if isinstance(value, list) else value
+
+
+def _explain(name: str, spec: type[Source], problem: Any) -> str:
+    option = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        known = [field for field in spec.model_fields if field not in ("name", "root")]
+        return f"[{name}] {option}: unknown option{_hint(option, known)}; known: {', '.join(known)}"
+    if problem["type"] == "missing":
+        return f"[{name}] {option}: expected this option, got nothing"
+    if problem["type"] == "value_error":
+        return f"[{name}] {option + ': ' if option else ''}expected {problem['ctx']['error']}"
+    if option == "name":
+        return f"[{name}]: expected a name of a-z, 0-9, '_' and '-', got {name!r}"
+    message = problem["msg"].removeprefix("Input should be ")
+    return f"[{name}] {option}: expected {message}, got {problem['input']!r}"
+
+
+def _hint(word: str, known: Any) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f" (did you mean '{close[0]}'?)" if close else ""

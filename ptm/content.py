@@ -1,0 +1,113 @@
+"""The values that pass between the rooms, the store and the people: Content, Artifact, ArtifactRef."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    import torch
+
+    from ptm.scaling import Scaler
+
+# Axis names, once, for docstrings and manifests.
+SAMPLE, CHANNEL, DEPTH, HEIGHT, WIDTH = "sample", "channel", "depth", "height", "width"
+FEATURE, CLASS, HOUR, DAY, PARAMETER = "feature", "class", "hour", "day", "parameter"
+WORD, CHARACTER, CODE_POINT, VOCABULARY = "word", "character", "code_point", "vocabulary"
+
+ROWS = "rows"  # the name of the one table that describes the samples of a source
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a room makes of its input, before anything is stored.
+
+    Attributes:
+        tensors: each contiguous and owning its memory.
+        axes: for each tensor, the name of each axis.
+        tables: Arrow tables; a source has one, named ROWS. Units stand in the field metadata.
+        scaler: what normalised the tensors, if anything did.
+        facts: JSON values for the manifest (spacing in mm, filled hours, …).
+        warnings: sentences for people.
+        pictures: PNG bytes by name.
+    """
+
+    tensors: dict[str, torch.Tensor]
+    axes: dict[str, tuple[str, ...]]
+    tables: dict[str, pa.Table]
+    scaler: Scaler | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    pictures: dict[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ArtifactRef:
+    """A small, picklable reference to one published artifact; what tasks pass to each other.
+
+    Attributes:
+        name: of the source or analysis.
+        key: digest of everything that decides the content.
+        path: the published folder.
+        kind: kind of the source, or "analysis".
+        tensors: for each tensor its shape, dtype and axis names.
+        bytes: size of the artifact's files.
+        cached: True when it was up to date and nothing was made.
+        seconds: wall time of making it (of finding it, when cached).
+        warnings: sentences for people.
+    """
+
+    name: str
+    key: str
+    path: str
+    kind: str
+    tensors: dict[str, dict[str, Any]]
+    bytes: int
+    cached: bool = False
+    seconds: float = 0.0
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A verified artifact in memory: tensors are memory-mapped, tables are read when asked for."""
+
+    name: str
+    path: Path
+    manifest: dict[str, Any]
+    tensors: Mapping[str, torch.Tensor]
+    scaler: Scaler | None
+
+    @cached_property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Every table by name; `attrs["units"]` maps a column to its unit."""
+        return {
+            name: _frame(self.path / entry["file"])
+            for name, entry in self.manifest["tables"].items()
+        }
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The one table of a source. Analyses with several have `tables` instead."""
+        if len(self.manifest["tables"]) != 1:
+            names = ", ".join(self.manifest["tables"])
+            raise AttributeError(f"{self.name} has several tables, use .tables[…]: {names}")
+        return next(iter(self.tables.values()))
+
+
+def _frame(path: Path) -> pd.DataFrame:
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    frame = table.to_pandas()
+    frame.attrs["units"] = {
+        column.name: column.metadata[b"unit"].decode()
+        for column in table.schema
+        if column.metadata and b"unit" in column.metadata
+    }
+    return frame

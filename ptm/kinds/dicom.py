@@ -1,0 +1,226 @@
+"""One DICOM slice: the few header values that a volume needs, and its pixels.
+
+CT series are nearly always stored in one encoding, explicit VR little endian without compression.
+For that one the header is walked here, ten times as fast as by a reader that keeps every element;
+whatever is stored in another way goes through pydicom.
+
+Source: DICOM PS3.5, 7.1 (data elements), PS3.10, 7.1 (file meta information).
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ptm.errors import InputError
+from ptm.kinds.files import relative
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ptm.catalog import VolumeSource
+
+EXPLICIT_LITTLE_ENDIAN = b"1.2.840.10008.1.2.1"
+TRANSFER_SYNTAX, PIXEL_DATA = 0x00020010, 0x7FE00010
+LONG_VR = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
+UNDEFINED = 0xFFFFFFFF
+ITEM_GROUP, SEQUENCE_DELIMITER = 0xFFFE, 0xE0DD
+WANTED = {
+    0x0020000E: "SeriesInstanceUID",
+    0x00200032: "ImagePositionPatient",
+    0x00200037: "ImageOrientationPatient",
+    0x00180050: "SliceThickness",
+    0x00280002: "SamplesPerPixel",
+    0x00280008: "NumberOfFrames",
+    0x00280010: "Rows",
+    0x00280011: "Columns",
+    0x00280030: "PixelSpacing",
+    0x00280100: "BitsAllocated",
+    0x00280103: "PixelRepresentation",
+    0x00281052: "RescaleIntercept",
+    0x00281053: "RescaleSlope",
+}
+REQUIRED = (
+    "SeriesInstanceUID",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "PixelSpacing",
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "RescaleSlope",
+    "RescaleIntercept",
+)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One slice.
+
+    Attributes:
+        path: the file.
+        header: the values of WANTED that the file has: text, numbers or tuples of numbers.
+        stored: pixels as stored, integers [height, width], before rescaling.
+    """
+
+    path: Path
+    header: dict[str, Any]
+    stored: NDArray[Any]
+
+    @property
+    def series(self) -> str:
+        """SeriesInstanceUID."""
+        return str(self.header["SeriesInstanceUID"])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return int(self.header["Rows"]), int(self.header["Columns"])
+
+    @property
+    def spacing_mm(self) -> tuple[float, float]:
+        """Distance between pixel centres, down and across."""
+        down, across = self.header["PixelSpacing"]
+        return down, across
+
+    @property
+    def thickness_mm(self) -> float:
+        """Thickness of the slice; 1 where the header does not say."""
+        return float(self.header.get("SliceThickness", 1.0))
+
+    @property
+    def orientation(self) -> tuple[float, ...]:
+        """Direction of a row, then of a column, as two unit vectors."""
+        return tuple(self.header["ImageOrientationPatient"])
+
+    @cached_property
+    def position_mm(self) -> NDArray[np.float64]:
+        """Centre of the first pixel in the patient's coordinates, float64 [3]."""
+        import numpy as np
+
+        return np.array(self.header["ImagePositionPatient"], dtype=np.float64)
+
+    def hounsfield(self, out: NDArray[np.float32]) -> None:
+        """Writes stored * slope + intercept into `out`, float32 [height, width]."""
+        import numpy as np
+
+        np.multiply(self.stored, np.float32(self.header["RescaleSlope"]), out=out, casting="unsafe")
+        out += np.float32(self.header["RescaleIntercept"])
+
+
+def read_slice(source: VolumeSource, path: Path) -> Slice:
+    """Reads one file.
+
+    Raises:
+        InputError: it is no DICOM file, has no pixel data or lacks a value that a CT slice needs,
+            is cut short, has several frames or colours, or is compressed in a way that cannot be
+            read here.
+    """
+    import numpy as np
+
+    raw = path.read_bytes()
+    if raw[128:132] != b"DICM":
+        got = "an empty file" if not raw else "a file without the DICM mark"
+        raise InputError(source.name, expected="a DICOM file", got=got, file=relative(source, path))
+    walked = walk(raw)
+    header, pixels = walked if walked else _by_pydicom(source, path)
+    lacking = [name for name in REQUIRED if name not in header]
+    if lacking or pixels is None:
+        got = "none of it" if pixels is None else f"no {', '.join(lacking)}"
+        expected = "pixel data" if pixels is None else "a CT slice"
+        raise InputError(source.name, expected=expected, got=got, file=relative(source, path))
+    if header.get("SamplesPerPixel", 1) != 1 or header.get("NumberOfFrames", 1) != 1:
+        got = f"{header.get('NumberOfFrames', 1)} frames of {header.get('SamplesPerPixel', 1)} values"
+        expected = "one frame with one value for each pixel"
+        raise InputError(source.name, expected=expected, got=got, file=relative(source, path))
+    if isinstance(pixels, np.ndarray):
+        return Slice(path, header, pixels)
+    bits, signed = header["BitsAllocated"], header.get("PixelRepresentation", 0)
+    size = header["Rows"] * header["Columns"] * bits // 8
+    if bits not in (8, 16, 32) or len(pixels) < size:
+        raise InputError(
+            source.name,
+            where="pixel data",
+            expected=f"{header['Rows']} x {header['Columns']} pixels of 8, 16 or 32 bits",
+            got=f"{len(pixels)} bytes with {bits} bits for each pixel",
+            file=relative(source, path),
+        )
+    dtype = np.dtype(f"<{'i' if signed else 'u'}{bits // 8}")
+    stored = np.frombuffer(pixels[:size], dtype).reshape(header["Rows"], header["Columns"])
+    return Slice(path, header, stored)
+
+
+def walk(raw: bytes) -> tuple[dict[str, Any], memoryview | None] | None:
+    """Header values and pixel bytes of a file in explicit VR little endian.
+
+    Returns:
+        None when the file is stored in another way or ends inside an element: pydicom may say more.
+    """
+    header: dict[str, Any] = {}
+    place, end, depth = 132, len(raw), 0
+    short, long = struct.Struct("<HH2sH"), struct.Struct("<I")
+    try:
+        while place + 8 <= end:
+            group, element, vr, length = short.unpack_from(raw, place)
+            place += 8
+            if group == ITEM_GROUP:  # items have no VR; a delimiter ends a sequence of unknown length
+                depth -= element == SEQUENCE_DELIMITER
+                continue
+            if vr in LONG_VR:
+                (length,) = long.unpack_from(raw, place)
+                place += 4
+            tag = group << 16 | element
+            if tag == PIXEL_DATA and not depth:
+                if length == UNDEFINED or place + length > end:
+                    return None
+                return header, memoryview(raw)[place : place + length]
+            if length == UNDEFINED and vr == b"SQ":
+                depth += 1
+                continue
+            if length == UNDEFINED or not vr.isalpha():
+                return None
+            if tag == TRANSFER_SYNTAX and raw[place : place + length].rstrip(b"\0 ") != EXPLICIT_LITTLE_ENDIAN:
+                return None
+            if tag in WANTED and not depth:
+                header[WANTED[tag]] = _value(vr, raw[place : place + length])
+            place += length
+    except (struct.error, ValueError):
+        return None
+    return (header, None) if place == end else None
+
+
+def _value(vr: bytes, raw: bytes) -> Any:
+    if vr == b"US":
+        return struct.unpack("<H", raw)[0]
+    text = raw.decode("ascii").strip("\0 ")
+    if vr == b"UI":
+        return text
+    numbers = tuple(float(part) for part in text.split("\\"))
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+def _by_pydicom(source: VolumeSource, path: Path) -> tuple[dict[str, Any], Any]:
+    import pydicom
+
+    try:
+        dataset = pydicom.dcmread(path)
+        header = {}
+        for name in WANTED.values():
+            value = dataset.get(name)
+            if value is not None and value != "":
+                many = isinstance(value, (list, pydicom.multival.MultiValue))
+                header[name] = tuple(float(v) for v in value) if many else _plain(value)
+        return header, dataset.pixel_array if "PixelData" in dataset else None
+    except Exception as error:  # pydicom and its decoders raise many kinds
+        reason = f"{type(error).__name__} while decoding it"
+        raise InputError(
+            source.name, expected="a whole DICOM slice", got=reason, file=relative(source, path)
+        ) from error
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, str) else int(value) if isinstance(value, int) else float(value)

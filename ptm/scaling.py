@@ -1,0 +1,168 @@
+"""Statistics of parts, and the scalers made of them.
+
+Moments of parts merge exactly, so that any split of the work gives the same scaler, and a scaler
+says in JSON what was done, so that it can be undone or done to new data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Count, mean, sum of squared deviations (M2), minimum and maximum of each channel.
+
+    Attributes:
+        count: number of values in each channel.
+        mean, m2, min, max: float64 [channels].
+    """
+
+    count: int
+    mean: NDArray[np.float64]
+    m2: NDArray[np.float64]
+    min: NDArray[np.float64]
+    max: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, values: NDArray[Any]) -> Moments:
+        """Moments of numeric values [samples, channels], in float64. At least one sample."""
+        import numpy as np
+
+        values = np.asarray(values, dtype=np.float64)
+        mean = values.mean(axis=0)
+        m2 = ((values - mean) ** 2).sum(axis=0)
+        return cls(len(values), mean, m2, values.min(axis=0), values.max(axis=0))
+
+    @classmethod
+    def of_counts(cls, counts: NDArray[np.int64], levels: NDArray[np.float64]) -> Moments:
+        """Moments from a histogram: counts int64 [channels, levels] of the values float64 [levels].
+
+        Every channel has the same count, at least one.
+        """
+        import numpy as np
+
+        total = counts.sum(axis=1)
+        mean = counts @ levels / total
+        m2 = (counts * (levels[None] - mean[:, None]) ** 2).sum(axis=1)
+        present = counts > 0
+        low = np.where(present, levels, np.inf).min(axis=1)
+        high = np.where(present, levels, -np.inf).max(axis=1)
+        return cls(int(total[0]), mean, m2, low, high)
+
+    def merge(self, other: Moments) -> Moments:
+        """Moments of both parts together.
+
+        Source: Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing
+        sample variances", 1979.
+        """
+        import numpy as np
+
+        count = self.count + other.count
+        delta = other.mean - self.mean
+        return Moments(
+            count,
+            self.mean + delta * (other.count / count),
+            self.m2 + other.m2 + delta**2 * (self.count * other.count / count),
+            np.minimum(self.min, other.min),
+            np.maximum(self.max, other.max),
+        )
+
+    @property
+    def std(self) -> NDArray[np.float64]:
+        """Standard deviation with Bessel's correction (n - 1); 0 for a single value."""
+        import numpy as np
+
+        return np.sqrt(self.m2 / max(self.count - 1, 1))
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """What normalises: (x - shift) / scale, for each channel.
+
+    Attributes:
+        method: how it was fitted: "standard", "minmax", or "mixed" for several together.
+        names: of the channels.
+        shift, scale: one number for each channel; scale is never 0.
+    """
+
+    method: str
+    names: tuple[str, ...]
+    shift: tuple[float, ...]
+    scale: tuple[float, ...]
+
+    @classmethod
+    def fit(
+        cls,
+        moments: Moments,
+        names: tuple[str, ...],
+        method: Literal["standard", "minmax"] = "standard",
+    ) -> Scaler:
+        """To mean 0 and standard deviation 1 ("standard"), or to the range 0 to 1 ("minmax").
+
+        A channel that never varies keeps scale 1: it becomes 0 throughout.
+        """
+        import numpy as np
+
+        shift, spread = (
+            (moments.mean, moments.std)
+            if method == "standard"
+            else (moments.min, moments.max - moments.min)
+        )
+        scale = np.where(moments.max > moments.min, spread, 1.0)
+        return cls(method, names, tuple(shift.tolist()), tuple(scale.tolist()))
+
+    def apply(self, values: torch.Tensor, dim: int = 1) -> torch.Tensor:
+        """Normalises a tensor whose axis `dim` has one entry for each channel.
+
+        The arithmetic is float64; the result has the dtype of `values` where that is floating,
+        float32 otherwise.
+        """
+        shift, scale = self._along(values, dim)
+        return ((values.double() - shift) / scale).to(_floating(values))
+
+    def invert(self, values: torch.Tensor, dim: int = 1) -> torch.Tensor:
+        """Undoes `apply`."""
+        shift, scale = self._along(values, dim)
+        return (values.double() * scale + shift).to(_floating(values))
+
+    def _along(self, values: torch.Tensor, dim: int) -> tuple[torch.Tensor, torch.Tensor]:
+        import torch
+
+        if values.shape[dim] != len(self.names):
+            raise ValueError(
+                f"expected {len(self.names)} channels ({', '.join(self.names)}) along axis {dim}, "
+                f"got shape {tuple(values.shape)}"
+            )
+        shape = [1] * values.dim()
+        shape[dim] = -1
+        return (
+            torch.tensor(self.shift, dtype=torch.float64).reshape(shape),
+            torch.tensor(self.scale, dtype=torch.float64).reshape(shape),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values from which `from_json` makes an equal scaler."""
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Scaler:
+        """The scaler that `to_json` described."""
+        return cls(
+            values["method"],
+            tuple(values["names"]),
+            tuple(values["shift"]),
+            tuple(values["scale"]),
+        )
+
+
+def _floating(values: torch.Tensor) -> torch.dtype:
+    import torch
+
+    return values.dtype if values.is_floating_point() else torch.float32
