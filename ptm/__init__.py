@@ -1,10 +1,10 @@
 """ptm: raw data of many kinds into verified, reproducible, training-ready tensors.
 
-    import ptm
-    catalog = ptm.load_catalog("data/catalog.toml", data="data")
-    ref = ptm.tensorize(catalog["wine"], artifacts="artifacts")
-    wine = ptm.load("wine", artifacts="artifacts")
-    wine.tensors["features"], wine.table, wine.scaler, wine.manifest
+import ptm
+catalog = ptm.load_catalog("data/catalog.toml", data="data")
+ref = ptm.tensorize(catalog["wine"], artifacts="artifacts")
+wine = ptm.load("wine", artifacts="artifacts")
+wine.tensors["features"], wine.table, wine.scaler, wine.manifest
 """
 
 from __future__ import annotations

@@ -135,7 +135,9 @@ class TimeSeriesSource(Source):
     date: str = "date"
     hour: str = "hour"
     onehot: dict[str, Annotated[int, Field(ge=2)]] = Field(default_factory=dict)
-    scale: dict[str, Literal["standard", "minmax"] | tuple[Number, Number]] = Field(default_factory=dict)
+    scale: dict[str, Literal["standard", "minmax"] | tuple[Number, Number]] = Field(
+        default_factory=dict
+    )
     zero: tuple[str, ...] = ()
     units: dict[str, str] = Field(default_factory=dict)
 
@@ -143,7 +145,9 @@ class TimeSeriesSource(Source):
     @classmethod
     def _ranges_are_not_empty(cls, scale: dict[str, Any]) -> dict[str, Any]:
         for column, how in scale.items():
-            if not isinstance(how, str) and not (math.isfinite(how[1] - how[0]) and how[0] < how[1]):
+            if not isinstance(how, str) and not (
+                math.isfinite(how[1] - how[0]) and how[0] < how[1]
+            ):
                 raise ValueError(f"[low, high] with low < high for '{column}', got {list(how)}")
         return scale
 
@@ -155,7 +159,7 @@ class TextSource(Source):
     kind: Literal["text"]
     encoding: str = "utf-8"
     line: int | None = Field(default=None, ge=0)
-    punctuation: str = ".,;:\"!?”“_-"
+    punctuation: str = '.,;:"!?”“_-'
 
 
 SPECS: tuple[type[Source], ...] = (
@@ -177,7 +181,9 @@ class Catalog(Mapping[str, Source]):
     def __getitem__(self, name: str) -> Source:
         if name not in self._sources:
             known = ", ".join(self._sources)
-            raise CatalogError(f"no source '{name}' in the catalog{_hint(name, self._sources)}: {known}")
+            raise CatalogError(
+                f"no source '{name}' in the catalog{_hint(name, self._sources)}: {known}"
+            )
         return self._sources[name]
 
     def __contains__(self, name: object) -> bool:

@@ -171,7 +171,7 @@ def status(root: Path) -> list[dict[str, Any]]:
 
 
 class _Hashing(io.RawIOBase):
-    """A file that hashes what is written to it; large blocks in a thread beside the writing."""
+    """A file that hashes what is written to it; large blocks while they go to the disk."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self._digest, self.size = file, hashlib.sha256(), 0
@@ -189,6 +189,7 @@ class _Hashing(io.RawIOBase):
             self._pool = self._pool or ThreadPoolExecutor(1)
             hashed = self._pool.submit(self._digest.update, view)
             self._file.write(view)
+            os.fsync(self._file.fileno())  # hashing takes longer, so this wait is free
             hashed.result()
         self.size += len(view)
         return len(view)

@@ -70,7 +70,12 @@ def read_delimited(
 
 
 def not_valid(
-    source: TableSource | TimeSeriesSource, path: Path | None, row: int, column: str, expected: str, got: Any
+    source: TableSource | TimeSeriesSource,
+    path: Path | None,
+    row: int,
+    column: str,
+    expected: str,
+    got: Any,
 ) -> InputError:
     """The error for one value; `row` counts from 0 here and from 1 in the message."""
     shown = f"'{got}'" if isinstance(got, str) else f"{got:g}"

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 EXPLICIT_LITTLE_ENDIAN = b"1.2.840.10008.1.2.1"
 TRANSFER_SYNTAX, PIXEL_DATA = 0x00020010, 0x7FE00010
-LONG_VR = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
+LONG_VR = frozenset(
+    (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
+)
 UNDEFINED = 0xFFFFFFFF
 ITEM_GROUP, SEQUENCE_DELIMITER = 0xFFFE, 0xE0DD
 WANTED = {
@@ -104,12 +106,13 @@ class Slice:
 
         return np.array(self.header["ImagePositionPatient"], dtype=np.float64)
 
-    def hounsfield(self, out: NDArray[np.float32]) -> None:
-        """Writes stored * slope + intercept into `out`, float32 [height, width]."""
+    def hounsfield(self, out: NDArray[np.float32]) -> tuple[float, float]:
+        """Writes stored * slope + intercept into `out`, float32 [height, width]; its range."""
         import numpy as np
 
         np.multiply(self.stored, np.float32(self.header["RescaleSlope"]), out=out, casting="unsafe")
         out += np.float32(self.header["RescaleIntercept"])
+        return float(out.min()), float(out.max())
 
 
 def read_slice(source: VolumeSource, path: Path) -> Slice:
@@ -134,7 +137,9 @@ def read_slice(source: VolumeSource, path: Path) -> Slice:
         expected = "pixel data" if pixels is None else "a CT slice"
         raise InputError(source.name, expected=expected, got=got, file=relative(source, path))
     if header.get("SamplesPerPixel", 1) != 1 or header.get("NumberOfFrames", 1) != 1:
-        got = f"{header.get('NumberOfFrames', 1)} frames of {header.get('SamplesPerPixel', 1)} values"
+        got = (
+            f"{header.get('NumberOfFrames', 1)} frames of {header.get('SamplesPerPixel', 1)} values"
+        )
         expected = "one frame with one value for each pixel"
         raise InputError(source.name, expected=expected, got=got, file=relative(source, path))
     if isinstance(pixels, np.ndarray):
@@ -167,7 +172,9 @@ def walk(raw: bytes) -> tuple[dict[str, Any], memoryview | None] | None:
         while place + 8 <= end:
             group, element, vr, length = short.unpack_from(raw, place)
             place += 8
-            if group == ITEM_GROUP:  # items have no VR; a delimiter ends a sequence of unknown length
+            if (
+                group == ITEM_GROUP
+            ):  # items have no VR; a delimiter ends a sequence of unknown length
                 depth -= element == SEQUENCE_DELIMITER
                 continue
             if vr in LONG_VR:
@@ -183,7 +190,10 @@ def walk(raw: bytes) -> tuple[dict[str, Any], memoryview | None] | None:
                 continue
             if length == UNDEFINED or not vr.isalpha():
                 return None
-            if tag == TRANSFER_SYNTAX and raw[place : place + length].rstrip(b"\0 ") != EXPLICIT_LITTLE_ENDIAN:
+            if (
+                tag == TRANSFER_SYNTAX
+                and raw[place : place + length].rstrip(b"\0 ") != EXPLICIT_LITTLE_ENDIAN
+            ):
                 return None
             if tag in WANTED and not depth:
                 header[WANTED[tag]] = _value(vr, raw[place : place + length])
@@ -223,4 +233,10 @@ def _by_pydicom(source: VolumeSource, path: Path) -> tuple[dict[str, Any], Any]:
 
 
 def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, str) else int(value) if isinstance(value, int) else float(value)
+    return (
+        str(value)
+        if isinstance(value, str)
+        else int(value)
+        if isinstance(value, int)
+        else float(value)
+    )

@@ -58,12 +58,17 @@ def read_text(source: Source, path: Path, encoding: str) -> str:
     """
     raw = path.read_bytes()
     if not raw:
-        raise InputError(source.name, expected="text", got="an empty file", file=relative(source, path))
+        raise InputError(
+            source.name, expected="text", got="an empty file", file=relative(source, path)
+        )
     try:
         return raw.decode(encoding)
     except LookupError as error:
         raise InputError(
-            source.name, where="encoding", expected="an encoding that Python knows", got=f"'{encoding}'"
+            source.name,
+            where="encoding",
+            expected="an encoding that Python knows",
+            got=f"'{encoding}'",
         ) from error
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1

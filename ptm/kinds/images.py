@@ -14,6 +14,7 @@ from ptm.scaling import Moments, Scaler
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
     import torch
     from numpy.typing import NDArray
 
@@ -80,7 +81,9 @@ def moments(batch: NDArray[np.uint8]) -> Moments:
     """
     import numpy as np
 
-    counts = np.stack([np.bincount(batch[:, c].ravel(), minlength=256) for c in range(batch.shape[1])])
+    counts = np.stack(
+        [np.bincount(batch[:, c].ravel(), minlength=256) for c in range(batch.shape[1])]
+    )
     return Moments.of_counts(counts, np.arange(256) / 255)
 
 
@@ -156,7 +159,7 @@ def _size(image: NDArray[np.uint8]) -> str:
     return f"{image.shape[0]} x {image.shape[1]} pixels with {image.shape[2]} channels"
 
 
-def _table(paths: list[Path], modes: list[str], shape: tuple[int, ...]) -> object:
+def _table(paths: list[Path], modes: list[str], shape: tuple[int, ...]) -> pa.Table:
     import pyarrow as pa
 
     return pa.table(

@@ -71,7 +71,9 @@ def _read(source: TableSource, path: Path | None) -> pa.Table:
 
     if path is None:
         columns = zip(*source.rows, strict=True)
-        return pa.table({n: pa.array(c, pa.float64()) for n, c in zip(source.columns, columns, strict=True)})
+        return pa.table(
+            {n: pa.array(c, pa.float64()) for n, c in zip(source.columns, columns, strict=True)}
+        )
     text = frozenset(c for c, measure in source.measures.items() if measure == "categorical")
     return read_delimited(source, path, source.columns, text)
 

@@ -6,7 +6,6 @@ makes the rows that are asked for.
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,28 +42,26 @@ def tensorize(source: TextSource, paths: list[Path]) -> Content:
     import torch
 
     text = read_text(source, paths[0], source.encoding).replace("\r\n", "\n").replace("\r", "\n")
-    tokens = text.lower().split()
+    lowered = text.lower()
+    tokens = lowered.split()
     if not tokens:
         raise InputError(
             source.name, expected="words", got="white space only", file=relative(source, paths[0])
         )
-    counts: Counter[str] = Counter()
-    cleaned = {}
-    for token, count in Counter(tokens).items():  # each spelling is cleaned once
-        cleaned[token] = token.strip(source.punctuation)
-        counts[cleaned[token]] += count
-    vocabulary = sorted(counts)
+    spelled = pa.array(tokens).dictionary_encode()  # each spelling is cleaned once
+    cleaned = [token.strip(source.punctuation) for token in spelled.dictionary.to_pylist()]
+    vocabulary = sorted(set(cleaned))
     index = {word: i for i, word in enumerate(vocabulary)}
-    ids = {token: index[word] for token, word in cleaned.items()}
-    word_ids = np.fromiter((ids[token] for token in tokens), dtype=np.int64, count=len(tokens))
-    tensors = {"word_ids": torch.from_numpy(word_ids), "char_ids": char_ids(text)}
+    ids = np.array([index[word] for word in cleaned], dtype=np.int64)
+    word_ids = ids[spelled.indices.to_numpy()]
+    tensors = {"word_ids": torch.from_numpy(word_ids), "char_ids": char_ids(lowered)}
     axes: dict[str, tuple[str, ...]] = {"word_ids": (WORD,), "char_ids": (CHARACTER,)}
     facts: dict[str, object] = {"vocabulary_size": len(vocabulary)}
     if source.line is not None:
         line = _line(source, paths[0], text)
         line_ids = torch.tensor([index[word] for word in clean_words(line, source.punctuation)])
         tensors["line_chars"] = torch.zeros(len(line), ASCII)
-        chars = one_hot(char_ids(line.strip()), ASCII)
+        chars = one_hot(char_ids(line.lower().strip()), ASCII)
         tensors["line_chars"][: len(chars)] = chars
         tensors["line_words"] = one_hot(line_ids.long(), len(vocabulary))
         axes |= {"line_chars": (CHARACTER, CODE_POINT), "line_words": (WORD, VOCABULARY)}
@@ -73,7 +70,7 @@ def tensorize(source: TextSource, paths: list[Path]) -> Content:
         {
             "word": vocabulary,
             "id": np.arange(len(vocabulary)),
-            "count": [counts[word] for word in vocabulary],
+            "count": np.bincount(word_ids),
         }
     )
     return Content(tensors, axes, {ROWS: table}, facts=facts, warnings=_warnings(text))
@@ -85,11 +82,11 @@ def clean_words(text: str, punctuation: str) -> list[str]:
 
 
 def char_ids(text: str) -> torch.Tensor:
-    """Code points of the lower-cased text, uint8 [character]; 0 stands for any over 127."""
+    """Code points of a text, uint8 [character]; 0 stands for any over 127."""
     import numpy as np
     import torch
 
-    points = np.frombuffer(text.lower().encode("utf-32-le"), dtype="<u4")
+    points = np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
     return torch.from_numpy(np.where(points < ASCII, points, 0).astype(np.uint8))
 
 
@@ -109,5 +106,7 @@ def _line(source: TextSource, path: Path, text: str) -> str:
 
 def _warnings(text: str) -> tuple[str, ...]:
     if text.startswith("\ufeff"):
-        return ("the text starts with a byte order mark, kept in the first word; utf-8-sig drops it",)
+        return (
+            "the text starts with a byte order mark, kept in the first word; utf-8-sig drops it",
+        )
     return ()

@@ -54,13 +54,13 @@ def tensorize(source: TimeSeriesSource, paths: list[Path]) -> Content:
     filled = grid != hours[order][rows]
     table = _filled_table(source, table, order[rows], grid, filled)
     channels = {
-        name: table[name].to_numpy()
-        if name != source.date
-        else _day_of_month(grid)
+        name: table[name].to_numpy() if name != source.date else _day_of_month(grid)
         for name in table.column_names
     }
     hourly = torch.from_numpy(np.stack([c.astype(np.float32) for c in channels.values()], axis=1))
-    codes = {name: _codes(source, path, name, channels[name], order[rows]) for name in source.onehot}
+    codes = {
+        name: _codes(source, path, name, channels[name], order[rows]) for name in source.onehot
+    }
     scaler = _scaler(source, channels)
     daily = _daily(hourly, list(channels), codes, source.onehot, scaler)
     skipped = _skipped(grid)
@@ -185,7 +185,9 @@ def _codes(
     valid = (values == np.floor(values)) & (values >= 1) & (values <= count)
     if not valid.all():
         bad = int(valid.argmin())
-        raise not_valid(source, path, int(rows[bad]), name, f"a code from 1 to {count}", values[bad])
+        raise not_valid(
+            source, path, int(rows[bad]), name, f"a code from 1 to {count}", values[bad]
+        )
     return torch.from_numpy(values.astype(np.int64) - 1)
 
 
@@ -195,7 +197,9 @@ def _scaler(source: TimeSeriesSource, channels: dict[str, NDArray[Any]]) -> Scal
     fits = []
     for name, how in source.scale.items():
         if isinstance(how, str):
-            fits.append(Scaler.fit(Moments.of(channels[name].astype("float32")[:, None]), (name,), how))
+            fits.append(
+                Scaler.fit(Moments.of(channels[name].astype("float32")[:, None]), (name,), how)
+            )
         else:
             fits.append(Scaler("range", (name,), (how[0],), (how[1] - how[0],)))
     return Scaler(
@@ -215,7 +219,9 @@ def _daily(
 ) -> torch.Tensor:
     import torch
 
-    encoded = [one_hot(ids.view(-1, HOURS), sizes[name]).transpose(1, 2) for name, ids in codes.items()]
+    encoded = [
+        one_hot(ids.view(-1, HOURS), sizes[name]).transpose(1, 2) for name, ids in codes.items()
+    ]
     daily = torch.cat([channels_first(day_view(hourly)), *encoded], dim=1)
     if scaler:
         scaled = [channels.index(name) for name in scaler.names]
@@ -242,7 +248,10 @@ def _described(source: TimeSeriesSource, table: pa.Table) -> pa.Table:
 
     return table.cast(
         pa.schema(
-            [f.with_metadata({"unit": source.units[f.name]}) if f.name in source.units else f for f in table.schema]
+            [
+                f.with_metadata({"unit": source.units[f.name]}) if f.name in source.units else f
+                for f in table.schema
+            ]
         )
     )
 

@@ -20,6 +20,7 @@ from ptm.kinds.files import relative
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from ptm.catalog import VolumeSource
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 PACKAGES = ("torch", "numpy", "pydicom", "pyarrow")
 NAMES_MATTER = True
 WORKERS = 4
+ROUNDING = 1e-4  # of direction cosines and pixel spacings in headers
 TOLERANCE = 0.01  # of the spacing between slices: what rounding in headers amounts to
 
 
@@ -56,14 +58,14 @@ def tensorize(source: VolumeSource, paths: list[Path]) -> Content:
         positions = np.array([normal @ s.position_mm for s in slices])
         spacing = _spacing(source, slices, positions)
         volume = np.empty((1, len(slices), *slices[0].shape), dtype=np.float32)
-        list(pool.map(lambda i: slices[i].hounsfield(volume[0, i]), range(len(slices))))
+        ranges = list(pool.map(lambda i: slices[i].hounsfield(volume[0, i]), range(len(slices))))
     step = (slices[-1].position_mm - slices[0].position_mm) / max(len(slices) - 1, 1)
     if len(slices) == 1:
         step = normal * spacing
     return Content(
         {"volume": torch.from_numpy(volume)},
         {"volume": (CHANNEL, DEPTH, HEIGHT, WIDTH)},
-        {ROWS: _table(slices, positions, volume)},
+        {ROWS: _table(slices, positions, ranges)},
         facts={
             "unit": "Hounsfield units",
             "spacing_mm": [spacing, *slices[0].spacing_mm],
@@ -112,7 +114,7 @@ def _normal(source: VolumeSource, slices: list[Slice]) -> NDArray[np.float64]:
             ("pixel spacing", first.spacing_mm, other.spacing_mm),
             ("orientation", first.orientation, other.orientation),
         ):
-            if not np.allclose(expected, got, rtol=0, atol=1e-4):
+            if any(abs(a - b) > ROUNDING for a, b in zip(expected, got, strict=True)):
                 raise InputError(
                     source.name,
                     where=what,
@@ -167,7 +169,9 @@ def _affine(first: Slice, step: NDArray[np.float64]) -> NDArray[np.float64]:
     return affine
 
 
-def _table(slices: list[Slice], positions: NDArray[Any], volume: NDArray[np.float32]) -> object:
+def _table(
+    slices: list[Slice], positions: NDArray[Any], ranges: list[tuple[float, float]]
+) -> pa.Table:
     import pyarrow as pa
 
     unit = {"unit": "Hounsfield units"}
@@ -175,8 +179,8 @@ def _table(slices: list[Slice], positions: NDArray[Any], volume: NDArray[np.floa
         [
             [s.path.name for s in slices],
             positions,
-            volume[0].min(axis=(1, 2)),
-            volume[0].max(axis=(1, 2)),
+            [low for low, _ in ranges],
+            [high for _, high in ranges],
         ],
         schema=pa.schema(
             [

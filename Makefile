@@ -1,0 +1,47 @@
+# make run      the main job: every source to tensors, then the analyses
+# make test     every test          make lint     ruff, mypy, import-linter
+# make bench    the benchmarks, side by side
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+SAMPLE := data/sample
+
+.PHONY: setup run test lint bench
+
+setup: $(VENV)/.dev
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# torch first and pinned: a looser request would take a much larger build
+$(VENV)/.run: $(BIN)/python pyproject.toml constraints.txt
+	@echo "Installing into $(VENV) (some minutes the first time) ..."
+	$(PIP) "$$(grep '^torch==' constraints.txt)"
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	$(PIP) --editable ".[dev]"
+	@touch $@
+
+run: $(VENV)/.run
+	@if $(BIN)/ptm data pull; then $(BIN)/ptm run; else \
+	  echo; \
+	  echo "*** The book's data cannot be had here: going on with GENERATED SAMPLE DATA. ***"; \
+	  echo "*** Its figures mean nothing. For the book's: PTM_DATA_MIRROR=... make run   ***"; \
+	  echo; \
+	  $(BIN)/ptm data sample --data $(SAMPLE) && $(BIN)/ptm run --data $(SAMPLE); fi
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m tests.benchmarks

@@ -1,0 +1,33 @@
+"""How a flow waits for its tasks and ends: everything is completed first, then failures count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from prefect import Flow, get_run_logger
+from prefect.futures import PrefectFuture, as_completed
+
+from flows.server import connected
+from tasks.states import Outcome
+
+
+class ServedFlow(Flow[Any, Any]):
+    """A flow that, when it is called, finds or starts the server that keeps the history."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with connected():
+            return super().__call__(*args, **kwargs)
+
+
+def settle(futures: Mapping[str, PrefectFuture[Any]]) -> Outcome:
+    """Waits for all tasks, logging each as it ends."""
+    logger = get_run_logger()
+    names = {future.task_run_id: name for name, future in futures.items()}
+    logger.info("%d sources and analyses", len(futures), extra={"ptm_total": len(futures)})
+    outcome = Outcome()
+    for future in as_completed(list(futures.values())):
+        future.wait()  # only then does `state` hold the final one
+        name = names[future.task_run_id]
+        logger.info(outcome.add(name, future.state), extra={"ptm_ended": name})
+    return outcome.in_order(list(futures))

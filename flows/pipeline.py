@@ -1,0 +1,56 @@
+"""The main flow: every source to tensors, side by side, then the analyses that read them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import allow_failure
+from prefect.client.schemas.objects import State
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.outcome import ServedFlow, settle
+from ptm.catalog import load_catalog
+from ptm.content import ArtifactRef
+from ptm.prepare import ANALYSES
+from tasks.analyses import analyze
+from tasks.dashboard import report
+from tasks.tensorize import tensorize
+
+WORKERS = 4  # sources at once: enough to hide the disk, few enough to stay small in memory
+
+
+def run_pipeline(
+    catalog: str = "data/catalog.toml",
+    data: str = "data",
+    artifacts: str = "artifacts",
+    sources: list[str] | None = None,
+) -> dict[str, ArtifactRef] | State[Any]:
+    """Makes what is not up to date and reports it to the dashboard.
+
+    Args:
+        catalog: the TOML file that names the sources.
+        data: the folder that its paths are relative to.
+        artifacts: the store.
+        sources: the sources to make, with the analyses that read them; all where left out.
+
+    Raises:
+        PipelineFailed: something failed; all that did not depend on it was completed.
+    """
+    known = load_catalog(catalog, data)
+    chosen = [known[name] for name in (sources or known)]
+    futures = {source.name: tensorize.submit(source, artifacts) for source in chosen}
+    for name, analysis in ANALYSES.items():
+        if analysis.source in futures:
+            upstream = allow_failure(futures[analysis.source])
+            futures[name] = analyze.submit(name, artifacts, upstream)
+    outcome = settle(futures)
+    report(outcome, artifacts)
+    return outcome.result()
+
+
+pipeline = ServedFlow(
+    run_pipeline,
+    name="pipeline",
+    description="Prepares every source of a catalog, then runs the analyses that read them.",
+    task_runner=ThreadPoolTaskRunner(max_workers=WORKERS),
+)

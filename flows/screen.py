@@ -1,0 +1,256 @@
+"""What the `ptm` command shows on the terminal: progress, tables, and where to look next."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from ptm.content import Artifact
+    from tasks.states import Outcome
+
+console = Console(highlight=False)
+
+
+def run(options: dict[str, Any], runner: str) -> bool:
+    """Runs the pipeline and shows what it came to; whether something failed."""
+    from prefect.utilities.urls import url_for
+
+    from flows.pipeline import WORKERS, pipeline
+    from flows.server import connected
+    from tasks.states import PipelineFailed
+
+    flow = pipeline
+    if runner == "processes":
+        from prefect.task_runners import ProcessPoolTaskRunner
+
+        flow = pipeline.with_options(task_runner=ProcessPoolTaskRunner(max_workers=WORKERS))
+    with connected(console.print), _progress():
+        state = flow(**options, return_state=True)
+        address = url_for("flow-run", obj_id=state.state_details.flow_run_id)
+    result = state.result(raise_on_failure=False)
+    if isinstance(result, PipelineFailed):
+        outcome = result.outcome
+    elif isinstance(result, BaseException):
+        console.print(f"[red]error: {escape(str(result))}[/]\nRun in the dashboard: {address}")
+        return True
+    else:
+        from tasks.states import Outcome
+
+        outcome = Outcome(result)
+    _outcome(outcome, options["artifacts"])
+    console.print(f"Run in the dashboard: {address}", soft_wrap=True)
+    if outcome.made:
+        console.print(f"Look closer: ptm show {next(iter(outcome.made))}")
+    return bool(outcome.failed or outcome.skipped)
+
+
+def _outcome(outcome: Outcome, artifacts: str) -> None:
+    table = _table("source", "tensors", ">MB", ">seconds", "")
+    for name, ref in outcome.made.items():
+        cached = "[cyan]cached[/]" if ref.cached else "[green]made[/]"
+        table.add_row(
+            name, _tensors(ref.tensors), f"{ref.bytes / 1e6:.2f}", f"{ref.seconds:.2f}", cached
+        )
+    for name in outcome.failed:
+        table.add_row(name, "", "", "", "[red]failed[/]")
+    for name, reason in outcome.skipped.items():
+        table.add_row(name, escape(reason), "", "", "[yellow]skipped[/]")
+    console.print(table)
+    for name, ref in outcome.made.items():
+        for warning in ref.warnings:
+            console.print(f"[yellow]note[/] {name}: {escape(warning)}")
+    for message in outcome.failed.values():
+        console.print(f"[red]failed[/] {escape(message)}")
+    console.print(f"Artifacts: {artifacts}")
+
+
+@contextmanager
+def _progress() -> Iterator[None]:
+    """One line for each source as it ends, and below them a bar with those under way."""
+    bar = Progress(
+        SpinnerColumn(),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+        console=console,
+        transient=True,
+    )
+    handler = _Watcher(bar)
+    loggers = [logging.getLogger(name) for name in ("prefect.flow_runs", "prefect.task_runs")]
+    for logger in loggers:
+        logger.addHandler(handler)
+    try:
+        with bar:
+            yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
+
+
+class _Watcher(logging.Handler):
+    """Turns what the flow and its tasks log into progress."""
+
+    def __init__(self, bar: Progress) -> None:
+        super().__init__()
+        self._bar, self._under_way = bar, set[str]()
+        self._task = bar.add_task("starting", total=None)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        started, ended = getattr(record, "ptm_started", None), getattr(record, "ptm_ended", None)
+        if started:
+            self._under_way.add(started)
+        if ended:
+            self._under_way.discard(ended)
+            self._bar.console.print(escape(record.getMessage().splitlines()[0]), soft_wrap=True)
+            self._bar.advance(self._task)
+        total = getattr(record, "ptm_total", None)
+        if total:
+            self._bar.update(self._task, total=total)
+        self._bar.update(self._task, description=", ".join(sorted(self._under_way)))
+
+
+def status(rows: list[dict[str, Any]], artifacts: Path) -> None:
+    """The artifacts of a store."""
+    if not rows:
+        console.print(f"No artifacts in {artifacts} yet. Make them with: ptm run")
+        return
+    table = _table("name", "tensors", ">MB", ">seconds", "made (UTC)")
+    for row in rows:
+        if "error" in row:
+            table.add_row(row["name"], f"[red]{escape(row['error'])}[/]")
+        else:
+            made = (row["made"] or "")[:16].replace("T", " ")
+            size, seconds = f"{row['bytes'] / 1e6:.2f}", f"{row['seconds']:.2f}"
+            table.add_row(row["name"], _tensors(row["tensors"]), size, seconds, made)
+    console.print(table)
+    console.print(f"Look closer: ptm show {rows[0]['name']}")
+
+
+def show(artifact: Artifact, artifacts: Path) -> None:
+    """One artifact."""
+    manifest = artifact.manifest
+    console.print(f"[bold]{artifact.name}[/] ({manifest['kind']}) {artifact.path}", soft_wrap=True)
+    table = _table("tensor", "shape", "dtype", "axes")
+    for name, entry in manifest["tensors"].items():
+        shape = " x ".join(map(str, entry["shape"]))
+        table.add_row(name, shape, entry["dtype"], ", ".join(entry["axes"]))
+    console.print(table)
+    if artifact.scaler:
+        table = _table("scaled", ">shift", ">scale")
+        scaler = artifact.scaler
+        for row in zip(scaler.names, scaler.shift, scaler.scale, strict=True):
+            table.add_row(row[0], f"{row[1]:.6g}", f"{row[2]:.6g}")
+        console.print(f"Scaler ({scaler.method}): (value - shift) / scale")
+        console.print(table)
+    for fact, value in manifest["facts"].items():
+        console.print(f"{fact}: {escape(_short(value))}")
+    for warning in manifest["warnings"]:
+        console.print(f"[yellow]note[/] {escape(warning)}")
+    for name, frame in artifact.tables.items():
+        _frame(name, frame)
+    for picture in _pictures(artifact, artifacts):
+        console.print(f"Picture: {picture}", soft_wrap=True)
+
+
+def _frame(name: str, frame: Any) -> None:
+    shown = list(frame.columns[:6])
+    more = f", {len(frame.columns) - 6} more columns" if len(frame.columns) > 6 else ""
+    console.print(f"\nTable {name}: {len(frame)} rows{more}; the first:")
+    table = _table(*(f"{column}" for column in shown))
+    units = [frame.attrs["units"].get(column, "") for column in shown]
+    if any(units):
+        table.add_row(*(f"[dim]{escape(unit)}[/]" for unit in units))
+    for row in frame[shown].head(5).itertuples(index=False):
+        table.add_row(*(escape(f"{v:.6g}" if isinstance(v, float) else str(v)) for v in row))
+    console.print(table)
+
+
+def _pictures(artifact: Artifact, artifacts: Path) -> list[Path]:
+    from ptm.plots import preview
+
+    stored = [artifact.path / part["file"] for part in artifact.manifest["parts"]]
+    pictures = [path for path in stored if path.suffix == ".png"]
+    png = preview(artifact)
+    if png:
+        place = artifacts / ".previews" / f"{artifact.name}.png"
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(png)
+        pictures.append(place)
+    return pictures
+
+
+def pull(data: Path) -> None:
+    """Pulls the book's data with one bar for all files."""
+    from ptm.download import pull as pull_data
+
+    bar = Progress(
+        TextColumn("Data"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+        console=console,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("", total=None)
+
+        def advance(name: str, done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, description=Path(name).name)
+
+        report = pull_data(data, on_file=advance)
+    console.print(
+        f"Data: {report.fetched} files fetched, {report.kept} were there and whole, in {data}"
+    )
+
+
+def files(data: Path) -> None:
+    """The files of the registry, by folder: how many there are of how many."""
+    from ptm.download import missing, read_registry
+
+    registry = data / "registry.txt"
+    absent = set(missing(data, registry))
+    folders: dict[str, list[str]] = {}
+    for name in read_registry(registry):
+        folders.setdefault(str(Path(name).parent), []).append(name)
+    table = _table("folder", ">files", ">there")
+    for folder, names in folders.items():
+        there = sum(name not in absent for name in names)
+        table.add_row(escape(folder), str(len(names)), str(there))
+    console.print(table)
+    if absent:
+        console.print(f"{len(absent)} are missing. Get them with: ptm data pull")
+
+
+def _table(*columns: str) -> Table:
+    """A plain table; a column whose name starts with '>' is aligned to the right."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        right = column.startswith(">")
+        table.add_column(column.lstrip(">"), justify="right" if right else "left")
+    return table
+
+
+def _tensors(tensors: dict[str, Any]) -> str:
+    return "\n".join(
+        f"{name} {'x'.join(map(str, entry['shape']))} {entry['dtype']}"
+        for name, entry in tensors.items()
+    )
+
+
+def _short(value: Any) -> str:
+    text = (
+        f"{len(value)}, the first {value[:3]}"
+        if isinstance(value, list) and len(value) > 24
+        else str(value)
+    )
+    return text if len(text) < 400 else text[:400] + " …"

@@ -1,0 +1,343 @@
+"""Pictures: arrays in, PNG bytes out.
+
+Each picture stands on a figure of its own and never goes through pyplot, so tasks may draw at
+the same time. The bytes carry neither time nor version, and stay under PNG_LIMIT, so that a
+picture fits into an artifact of the dashboard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+PNG_LIMIT = 50_000  # bytes; the dashboard refuses larger events than about 1.5 MB, and pages load
+LUNG_WINDOW = (-1350.0, 150.0)  # Hounsfield units shown from black to white
+MAX_IMAGES, MAX_COLUMNS = 12, 24
+TEXT, GRID, MUTED = "#222222", "#e3e3e3", "#b5b5b5"
+RED, ORANGE, BLUE = "#c0392b", "#e08e0b", "#1f6fb2"
+# a colour-blind safe order, used for series that have no meaning of their own
+SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f3c8d", "#444444")
+
+
+def to_png(figure: Figure, dpi: int = 110) -> bytes:
+    """The figure as a PNG with a palette: the same figure gives the same bytes.
+
+    Fewer colours, and then a coarser picture, are taken until it is under PNG_LIMIT.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    canvas = FigureCanvasAgg(figure)
+    data = b""
+    for scale, colours in product((1.0, 0.8, 0.6, 0.4), (192, 64)):
+        figure.set_dpi(dpi * scale)
+        canvas.draw()
+        image = Image.fromarray(_array(canvas.buffer_rgba())).convert("RGB")
+        buffer = BytesIO()
+        image.quantize(colours, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+        data = buffer.getvalue()
+        if len(data) < PNG_LIMIT:
+            break
+    return data
+
+
+def readings(raw: NDArray[Any], celsius: NDArray[Any]) -> bytes:
+    """Each reading of the unknown thermometer against the temperature; both [n]."""
+    figure, (axes,) = _grid(1, 1, 5.6, 3.8)
+    axes.plot(raw, celsius, "o", color=BLUE, markersize=7)
+    _label(axes, f"{len(raw)} readings of an unknown thermometer", "reading (unknown unit)", "°C")
+    return to_png(figure)
+
+
+def fitted_line(
+    raw: NDArray[Any],
+    celsius: NDArray[Any],
+    lines: Mapping[str, tuple[float, float]],
+    held_out: Sequence[int] = (),
+) -> bytes:
+    """Lines over the readings; `lines` maps a label to slope and intercept, the best one first.
+
+    Readings in `held_out` are drawn hollow.
+    """
+    import numpy as np
+
+    figure, (axes,) = _grid(1, 1, 5.6, 3.8)
+    span = np.array([raw.min(), raw.max()]) + np.array([-0.03, 0.03]) * np.ptp(raw)
+    for index, (label, (slope, intercept)) in enumerate(lines.items()):
+        style: dict[str, Any] = (
+            {"color": RED, "linewidth": 2.2}
+            if index == 0
+            else {"color": SERIES[2 + index], "linewidth": 1.4, "linestyle": "--"}
+        )
+        text = (
+            f"{label}: {slope:.4f} · reading {'−' if intercept < 0 else '+'} {abs(intercept):.3f}"
+        )
+        axes.plot(span, slope * span + intercept, label=text, **style)
+    held = np.isin(np.arange(len(raw)), held_out)
+    axes.plot(raw[~held], celsius[~held], "o", color=BLUE, markersize=7, label="readings")
+    if held.any():
+        label = "readings held out by the split"
+        axes.plot(raw[held], celsius[held], "o", mec=BLUE, mfc="white", mew=1.6, ms=7, label=label)
+    _label(axes, "Fitted lines over the readings", "reading (unknown unit)", "°C")
+    _legend(axes, loc="upper left")
+    return to_png(figure)
+
+
+def loss_curves(curves: Mapping[str, NDArray[Any]]) -> bytes:
+    """Loss by epoch of every fit, both axes logarithmic; each curve is [epochs], from epoch 1.
+
+    A curve that leaves the range of the others, or is not finite at its end, runs out of the
+    frame, and its label says where it stopped. A fit of one epoch is a dot.
+    """
+    import numpy as np
+
+    figure, (axes,) = _grid(1, 1, 7.4, 4.4)
+    steady = [curve for curve in curves.values() if np.isfinite(curve).all() and (curve > 0).all()]
+    pool = np.concatenate(steady) if steady else np.ones(1)
+    low, high = pool.min() / 1.6, pool.max() * 30
+    for index, (name, curve) in enumerate(curves.items()):
+        colour = SERIES[index % len(SERIES)]
+        finite = curve[np.isfinite(curve)]
+        epochs = np.arange(1, len(finite) + 1)
+        if len(finite) < len(curve):
+            last = (
+                f"{finite[-1]:.1e} at epoch {len(finite)}, then not finite" if len(finite) else ""
+            )
+            label = f"{name}: diverges ({last or 'at once'})"
+        else:
+            label = f"{name}: {finite[-1]:.4g}"
+        # later curves often lie on earlier ones: thin dashes over thick lines show both
+        style: dict[str, Any] = {
+            "color": colour,
+            "label": label,
+            "linewidth": 3.4 - 0.35 * (index % 8),
+        }
+        if len(finite) <= 1:
+            axes.plot(
+                epochs, finite, linestyle="", marker="Ds^v"[index % 4], ms=7 - index % 4, **style
+            )
+        else:
+            dashes = ("-", (0, (5, 2)), (0, (2, 2)), (0, (7, 2, 2, 2)))[index % 4]
+            axes.plot(epochs, np.minimum(finite, high * 1e3), linestyle=dashes, **style)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_ylim(low, high)
+    _label(axes, "Loss of each fit by epoch", "epoch", "mean squared error (°C²)")
+    figure.legend(
+        title="last loss (°C²)",
+        title_fontsize=8.5,
+        fontsize=8,
+        frameon=False,
+        loc="outside right upper",
+    )
+    return to_png(figure)
+
+
+def group_means(columns: Sequence[str], means: Mapping[str, NDArray[Any]], title: str) -> bytes:
+    """The mean of each column in each group, in standard deviations from the mean of all rows.
+
+    `means` maps the label of a group to its standardised means, [columns]; NaN is left out.
+    """
+    import numpy as np
+
+    figure, (axes,) = _grid(1, 1, 6.6, 1.4 + 0.28 * len(columns))
+    places = np.arange(len(columns))
+    table = np.stack(list(means.values()))
+    low, high = (np.where(np.isnan(table), -s * np.inf, table) for s in (-1, 1))
+    axes.hlines(places, low.min(0), high.max(0), color=MUTED, linewidth=2, zorder=1)
+    axes.axvline(0, color=MUTED, linewidth=1, zorder=0)
+    for (label, values), colour in zip(means.items(), (RED, ORANGE, BLUE), strict=False):
+        axes.plot(values, places, "o", color=colour, markersize=7, label=label)
+    axes.set_yticks(places, columns)
+    axes.invert_yaxis()
+    _label(axes, title, "group mean (standard deviations from the mean of all rows)", "")
+    _legend(axes, loc="best")
+    return to_png(figure)
+
+
+def roc_curves(
+    curves: Mapping[str, tuple[NDArray[Any], NDArray[Any]]],
+    labels: Mapping[str, str],
+    best: str,
+    marked: tuple[str, float, float, str],
+) -> bytes:
+    """ROC curves by column, the best one highlighted and one operating point marked.
+
+    `curves` maps a column to its false and true positive rates, in the order of the legend;
+    `marked` is a column, a point on its curve and the label of that point.
+    """
+    figure, (axes,) = _grid(1, 1, 7.4, 4.6)
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=":")
+    others = iter(SERIES[1:] * (len(curves) // 7 + 1))
+    for name, (false_rate, true_rate) in curves.items():
+        style: dict[str, Any] = {"color": next(others), "linewidth": 1.1, "alpha": 0.75}
+        if name == best:
+            style = {"color": SERIES[0], "linewidth": 3, "zorder": 5}
+        elif name == marked[0]:
+            style = {"color": TEXT, "linewidth": 1.8, "zorder": 4}
+        axes.plot(false_rate, true_rate, label=labels[name], **style)
+    axes.plot(*marked[1:3], "o", color=RED, markersize=9, mec="white", zorder=6, label=marked[3])
+    axes.set_aspect("equal")
+    axes.set_xlim(-0.01, 1.01)
+    axes.set_ylim(-0.01, 1.01)
+    _label(axes, "One column as a test for a good row", "false positive rate", "true positive rate")
+    figure.legend(
+        title="area under the curve",
+        title_fontsize=8.5,
+        fontsize=8,
+        frameon=False,
+        loc="outside right upper",
+    )
+    return to_png(figure)
+
+
+def contact_sheet(images: NDArray[Any]) -> bytes:
+    """Thumbnails of the first images; uint8 or float [n, c, h, w].
+
+    Floating point channels are stretched, each over all images, from their 1st to their 99th
+    percentile: standardised channels look natural again.
+    """
+    import numpy as np
+
+    shown = min(len(images), MAX_IMAGES)
+    chosen = images[:shown, : 3 if images.shape[1] >= 3 else 1]
+    step = max(1, max(images.shape[2:]) // 480)
+    pixels = np.moveaxis(chosen[:, :, ::step, ::step], 1, -1)
+    if pixels.dtype != np.uint8:
+        low, high = np.percentile(pixels, (1, 99), axis=(0, 1, 2))
+        pixels = np.clip((pixels - low) / np.where(high > low, high - low, 1), 0, 1)
+    columns = min(shown, 4)
+    rows = -(-shown // columns)
+    width = min(6.4, 2.6 * columns) if shown > 1 else 4.4
+    height = width / columns * images.shape[2] / images.shape[3] * rows + 0.25 * rows + 0.4
+    figure, all_axes = _grid(rows, columns, width, height)
+    for index, axes in enumerate(all_axes):
+        axes.axis("off")
+        if index < shown:
+            axes.imshow(pixels[index], cmap="gray", aspect="equal")
+            axes.set_title(str(index), fontsize=8, color=TEXT)
+    count, channels, tall, wide = images.shape
+    some = f"{shown} of {count} images" if shown < count else f"{count} image{'s'[: count > 1]}"
+    _title(figure, f"{some}, {channels} × {tall} × {wide}")
+    return to_png(figure)
+
+
+def orthogonal_slices(volume: NDArray[Any], spacing_mm: Sequence[float]) -> bytes:
+    """The middle slice along each axis of a CT volume, seen through a lung window.
+
+    Args:
+        volume: [1, depth, height, width], Hounsfield units, depth from the feet to the head.
+        spacing_mm: distance of neighbouring voxels along depth, height, width.
+    """
+    depth, height, width = (
+        size * spacing for size, spacing in zip(volume.shape[1:], spacing_mm, strict=True)
+    )
+    middle = [size // 2 for size in volume.shape[1:]]
+    cuts = (
+        ("axial", volume[0, middle[0]], (0, width, height, 0)),
+        ("coronal", volume[0, ::-1, middle[1]], (0, width, 0, depth)),
+        ("sagittal", volume[0, ::-1, :, middle[2]], (0, height, 0, depth)),
+    )
+    figure, all_axes = _grid(1, 3, 7.4, 2.9)
+    for axes, place, (name, pixels, extent) in zip(all_axes, middle, cuts, strict=True):
+        step = max(1, max(pixels.shape) // 300)
+        low, high = LUNG_WINDOW
+        axes.imshow(pixels[::step, ::step], cmap="gray", vmin=low, vmax=high, extent=extent)
+        axes.grid(False)
+        _label(axes, f"{name} {place}", "mm", "")
+    _title(figure, f"Middle slices, {LUNG_WINDOW[0]:.0f} to {LUNG_WINDOW[1]:.0f} HU")
+    return to_png(figure)
+
+
+def histograms(table: pd.DataFrame) -> bytes:
+    """How the values of each numeric column are spread; units from `table.attrs["units"]`."""
+    import numpy as np
+
+    numeric = table.select_dtypes("number")
+    names = list(numeric.columns[:MAX_COLUMNS])
+    columns = max(1, min(4, len(names)))
+    rows = max(1, -(-len(names) // columns))
+    figure, all_axes = _grid(rows, columns, 1.9 * columns, 1.45 * rows + 0.4)
+    units = table.attrs.get("units", {})
+    for axes in all_axes[len(names) :]:
+        axes.axis("off")
+    for name, axes in zip(names, all_axes, strict=False):
+        values = numeric[name].to_numpy(dtype=float, na_value=np.nan)
+        values = values[np.isfinite(values)]
+        axes.hist(values, bins=_bins(values), color=BLUE)
+        axes.grid(False)
+        axes.set_yticks([])
+        axes.locator_params(axis="x", nbins=4)
+        _label(axes, str(name), units.get(name, ""), "", size=8.5)
+    of = f" of {numeric.shape[1]}" if len(names) < numeric.shape[1] else ""
+    _title(figure, f"{len(names)}{of} columns over {len(table):,} rows")
+    return to_png(figure)
+
+
+def heat_map(daily: NDArray[Any], title: str, label: str) -> bytes:
+    """One value for each hour of each day; `daily` is [days, 24], `label` names value and unit."""
+    figure, (axes,) = _grid(1, 1, 7.4, 3.0)
+    extent = (0, len(daily), 24, 0)
+    image = axes.imshow(daily.T, aspect="auto", cmap="viridis", extent=extent)
+    axes.grid(False)
+    axes.set_yticks(range(0, 25, 6))
+    _label(axes, title, "day", "hour of the day")
+    bar = figure.colorbar(image, ax=axes, pad=0.01)
+    bar.set_label(label, fontsize=9, color=TEXT)
+    bar.ax.tick_params(labelsize=8, colors=TEXT)
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    return to_png(figure)
+
+
+def _grid(rows: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """A white figure of that size in inches and its axes, row by row."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    all_axes = list(figure.subplots(rows, columns, squeeze=False).ravel())
+    for axes in all_axes:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color(MUTED)
+        axes.tick_params(labelsize=8, colors=TEXT)
+        axes.grid(True, color=GRID, linewidth=0.7)
+        axes.set_axisbelow(True)
+    return figure, all_axes
+
+
+def _label(axes: Axes, title: str, across: str, up: str, size: float = 10.5) -> None:
+    axes.set_title(title, fontsize=size, color=TEXT, loc="left")
+    axes.set_xlabel(across, fontsize=9, color=TEXT)
+    axes.set_ylabel(up, fontsize=9, color=TEXT)
+
+
+def _title(figure: Figure, text: str) -> None:
+    figure.suptitle(text, fontsize=10.5, color=TEXT, x=0.01, ha="left")
+
+
+def _legend(axes: Axes, loc: str) -> None:
+    axes.legend(fontsize=8, labelcolor=TEXT, frameon=True, framealpha=0.9, edgecolor=GRID, loc=loc)
+
+
+def _bins(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Edges: one bar for each value when few are distinct whole numbers, else 30 bars."""
+    import numpy as np
+
+    low, high = (values.min(), values.max()) if len(values) else (0.0, 1.0)
+    if high - low <= 30 and (values == np.round(values)).all():
+        return np.arange(low - 0.5, high + 1)
+    return np.linspace(low, high, 31)
+
+
+def _array(buffer: Any) -> NDArray[np.uint8]:
+    import numpy as np
+
+    return np.asarray(buffer)

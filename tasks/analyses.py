@@ -1,0 +1,23 @@
+"""The task that runs one analysis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import get_run_logger, task
+from prefect.client.schemas.objects import State
+
+from ptm.content import ArtifactRef
+from ptm.prepare import analyze as run
+from tasks.states import RETRY, done, skipped
+
+
+@task(name="analyze", task_run_name="{name}", **RETRY)
+def analyze(
+    name: str, artifacts: str, upstream: Any, options: dict[str, Any] | None = None
+) -> ArtifactRef | State[ArtifactRef] | State[None]:
+    """Runs one analysis on the artifact `upstream`, unless the store has its result."""
+    if not isinstance(upstream, ArtifactRef):
+        return skipped("the artifact that it reads")
+    get_run_logger().info("%s: started", name, extra={"ptm_started": name})
+    return done(run(name, artifacts, options))

@@ -1,0 +1,101 @@
+"""What a task run is called, when it is tried again, and in which state it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from prefect.client.schemas.objects import State, StateType
+from prefect.states import Completed, Failed
+from prefect.tasks import exponential_backoff
+
+from ptm.content import ArtifactRef
+from ptm.errors import PtmError
+
+
+class PipelineFailed(PtmError):
+    """Some of a run failed; the rest was completed.
+
+    Attributes:
+        outcome: what came of each source and analysis.
+    """
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        failed = [f"  {error}" for error in outcome.failed.values()]
+        failed += [f"  {name}: skipped, {reason}" for name, reason in outcome.skipped.items()]
+        total = len(outcome.made) + len(failed)
+        super().__init__(f"{len(failed)} of {total} were not made:\n" + "\n".join(failed))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return PipelineFailed, (self.outcome,)
+
+
+@dataclass
+class Outcome:
+    """What came of each source and analysis, by name.
+
+    Attributes:
+        made: references, made or cached.
+        failed: messages that begin with the name.
+        skipped: why they were not tried.
+    """
+
+    made: dict[str, ArtifactRef] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def add(self, name: str, state: State[Any]) -> str:
+        """Takes in the final state of a task; one line that says how it ended."""
+        if state.is_completed():
+            ref: ArtifactRef = state.result()
+            self.made[name] = ref
+            return f"{name}: {'cached' if ref.cached else 'made'} in {ref.seconds:.2f} s"
+        if state.name == "Skipped":
+            self.skipped[name] = state.message or ""
+            return f"{name}: skipped, {state.message}"
+        error = state.result(raise_on_failure=False)
+        text = str(error) if isinstance(error, Exception) else str(state.message)
+        if not isinstance(error, PtmError):
+            text = f"{type(error).__name__}: {text}"
+        self.failed[name] = text if text.startswith(f"{name}: ") else f"{name}: {text}"
+        return self.failed[name]
+
+    def in_order(self, names: list[str]) -> Outcome:
+        """The same, in the order of `names`."""
+        return Outcome(
+            *({n: by[n] for n in names if n in by} for by in (self.made, self.failed, self.skipped))
+        )
+
+    def result(self) -> dict[str, ArtifactRef] | State[Any]:
+        """What a flow returns: the references, or a failed state that lists what went wrong."""
+        if not self.failed and not self.skipped:
+            return self.made
+        error = PipelineFailed(self)
+        return Failed(message=str(error), data=error)
+
+
+def may_pass(_task: object, _task_run: object, state: State[Any]) -> bool:
+    """Whether trying again can help: for I/O and network, not for bad input."""
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, OSError) and not isinstance(error, PtmError)
+
+
+RETRY: dict[str, Any] = {
+    "retries": 3,
+    "retry_delay_seconds": exponential_backoff(1),
+    "retry_jitter_factor": 0.5,
+    "retry_condition_fn": may_pass,
+}
+
+
+def done(ref: ArtifactRef) -> ArtifactRef | State[ArtifactRef]:
+    """The reference; in a state named Cached where nothing had to be made."""
+    if not ref.cached:
+        return ref
+    return Completed(name="Cached", message="the artifact in the store is up to date", data=ref)
+
+
+def skipped(upstream: str) -> State[None]:
+    """The end of a task whose input was not made."""
+    return State(type=StateType.CANCELLED, name="Skipped", message=f"{upstream} was not made")

@@ -1,0 +1,18 @@
+"""The task that makes one source."""
+
+from __future__ import annotations
+
+from prefect import get_run_logger, task
+from prefect.client.schemas.objects import State
+
+from ptm.catalog import Source
+from ptm.content import ArtifactRef
+from ptm.prepare import tensorize as make
+from tasks.states import RETRY, done
+
+
+@task(name="tensorize", task_run_name="{source.name}", **RETRY)
+def tensorize(source: Source, artifacts: str) -> ArtifactRef | State[ArtifactRef]:
+    """Makes the tensors of one source, unless the store has them."""
+    get_run_logger().info("%s: started", source.name, extra={"ptm_started": source.name})
+    return done(make(source, artifacts))

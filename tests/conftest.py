@@ -1,0 +1,75 @@
+"""What the tests share: the book's data, sample data, a real Prefect server of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# before anything imports Prefect: a home, and so a history and a server, for this test run only
+HOME = Path(tempfile.mkdtemp(prefix="ptm-tests-"))
+os.environ["PREFECT_HOME"] = str(HOME)
+os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
+os.environ.pop("PREFECT_API_URL", None)
+
+ROOT = Path(__file__).parent.parent
+
+
+def lacking(reason: str) -> None:
+    """Skips a test for what the machine lacks; a failure where PTM_TESTS_REQUIRE_ALL is set."""
+    if os.environ.get("PTM_TESTS_REQUIRE_ALL"):
+        pytest.fail(f"{reason}, and PTM_TESTS_REQUIRE_ALL is set")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def book() -> Path:
+    """The data root with the book's files; pulled if PTM_DATA_MIRROR says from where."""
+    from ptm.download import missing, pull
+
+    data = ROOT / "data"
+    if missing(data) and os.environ.get("PTM_DATA_MIRROR"):
+        pull(data)
+    absent = missing(data)
+    if absent:
+        lacking(f"the book's data is not there ({absent[0]}, …): ptm data pull")
+    return data
+
+
+@pytest.fixture(scope="session")
+def figures() -> dict[str, Any]:
+    """Every figure that the book's notes print."""
+    figures: dict[str, Any] = json.loads((ROOT / "tests" / "figures.json").read_text())
+    return figures
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root with generated sample data; not to be changed."""
+    from ptm.sample import make_sample
+
+    root = tmp_path_factory.mktemp("data") / "sample"
+    make_sample(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """A real Prefect server for this test run, as ptm starts it; the address of its API."""
+    from flows.server import connected, stop
+
+    with connected() as api:
+        yield api
+    stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_home_left() -> Iterator[None]:
+    yield
+    shutil.rmtree(HOME, ignore_errors=True)
