@@ -94,7 +94,7 @@ def show(name: str, artifacts: Artifacts = Path("artifacts")) -> None:
 
 @data_app.command("pull")
 def data_pull(data: Data = Path("data")) -> None:
-    """Get the files of the registry, each verified, from the book's repository or PTM_DATA_MIRROR."""
+    """Get the book's files, each verified, from its repository or from PTM_DATA_MIRROR."""
     from flows import screen
 
     screen.pull(data)

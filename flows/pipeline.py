@@ -6,6 +6,7 @@ from typing import Any
 
 from prefect import allow_failure
 from prefect.client.schemas.objects import State
+from prefect.futures import PrefectFuture
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.outcome import ServedFlow, settle
@@ -38,7 +39,9 @@ def run_pipeline(
     """
     known = load_catalog(catalog, data)
     chosen = [known[name] for name in (sources or known)]
-    futures = {source.name: tensorize.submit(source, artifacts) for source in chosen}
+    futures: dict[str, PrefectFuture[Any]] = {
+        source.name: tensorize.submit(source, artifacts) for source in chosen
+    }
     for name, analysis in ANALYSES.items():
         if analysis.source in futures:
             upstream = allow_failure(futures[analysis.source])
@@ -52,5 +55,5 @@ pipeline = ServedFlow(
     run_pipeline,
     name="pipeline",
     description="Prepares every source of a catalog, then runs the analyses that read them.",
-    task_runner=ThreadPoolTaskRunner(max_workers=WORKERS),
+    task_runner=ThreadPoolTaskRunner(max_workers=WORKERS),  # type: ignore[arg-type]  # its generics
 )

@@ -15,6 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from prefect import Flow
+
     from ptm.content import Artifact
     from tasks.states import Outcome
 
@@ -29,13 +31,14 @@ def run(options: dict[str, Any], runner: str) -> bool:
     from flows.server import connected
     from tasks.states import PipelineFailed
 
-    flow = pipeline
+    flow: Flow[Any, Any] = pipeline
     if runner == "processes":
         from prefect.task_runners import ProcessPoolTaskRunner
 
-        flow = pipeline.with_options(task_runner=ProcessPoolTaskRunner(max_workers=WORKERS))
+        processes: Any = ProcessPoolTaskRunner(max_workers=WORKERS)
+        flow = pipeline.with_options(task_runner=processes)
     with connected(console.print), _progress():
-        state = flow(**options, return_state=True)
+        state: Any = flow(**options, return_state=True)
         address = url_for("flow-run", obj_id=state.state_details.flow_run_id)
     result = state.result(raise_on_failure=False)
     if isinstance(result, PipelineFailed):
@@ -176,7 +179,7 @@ def _frame(name: str, frame: Any) -> None:
 
 
 def _pictures(artifact: Artifact, artifacts: Path) -> list[Path]:
-    from ptm.plots import preview
+    from ptm.previews import preview
 
     stored = [artifact.path / part["file"] for part in artifact.manifest["parts"]]
     pictures = [path for path in stored if path.suffix == ".png"]

@@ -1,6 +1,6 @@
 """The catalog: a TOML file that names sources, read into frozen, validated values.
 
-One table of the file is one source. `kind` picks the spec class; every other entry is an option of it.
+One table of the file is one source: `kind` picks the spec class, every other entry is an option.
 """
 
 from __future__ import annotations

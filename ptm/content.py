@@ -1,4 +1,4 @@
-"""The values that pass between the rooms, the store and the people: Content, Artifact, ArtifactRef."""
+"""The values that pass between rooms, store and people: Content, Artifact, ArtifactRef."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def report(outcome: Outcome, artifacts: str) -> None:
     create_table_artifact(
         key="sources",
         table=source_rows(outcome),
-        description="What the run made of each source: its tensors, their size, and the time it took.",
+        description="What the run made of each source: tensors, artifact size, time it took.",
     )
     for name, show in SHOWN.items():
         if name in outcome.made:
@@ -65,7 +65,8 @@ def _show_wine(ref: ArtifactRef, artifacts: str) -> None:
     create_table_artifact(
         key="wine-columns",
         table=_rows(wine.tables["columns"]),
-        description=f"How well each column alone separates good wine. {wine.manifest['facts']['answer']}",
+        description="How well each column alone separates good wine. "
+        + wine.manifest["facts"]["answer"],
     )
 
 
@@ -98,7 +99,7 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _cell(value: Any) -> Any:
-    if value is None or isinstance(value, float) and math.isnan(value):
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, float):
         return float(f"{value:.5g}") if math.isfinite(value) else str(value)

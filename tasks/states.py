@@ -63,9 +63,10 @@ class Outcome:
 
     def in_order(self, names: list[str]) -> Outcome:
         """The same, in the order of `names`."""
-        return Outcome(
-            *({n: by[n] for n in names if n in by} for by in (self.made, self.failed, self.skipped))
-        )
+        made = {name: self.made[name] for name in names if name in self.made}
+        failed = {name: self.failed[name] for name in names if name in self.failed}
+        skipped = {name: self.skipped[name] for name in names if name in self.skipped}
+        return Outcome(made, failed, skipped)
 
     def result(self) -> dict[str, ArtifactRef] | State[Any]:
         """What a flow returns: the references, or a failed state that lists what went wrong."""

@@ -1,4 +1,4 @@
-"""Delimited text with a header (CSV) into Arrow columns; what is wrong is named by row and column."""
+"""Delimited text with a header (CSV) into Arrow columns; errors name row and column."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def read_delimited(
         text: the columns to leave as text.
 
     Raises:
-        InputError: the file is empty, has no rows, lacks a column or has one twice; or a row has too
-            few or too many fields, or something that is not a finite number. Rows count from 1
-            below the header.
+        InputError: the file is empty, has no rows, lacks a column or has one twice; or a row has
+            too few or too many fields, or something that is not a finite number. Rows count from
+            1 below the header.
     """
     import pyarrow as pa
     from pyarrow import csv as arrow_csv

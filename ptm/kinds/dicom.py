@@ -159,7 +159,7 @@ def read_slice(source: VolumeSource, path: Path) -> Slice:
     return Slice(path, header, stored)
 
 
-def walk(raw: bytes) -> tuple[dict[str, Any], memoryview | None] | None:
+def walk(raw: bytes) -> tuple[dict[str, Any], memoryview | None] | None:  # noqa: C901 - one format, one loop
     """Header values and pixel bytes of a file in explicit VR little endian.
 
     Returns:

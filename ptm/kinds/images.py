@@ -121,7 +121,7 @@ def _decode(source: ImagesSource, path: Path) -> tuple[NDArray[np.uint8], str]:
             mode = file.metadata(index=0)["mode"]
             if mode not in CHANNELS:
                 raise _not_8_bit(source, path, f"the mode {mode}")
-            image = file.read(index=0, rotate=True)
+            image = file.read(index=0, rotate=True)  # type: ignore[call-arg]  # pillow plugin
     except InputError:
         raise
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error, …

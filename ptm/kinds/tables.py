@@ -14,7 +14,6 @@ from ptm.scaling import Moments, Scaler
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
-    import torch
     from numpy.typing import NDArray
 
     from ptm.catalog import TableSource
@@ -150,7 +149,8 @@ def _classes(source: TableSource, path: Path | None, table: pa.Table) -> NDArray
         row = int(valid.argmin())
         expected = f"a class from 0 to {source.classes - 1}"
         raise not_valid(source, path, row, source.target, expected, values[row])
-    return values.astype(np.int64)
+    codes: NDArray[np.int64] = values.astype(np.int64)
+    return codes
 
 
 def _described(source: TableSource, table: pa.Table) -> pa.Table:
@@ -159,7 +159,7 @@ def _described(source: TableSource, table: pa.Table) -> pa.Table:
 
     fields = []
     for field in table.schema:
-        metadata = {"measure": source.measures.get(field.name, "continuous")}
+        metadata: dict[str, str] = {"measure": source.measures.get(field.name, "continuous")}
         if field.name in source.units:
             metadata["unit"] = source.units[field.name]
         fields.append(field.with_metadata(metadata))

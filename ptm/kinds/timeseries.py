@@ -135,7 +135,8 @@ def _hours(source: TimeSeriesSource, path: Path, table: pa.Table) -> NDArray[np.
             row = table[source.date].to_pylist().index(text)
             raise not_valid(source, path, row, source.date, "a date as 2011-12-31", text)
     day: NDArray[np.int64] = np.array(days, dtype=np.int64)[dates.indices.to_numpy()]
-    return day * HOURS + hour.astype(np.int64)
+    hours: NDArray[np.int64] = day * HOURS + hour.astype(np.int64)
+    return hours
 
 
 def _time_order(
@@ -143,7 +144,7 @@ def _time_order(
 ) -> NDArray[np.int64]:
     import numpy as np
 
-    order = np.argsort(hours, kind="stable")
+    order: NDArray[np.int64] = np.argsort(hours, kind="stable")
     doubled = np.flatnonzero(np.diff(hours[order]) == 0)
     if len(doubled):
         first, again = sorted(order[doubled[0] : doubled[0] + 2].tolist())
