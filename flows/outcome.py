@@ -6,9 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from prefect import Flow, get_run_logger
+from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture, as_completed
+from pydantic import BaseModel
 
 from flows.server import connected
+from ptm.content import ArtifactRef
+from tasks.analyses import analyze
+from tasks.dashboard import report
 from tasks.states import Outcome
 
 
@@ -31,3 +36,12 @@ def settle(futures: Mapping[str, PrefectFuture[Any]]) -> Outcome:
         name = names[future.task_run_id]
         logger.info(outcome.add(name, future.state), extra={"ptm_ended": name})
     return outcome.in_order(list(futures))
+
+
+def analyze_alone(
+    name: str, artifacts: str, options: BaseModel
+) -> dict[str, ArtifactRef] | State[Any]:
+    """One analysis of what is in the store, with its tables and pictures in the dashboard."""
+    outcome = settle({name: analyze.submit(name, artifacts, None, options.model_dump())})
+    report(outcome, artifacts)
+    return outcome.result()

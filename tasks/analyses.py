@@ -16,8 +16,11 @@ from tasks.states import RETRY, done, skipped
 def analyze(
     name: str, artifacts: str, upstream: Any, options: dict[str, Any] | None = None
 ) -> ArtifactRef | State[ArtifactRef] | State[None]:
-    """Runs one analysis on the artifact `upstream`, unless the store has its result."""
-    if not isinstance(upstream, ArtifactRef):
+    """Runs one analysis, unless the store has its result; `upstream` is the artifact it reads.
+
+    None as `upstream` stands for whatever artifact is in the store.
+    """
+    if upstream is not None and not isinstance(upstream, ArtifactRef):
         return skipped("the artifact that it reads")
     get_run_logger().info("%s: started", name, extra={"ptm_started": name})
     return done(run(name, artifacts, options))

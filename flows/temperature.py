@@ -1,0 +1,33 @@
+"""The fitting flow: an unknown thermometer, by every way of gradient descent of the book."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect.client.schemas.objects import State
+from ptm.analyses.temperature import Options
+
+from flows.outcome import ServedFlow, analyze_alone
+from ptm.content import ArtifactRef
+
+
+def run_temperature(
+    artifacts: str = "artifacts", options: Options | None = None
+) -> dict[str, ArtifactRef] | State[Any]:
+    """Fits the readings of an artifact that is in the store.
+
+    Args:
+        artifacts: the store.
+        options: which artifact, and how it is split for validation; the book's where left out.
+
+    Raises:
+        PipelineFailed: the artifact is not there, or cannot be fitted.
+    """
+    return analyze_alone("temperature_fits", artifacts, options or Options())
+
+
+temperature = ServedFlow(
+    run_temperature,
+    name="temperature",
+    description="The unit of an unknown thermometer, found by gradient descent.",
+)

@@ -1,0 +1,33 @@
+"""The threshold flow: one column of a table as a test for good rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect.client.schemas.objects import State
+
+from flows.outcome import ServedFlow, analyze_alone
+from ptm.analyses.thresholds import Options
+from ptm.content import ArtifactRef
+
+
+def run_wine(
+    artifacts: str = "artifacts", options: Options | None = None
+) -> dict[str, ArtifactRef] | State[Any]:
+    """Runs the threshold analysis on an artifact that is in the store.
+
+    Args:
+        artifacts: the store.
+        options: which artifact, columns, groups and threshold; the book's where left out.
+
+    Raises:
+        PipelineFailed: the artifact is not there, or cannot be analysed.
+    """
+    return analyze_alone("wine_threshold", artifacts, options or Options())
+
+
+wine = ServedFlow(
+    run_wine,
+    name="wine",
+    description="Which threshold of which column separates good wine.",
+)
