@@ -58,12 +58,10 @@ def run(options: dict[str, Any], runner: str) -> bool:
 
 
 def _outcome(outcome: Outcome, artifacts: str) -> None:
-    table = _table("source", "tensors", ">MB", ">seconds", "")
+    table = _table("source", "tensors", ">size", ">seconds", "")
     for name, ref in outcome.made.items():
         cached = "[cyan]cached[/]" if ref.cached else "[green]made[/]"
-        table.add_row(
-            name, _tensors(ref.tensors), f"{ref.bytes / 1e6:.2f}", f"{ref.seconds:.2f}", cached
-        )
+        table.add_row(name, _tensors(ref.tensors), _size(ref.bytes), f"{ref.seconds:.2f}", cached)
     for name in outcome.failed:
         table.add_row(name, "", "", "", "[red]failed[/]")
     for name, reason in outcome.skipped.items():
@@ -127,14 +125,13 @@ def status(rows: list[dict[str, Any]], artifacts: Path) -> None:
     if not rows:
         console.print(f"No artifacts in {artifacts} yet. Make them with: ptm run")
         return
-    table = _table("name", "tensors", ">MB", ">seconds", "made (UTC)")
+    table = _table("name", "tensors", ">size", "made (UTC)")
     for row in rows:
         if "error" in row:
             table.add_row(row["name"], f"[red]{escape(row['error'])}[/]")
         else:
             made = (row["made"] or "")[:16].replace("T", " ")
-            size, seconds = f"{row['bytes'] / 1e6:.2f}", f"{row['seconds']:.2f}"
-            table.add_row(row["name"], _tensors(row["tensors"]), size, seconds, made)
+            table.add_row(row["name"], _tensors(row["tensors"]), _size(row["bytes"]), made)
     console.print(table)
     console.print(f"Look closer: ptm show {rows[0]['name']}")
 
@@ -194,6 +191,7 @@ def _pictures(artifact: Artifact, artifacts: Path) -> list[Path]:
 
 def pull(data: Path) -> None:
     """Pulls the book's data with one bar for all files."""
+    from ptm.download import mirror_from_environment
     from ptm.download import pull as pull_data
 
     bar = Progress(
@@ -210,9 +208,10 @@ def pull(data: Path) -> None:
         def advance(name: str, done: int, total: int) -> None:
             bar.update(task, completed=done, total=total, description=Path(name).name)
 
-        report = pull_data(data, on_file=advance)
+        report = pull_data(data, mirror=mirror_from_environment(), progress=advance)
     console.print(
-        f"Data: {report.fetched} files fetched, {report.kept} were there and whole, in {data}"
+        f"Data: {len(report.fetched)} files fetched, {len(report.kept)} were there and whole, "
+        f"in {data}"
     )
 
 
@@ -220,10 +219,9 @@ def files(data: Path) -> None:
     """The files of the registry, by folder: how many there are of how many."""
     from ptm.download import missing, read_registry
 
-    registry = data / "registry.txt"
-    absent = set(missing(data, registry))
+    absent = set(missing(data))
     folders: dict[str, list[str]] = {}
-    for name in read_registry(registry):
+    for name in read_registry():
         folders.setdefault(str(Path(name).parent), []).append(name)
     table = _table("folder", ">files", ">there")
     for folder, names in folders.items():
@@ -244,16 +242,21 @@ def _table(*columns: str) -> Table:
 
 
 def _tensors(tensors: dict[str, Any]) -> str:
-    return "\n".join(
-        f"{name} {'x'.join(map(str, entry['shape']))} {entry['dtype']}"
-        for name, entry in tensors.items()
-    )
+    """One line for each tensor, or one for all where there are many alike."""
+    kinds = {name: f"{'x'.join(map(str, t['shape']))} {t['dtype']}" for name, t in tensors.items()}
+    if len(kinds) > 4 and len(set(kinds.values())) == 1:
+        return f"{len(kinds)} tensors, each {next(iter(kinds.values()))}"
+    return "\n".join(f"{name} {kind}" for name, kind in kinds.items())
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
 
 
 def _short(value: Any) -> str:
-    text = (
-        f"{len(value)}, the first {value[:3]}"
-        if isinstance(value, list) and len(value) > 24
-        else str(value)
-    )
-    return text if len(text) < 400 else text[:400] + " …"
+    """One fact of a manifest, cut where it is long."""
+    if isinstance(value, list) and value and all(isinstance(entry, str) for entry in value):
+        text = ", ".join(value)
+    else:
+        text = str(value)
+    return text if len(text) < 400 else f"{text[:400]} … ({len(value)} in all)"

@@ -31,11 +31,12 @@ def lacking(reason: str) -> None:
 @pytest.fixture(scope="session")
 def book() -> Path:
     """The data root with the book's files; pulled if PTM_DATA_MIRROR says from where."""
-    from ptm.download import missing, pull
+    from ptm.download import mirror_from_environment, missing, pull
 
     data = ROOT / "data"
-    if missing(data) and os.environ.get("PTM_DATA_MIRROR"):
-        pull(data)
+    mirror = mirror_from_environment()
+    if missing(data) and mirror:
+        pull(data, mirror=mirror)
     absent = missing(data)
     if absent:
         lacking(f"the book's data is not there ({absent[0]}, …): ptm data pull")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
 import runpy
 import shutil
 import subprocess
@@ -35,10 +34,11 @@ console = Console(highlight=False)
 
 def main() -> None:
     """Measures what can be measured here, and says what was left out."""
-    from ptm.download import missing, pull
+    from ptm.download import mirror_from_environment, missing, pull
 
-    if os.environ.get("PTM_DATA_MIRROR"):
-        pull(DATA)
+    mirror = mirror_from_environment()
+    if mirror:
+        pull(DATA, mirror=mirror)
     left_out = []
     data = DATA
     if missing(DATA):
