@@ -110,13 +110,18 @@ class Slice:
         """Writes stored * slope + intercept into `out`, float32 [height, width]; its range."""
         import numpy as np
 
-        np.multiply(self.stored, np.float32(self.header["RescaleSlope"]), out=out, casting="unsafe")
-        out += np.float32(self.header["RescaleIntercept"])
-        return float(out.min()), float(out.max())
+        slope = np.float32(self.header["RescaleSlope"])
+        intercept = np.float32(self.header["RescaleIntercept"])
+        out[...] = self.stored
+        if slope != 1:
+            out *= slope
+        out += intercept
+        ends = self.stored.min() * slope + intercept, self.stored.max() * slope + intercept
+        return float(min(ends)), float(max(ends))
 
 
-def read_slice(source: VolumeSource, path: Path) -> Slice:
-    """Reads one file.
+def parse_slice(source: VolumeSource, path: Path, raw: bytes) -> Slice:
+    """The slice in the bytes of one file.
 
     Raises:
         InputError: it is no DICOM file, has no pixel data or lacks a value that a CT slice needs,
@@ -125,7 +130,6 @@ def read_slice(source: VolumeSource, path: Path) -> Slice:
     """
     import numpy as np
 
-    raw = path.read_bytes()
     if raw[128:132] != b"DICM":
         got = "an empty file" if not raw else "a file without the DICM mark"
         raise InputError(source.name, expected="a DICOM file", got=got, file=relative(source, path))

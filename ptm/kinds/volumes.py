@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ptm.content import CHANNEL, DEPTH, HEIGHT, ROWS, WIDTH, Content
 from ptm.errors import InputError
-from ptm.kinds.dicom import Slice, read_slice
+from ptm.kinds.dicom import Slice, parse_slice
 from ptm.kinds.files import relative
 
 if TYPE_CHECKING:
@@ -51,8 +51,10 @@ def tensorize(source: VolumeSource, paths: list[Path]) -> Content:
     import torch
 
     with ThreadPoolExecutor(WORKERS) as pool:
-        slices = list(pool.map(lambda path: read_slice(source, path), paths))
-        slices = _one_series(source, slices)
+        raws = list(pool.map(Path.read_bytes, paths))
+        # in one thread: walking headers is Python, and threads would only wait for each other
+        parsed = [parse_slice(source, path, raw) for path, raw in zip(paths, raws, strict=True)]
+        slices = _one_series(source, parsed)
         normal = _normal(source, slices)
         slices.sort(key=lambda s: float(normal @ s.position_mm))
         positions = np.array([normal @ s.position_mm for s in slices])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import runpy
 import shutil
 import subprocess
@@ -64,14 +65,17 @@ def main() -> None:
 
 def _data_rows(table: Table, data: Path, notebook: dict[str, Any] | None) -> None:
     times: dict[str, list[float]] = {}
+    store = Path(tempfile.mkdtemp(dir=ROOT / "artifacts", prefix=".bench-"))
     with contextlib.redirect_stdout(io.StringIO()):
         for number in range(ROUNDS + 1):
-            for side, parts in _sides(data, notebook).items():
+            for side, parts in _sides(data, notebook, store / str(number)).items():
+                os.sync()  # nobody waits for what another side left to be written
                 for part, work in parts.items():
                     start = time.perf_counter()
                     work()
                     if number:  # the first round warms up
                         times.setdefault(f"{side} {part}", []).append(time.perf_counter() - start)
+    shutil.rmtree(store)
     middle = {name: median(values) * 1e3 for name, values in times.items()}
     for part in PARTS:
         _add(table, part, middle[f"ptm {part}"], middle.get(f"notebook {part}"))
@@ -88,14 +92,12 @@ def _data_rows(table: Table, data: Path, notebook: dict[str, Any] | None) -> Non
 
 
 def _sides(
-    data: Path, notebook: dict[str, Any] | None
+    data: Path, notebook: dict[str, Any] | None, store: Path
 ) -> dict[str, dict[str, Callable[[], object]]]:
     """The parts to time, into a fresh store for each round."""
     import ptm
 
     catalog = ptm.load_catalog(ROOT / "data" / "catalog.toml", data=data)
-    store = ROOT / "artifacts" / ".bench"
-    shutil.rmtree(store, ignore_errors=True)
 
     def make(part: str, folder: str) -> Callable[[], object]:
         return lambda: ptm.tensorize(catalog[part], artifacts=store / folder)
