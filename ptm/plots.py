@@ -36,7 +36,7 @@ def to_png(figure: Figure, dpi: int = 110) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)
     data = b""
     for scale, colours in product((1.0, 0.8, 0.6, 0.4), (192, 64)):
         figure.set_dpi(dpi * scale)
@@ -88,7 +88,7 @@ def fitted_line(
         label = "readings held out by the split"
         axes.plot(raw[held], celsius[held], "o", mec=BLUE, mfc="white", mew=1.6, ms=7, label=label)
     _label(axes, "Fitted lines over the readings", "reading (unknown unit)", "°C")
-    _legend(axes, loc="upper left")
+    axes.legend(fontsize=8, labelcolor=TEXT, edgecolor=GRID, loc="upper left")
     return to_png(figure)
 
 
@@ -132,13 +132,7 @@ def loss_curves(curves: Mapping[str, NDArray[Any]]) -> bytes:
     axes.set_yscale("log")
     axes.set_ylim(low, high)
     _label(axes, "Loss of each fit by epoch", "epoch", "mean squared error (°C²)")
-    figure.legend(
-        title="last loss (°C²)",
-        title_fontsize=8.5,
-        fontsize=8,
-        frameon=False,
-        loc="outside right upper",
-    )
+    _legend(figure, "last loss (°C²)")
     return to_png(figure)
 
 
@@ -160,7 +154,7 @@ def group_means(columns: Sequence[str], means: Mapping[str, NDArray[Any]], title
     axes.set_yticks(places, columns)
     axes.invert_yaxis()
     _label(axes, title, "group mean (standard deviations from the mean of all rows)", "")
-    _legend(axes, loc="best")
+    _legend(figure, below=True)
     return to_png(figure)
 
 
@@ -169,6 +163,7 @@ def roc_curves(
     labels: Mapping[str, str],
     best: str,
     marked: tuple[str, float, float, str],
+    title: str,
 ) -> bytes:
     """ROC curves by column, the best one highlighted and one operating point marked.
 
@@ -177,9 +172,14 @@ def roc_curves(
     """
     figure, (axes,) = _grid(1, 1, 7.4, 4.6)
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=":")
-    others = iter(SERIES[1:] * (len(curves) // 7 + 1))
-    for name, (false_rate, true_rate) in curves.items():
-        style: dict[str, Any] = {"color": next(others), "linewidth": 1.1, "alpha": 0.75}
+    for index, (name, (false_rate, true_rate)) in enumerate(curves.items()):
+        # the palette once with solid lines, then with dashes: no two columns look the same
+        turn, colour = divmod(index, len(SERIES) - 1)
+        style: dict[str, Any] = {
+            "color": SERIES[1 + colour],
+            "linestyle": ("-", "--", ":")[turn % 3],
+        }
+        style |= {"linewidth": 1.2, "alpha": 0.8}
         if name == best:
             style = {"color": SERIES[0], "linewidth": 3, "zorder": 5}
         elif name == marked[0]:
@@ -189,14 +189,8 @@ def roc_curves(
     axes.set_aspect("equal")
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(-0.01, 1.01)
-    _label(axes, "One column as a test for a good row", "false positive rate", "true positive rate")
-    figure.legend(
-        title="area under the curve",
-        title_fontsize=8.5,
-        fontsize=8,
-        frameon=False,
-        loc="outside right upper",
-    )
+    _label(axes, title, "false positive rate", "true positive rate")
+    _legend(figure, "area under the curve")
     return to_png(figure)
 
 
@@ -294,7 +288,7 @@ def heat_map(daily: NDArray[Any], title: str, label: str) -> bytes:
     bar = figure.colorbar(image, ax=axes, pad=0.01)
     bar.set_label(label, fontsize=9, color=TEXT)
     bar.ax.tick_params(labelsize=8, colors=TEXT)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     return to_png(figure)
 
 
@@ -323,18 +317,28 @@ def _title(figure: Figure, text: str) -> None:
     figure.suptitle(text, fontsize=10.5, color=TEXT, x=0.01, ha="left")
 
 
-def _legend(axes: Axes, loc: str) -> None:
-    axes.legend(fontsize=8, labelcolor=TEXT, frameon=True, framealpha=0.9, edgecolor=GRID, loc=loc)
+def _legend(figure: Figure, title: str | None = None, below: bool = False) -> None:
+    """Outside of the axes, where it covers nothing: to the right, or in one row below."""
+    figure.legend(
+        title=title,
+        title_fontsize=8.5,
+        fontsize=8,
+        labelcolor=TEXT,
+        frameon=False,
+        alignment="left",
+        loc="outside lower center" if below else "outside right upper",
+        ncols=3 if below else 1,
+    )
 
 
-def _bins(values: NDArray[Any]) -> NDArray[np.float64]:
+def _bins(values: NDArray[Any]) -> list[float]:
     """Edges: one bar for each value when few are distinct whole numbers, else 30 bars."""
     import numpy as np
 
     low, high = (values.min(), values.max()) if len(values) else (0.0, 1.0)
     if high - low <= 30 and (values == np.round(values)).all():
-        return np.arange(low - 0.5, high + 1)
-    return np.linspace(low, high, 31)
+        return [float(edge) for edge in np.arange(low - 0.5, high + 1)]
+    return [float(edge) for edge in np.linspace(low, high, 31)]
 
 
 def _array(buffer: Any) -> NDArray[np.uint8]:

@@ -2,8 +2,9 @@
 
 A threshold t splits the rows into those with value < t and those with value >= t; the direction
 says which side is called good: "below" or "above". Columns are ranked by the area under their
-ROC curve (AUC): it looks at all thresholds at once, while F1 looks at one and, where most rows
-are good, is high for whoever calls everything good.
+ROC curve (AUC): it looks at all thresholds at once. F1 looks at one and, where most rows are good,
+is high for whoever calls nearly everything good; so the threshold with the highest Youden index
+(recall minus false positive rate) stands beside the one with the highest F1.
 """
 
 from __future__ import annotations
@@ -92,10 +93,14 @@ class Cuts:
             matches, false = self.num_good - matches, self.num_other - false
         return rates(matches, false, self.num_good, self.num_other)
 
-    def best(self, direction: Direction) -> int:
-        """Index of the threshold with the highest F1 that leaves rows on both sides."""
-        f1 = self.rates(direction)["f1"]
-        return 1 + int(f1[1:].argmax()) if len(f1) > 1 else 0
+    def best(self, criterion: str) -> dict[str, Any]:
+        """The row of the sweep, in `direction`, where the criterion is highest.
+
+        Only thresholds that leave rows on both sides count, unless the column is constant.
+        """
+        rows = {"threshold": self.thresholds, **self.rates(self.direction)}
+        place = 1 + int(rows[criterion][1:].argmax()) if len(self.thresholds) > 1 else 0
+        return {name: values[place].item() for name, values in rows.items()}
 
 
 def rates(
@@ -112,6 +117,7 @@ def rates(
         "recall": matches / num_good,
         "false_positive_rate": false / num_other,
         "f1": 2 * matches / (predicted + num_good),
+        "youden": matches / num_good - false / num_other,
     }
 
 
@@ -149,6 +155,7 @@ def analyze(inputs: Mapping[str, Artifact], options: Options) -> Content:
         InputError: a column that is not in the table or not finite, a mid group without rows
             when the threshold is to be its mean, or rows that are all good or all not.
     """
+    import pyarrow as pa
     import torch
 
     table = inputs[options.source].table
@@ -180,7 +187,7 @@ def analyze(inputs: Mapping[str, Artifact], options: Options) -> Content:
             "groups": _groups(values, masks, units),
             "sweep": _sweep(all_cuts),
             "columns": _ranking(ranked),
-            "result": _one_row(result),
+            "result": pa.Table.from_pylist([result]),
         },
         facts=_facts(result, ranked, options),
         warnings=(
@@ -189,7 +196,7 @@ def analyze(inputs: Mapping[str, Artifact], options: Options) -> Content:
         ),
         pictures={
             "groups": _groups_picture(values, masks, options),
-            "roc": _roc_picture(ranked, result),
+            "roc": _roc_picture(ranked, result, options),
         },
     )
 
@@ -257,24 +264,22 @@ def _result(
     false = (predicted & ~actual).sum()
     own = next(cuts for cuts in all_cuts if cuts.column == options.column)
     best = max(all_cuts, key=lambda cuts: cuts.auc)
-    place = best.best(best.direction)
-    mine = {
-        name: value.item()
-        for name, value in rates(matches, false, num_good, len(actual) - num_good).items()
-    }
+    at_f1, at_youden = best.best("f1"), best.best("youden")
+    counted = rates(matches, false, num_good, len(actual) - num_good)
     return {
         "column": options.column,
         "direction": "below",
         "threshold": threshold,
-        "predicted_good": mine.pop("predicted_good"),
         "actual_good": num_good,
-        **mine,
+        **{name: value.item() for name, value in counted.items()},
         "auc": own.auc,
         "best_column": best.column,
         "best_direction": best.direction,
-        "best_threshold": float(best.thresholds[place]),
-        "best_f1": float(best.rates(best.direction)["f1"][place]),
         "best_auc": best.auc,
+        "best_threshold": at_f1["threshold"],
+        "best_f1": at_f1["f1"],
+        "best_youden_threshold": at_youden["threshold"],
+        "best_youden": at_youden["youden"],
     }
 
 
@@ -324,43 +329,39 @@ def _named(index: NDArray[np.int32], names: list[str]) -> pa.DictionaryArray:
 
 
 def _ranking(ranked: list[Cuts]) -> pa.Table:
-    """One row for each column, by AUC: its direction and its threshold with the best F1."""
+    """One row for each column, by AUC: its direction, its best F1 and its best Youden index."""
     import pyarrow as pa
 
     rows = []
     for cuts in ranked:
-        place = cuts.best(cuts.direction)
-        at = {name: value[place].item() for name, value in cuts.rates(cuts.direction).items()}
-        rows.append(
-            {
-                "column": cuts.column,
-                "auc": cuts.auc,
-                "direction": cuts.direction,
-                "threshold": float(cuts.thresholds[place]),
-                **{name: at[name] for name in ("f1", "precision", "recall")},
-            }
-        )
+        row: dict[str, Any] = {
+            "column": cuts.column,
+            "auc": cuts.auc,
+            "direction": cuts.direction,
+            "best_f1": cuts.best("f1")["f1"],
+            "best_youden": cuts.best("youden")["youden"],
+        }
+        for criterion in ("f1", "youden"):
+            at = cuts.best(criterion)
+            for name in ("threshold", "precision", "recall"):
+                row[f"{criterion}_{name}"] = at[name]
+        rows.append(row)
     return pa.Table.from_pylist(rows)
-
-
-def _one_row(result: dict[str, Any]) -> pa.Table:
-    import pyarrow as pa
-
-    return pa.Table.from_pylist([result])
 
 
 def _facts(result: dict[str, Any], ranked: list[Cuts], options: Options) -> dict[str, Any]:
     """The answer in a sentence, and what to compare it with."""
     num_good, num_other = ranked[0].num_good, ranked[0].num_other
     all_good = 2 * num_good / (2 * num_good + num_other)
-    sign = "<" if result["best_direction"] == "below" else ">="
+    side = f"{result['best_column']} {'<' if result['best_direction'] == 'below' else '>='}"
     return {
         "answer": (
-            f"{result['best_column']} separates best: AUC {result['best_auc']:.3f}, best F1 "
-            f"{result['best_f1']:.3f} at {result['best_column']} {sign} "
-            f"{result['best_threshold']:.6g}. {result['column']} < {result['threshold']:.6g} has "
-            f"F1 {result['f1']:.3f} (AUC of the column {result['auc']:.3f}); calling every row "
-            f"good has F1 {all_good:.3f}."
+            f"{result['best_column']} separates best: AUC {result['best_auc']:.3f}. Its best F1 is "
+            f"{result['best_f1']:.3f} at {side} {result['best_threshold']:.6g} (calling every row "
+            f"good has F1 {all_good:.3f}); recall exceeds the false positive rate most, by "
+            f"{result['best_youden']:.3f}, at {side} {result['best_youden_threshold']:.6g}. "
+            f"{result['column']} < {result['threshold']:.6g} has F1 {result['f1']:.3f}, and the "
+            f"column AUC {result['auc']:.3f}."
         ),
         "ranked_by": "AUC",
         "actual_rule": f"{options.target} > {options.actual_above:g}",
@@ -389,7 +390,7 @@ def _groups_picture(
     return plots.group_means(list(values), means, f"{options.source}: groups by {options.target}")
 
 
-def _roc_picture(ranked: list[Cuts], result: dict[str, Any]) -> bytes:
+def _roc_picture(ranked: list[Cuts], result: dict[str, Any], options: Options) -> bytes:
     curves = {}
     for cuts in ranked:
         points = cuts.rates(cuts.direction)
@@ -397,15 +398,15 @@ def _roc_picture(ranked: list[Cuts], result: dict[str, Any]) -> bytes:
             _closed(points["false_positive_rate"], cuts.direction),
             _closed(points["recall"], cuts.direction),
         )
-    point = (
-        result["false_positive_rate"],
-        result["recall"],
-        f"{result['column']} < {result['threshold']:.6g}",
-    )
-    if next(c for c in ranked if c.column == result["column"]).direction == "above":
-        point = (*point[:2], f"{point[2]} (the wrong side)")
-    labels = {c.column: f"{c.auc:.3f} {c.column} ({c.direction})" for c in ranked}
-    return plots.roc_curves(curves, labels, ranked[0].column, (result["column"], *point))
+    own = next(cuts for cuts in ranked if cuts.column == result["column"])
+    across, up = result["false_positive_rate"], result["recall"]
+    label = f"{own.column} < {result['threshold']:.6g}"
+    if own.direction == "above":  # the curve shows the other side, and the point lies mirrored
+        label += " (the wrong side)"
+    labels = {cuts.column: f"{cuts.auc:.3f} {cuts.column} ({cuts.direction})" for cuts in ranked}
+    title = f"Finding {options.target} > {options.actual_above:g} by one column alone"
+    best, marked = ranked[0].column, (own.column, across, up, label)
+    return plots.roc_curves(curves, labels, best, marked, title)
 
 
 def _closed(rate: NDArray[np.float64], direction: Direction) -> NDArray[np.float64]:

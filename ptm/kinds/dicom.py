@@ -9,6 +9,7 @@ Source: DICOM PS3.5, 7.1 (data elements), PS3.10, 7.1 (file meta information).
 
 from __future__ import annotations
 
+import os
 import struct
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from ptm.catalog import VolumeSource
 
+HEAD = 1 << 16  # bytes read for the header
 EXPLICIT_LITTLE_ENDIAN = b"1.2.840.10008.1.2.1"
 TRANSFER_SYNTAX, PIXEL_DATA = 0x00020010, 0x7FE00010
 LONG_VR = frozenset(
@@ -66,12 +68,12 @@ class Slice:
     Attributes:
         path: the file.
         header: the values of WANTED that the file has: text, numbers or tuples of numbers.
-        stored: pixels as stored, integers [height, width], before rescaling.
+        pixels: as stored, integers [height, width]; or where they begin in the file.
     """
 
     path: Path
     header: dict[str, Any]
-    stored: NDArray[Any]
+    pixels: NDArray[Any] | int
 
     @property
     def series(self) -> str:
@@ -106,68 +108,88 @@ class Slice:
 
         return np.array(self.header["ImagePositionPatient"], dtype=np.float64)
 
+    @property
+    def dtype(self) -> str:
+        """Type of a stored pixel, as numpy names it."""
+        sign = "i" if self.header.get("PixelRepresentation", 0) else "u"
+        return f"<{sign}{self.header['BitsAllocated'] // 8}"
+
+    def stored(self) -> NDArray[Any]:
+        """Pixels as stored, integers [height, width], before rescaling."""
+        import numpy as np
+
+        if isinstance(self.pixels, np.ndarray):
+            return self.pixels
+        height, width = self.shape
+        flat = np.fromfile(self.path, self.dtype, count=height * width, offset=self.pixels)
+        return flat.reshape(height, width)
+
     def hounsfield(self, out: NDArray[np.float32]) -> tuple[float, float]:
         """Writes stored * slope + intercept into `out`, float32 [height, width]; its range."""
         import numpy as np
 
         slope = np.float32(self.header["RescaleSlope"])
         intercept = np.float32(self.header["RescaleIntercept"])
-        out[...] = self.stored
+        stored = self.stored()
+        out[...] = stored
         if slope != 1:
             out *= slope
         out += intercept
-        ends = self.stored.min() * slope + intercept, self.stored.max() * slope + intercept
+        ends = stored.min() * slope + intercept, stored.max() * slope + intercept
         return float(min(ends)), float(max(ends))
 
 
-def parse_slice(source: VolumeSource, path: Path, raw: bytes) -> Slice:
-    """The slice in the bytes of one file.
+def read_slice(source: VolumeSource, path: Path) -> Slice:
+    """The header of one file, and where its pixels are; they are read when they are asked for.
 
     Raises:
         InputError: it is no DICOM file, has no pixel data or lacks a value that a CT slice needs,
             is cut short, has several frames or colours, or is compressed in a way that cannot be
             read here.
     """
-    import numpy as np
-
-    if raw[128:132] != b"DICM":
-        got = "an empty file" if not raw else "a file without the DICM mark"
-        raise InputError(source.name, expected="a DICOM file", got=got, file=relative(source, path))
-    walked = walk(raw)
+    with path.open("rb") as file:
+        head, size = file.read(HEAD), os.fstat(file.fileno()).st_size
+        if head[128:132] != b"DICM":
+            got = "an empty file" if not head else "a file without the DICM mark"
+            raise _error(source, path, "a DICOM file", got)
+        walked = walk(head, size)
+        if walked is None and size > len(head):  # a header may be longer than that
+            walked = walk(head + file.read(), size)
     header, pixels = walked if walked else _by_pydicom(source, path)
+    if pixels is None:
+        raise _error(source, path, "pixel data", "none")
     lacking = [name for name in REQUIRED if name not in header]
-    if lacking or pixels is None:
-        got = "none of it" if pixels is None else f"no {', '.join(lacking)}"
-        expected = "pixel data" if pixels is None else "a CT slice"
-        raise InputError(source.name, expected=expected, got=got, file=relative(source, path))
-    if header.get("SamplesPerPixel", 1) != 1 or header.get("NumberOfFrames", 1) != 1:
-        got = (
-            f"{header.get('NumberOfFrames', 1)} frames of {header.get('SamplesPerPixel', 1)} values"
-        )
-        expected = "one frame with one value for each pixel"
-        raise InputError(source.name, expected=expected, got=got, file=relative(source, path))
-    if isinstance(pixels, np.ndarray):
+    if lacking:
+        raise _error(source, path, "a CT slice", f"no {', '.join(lacking)}")
+    frames, values = header.get("NumberOfFrames", 1), header.get("SamplesPerPixel", 1)
+    if frames != 1 or values != 1:
+        got = f"{frames:g} frames of {values} values"
+        raise _error(source, path, "one frame with one value for each pixel", got)
+    if not isinstance(pixels, range):
         return Slice(path, header, pixels)
-    bits, signed = header["BitsAllocated"], header.get("PixelRepresentation", 0)
-    size = header["Rows"] * header["Columns"] * bits // 8
-    if bits not in (8, 16, 32) or len(pixels) < size:
-        raise InputError(
-            source.name,
-            where="pixel data",
-            expected=f"{header['Rows']} x {header['Columns']} pixels of 8, 16 or 32 bits",
-            got=f"{len(pixels)} bytes with {bits} bits for each pixel",
-            file=relative(source, path),
-        )
-    dtype = np.dtype(f"<{'i' if signed else 'u'}{bits // 8}")
-    stored = np.frombuffer(pixels[:size], dtype).reshape(header["Rows"], header["Columns"])
-    return Slice(path, header, stored)
+    bits = header["BitsAllocated"]
+    if bits not in (8, 16, 32) or len(pixels) < header["Rows"] * header["Columns"] * bits // 8:
+        expected = f"{header['Rows']} x {header['Columns']} pixels of 8, 16 or 32 bits"
+        got = f"{len(pixels)} bytes with {bits} bits for each pixel"
+        raise _error(source, path, expected, got)
+    return Slice(path, header, pixels.start)
 
 
-def walk(raw: bytes) -> tuple[dict[str, Any], memoryview | None] | None:  # noqa: C901 - one format, one loop
-    """Header values and pixel bytes of a file in explicit VR little endian.
+def _error(source: VolumeSource, path: Path, expected: str, got: str) -> InputError:
+    return InputError(source.name, expected=expected, got=got, file=relative(source, path))
+
+
+def walk(  # noqa: C901 - one format, one loop
+    raw: bytes, size: int
+) -> tuple[dict[str, Any], range | None] | None:
+    """Header values of a file in explicit VR little endian, and the place of its pixels.
+
+    Args:
+        raw: the beginning of the file.
+        size: of the whole file, in bytes.
 
     Returns:
-        None when the file is stored in another way or ends inside an element: pydicom may say more.
+        None when the file is stored in another way or ends too early: pydicom may say more.
     """
     header: dict[str, Any] = {}
     place, end, depth = 132, len(raw), 0
@@ -176,9 +198,7 @@ def walk(raw: bytes) -> tuple[dict[str, Any], memoryview | None] | None:  # noqa
         while place + 8 <= end:
             group, element, vr, length = short.unpack_from(raw, place)
             place += 8
-            if (
-                group == ITEM_GROUP
-            ):  # items have no VR; a delimiter ends a sequence of unknown length
+            if group == ITEM_GROUP:  # items have no VR; a delimiter ends an open sequence
                 depth -= element == SEQUENCE_DELIMITER
                 continue
             if vr in LONG_VR:
@@ -186,9 +206,9 @@ def walk(raw: bytes) -> tuple[dict[str, Any], memoryview | None] | None:  # noqa
                 place += 4
             tag = group << 16 | element
             if tag == PIXEL_DATA and not depth:
-                if length == UNDEFINED or place + length > end:
+                if length == UNDEFINED or place + length > size:
                     return None
-                return header, memoryview(raw)[place : place + length]
+                return header, range(place, place + length)
             if length == UNDEFINED and vr == b"SQ":
                 depth += 1
                 continue
@@ -204,7 +224,7 @@ def walk(raw: bytes) -> tuple[dict[str, Any], memoryview | None] | None:  # noqa
             place += length
     except (struct.error, ValueError):
         return None
-    return (header, None) if place == end else None
+    return (header, None) if place == size else None
 
 
 def _value(vr: bytes, raw: bytes) -> Any:
@@ -231,9 +251,7 @@ def _by_pydicom(source: VolumeSource, path: Path) -> tuple[dict[str, Any], Any]:
         return header, dataset.pixel_array if "PixelData" in dataset else None
     except Exception as error:  # pydicom and its decoders raise many kinds
         reason = f"{type(error).__name__} while decoding it"
-        raise InputError(
-            source.name, expected="a whole DICOM slice", got=reason, file=relative(source, path)
-        ) from error
+        raise _error(source, path, "a whole DICOM slice", reason) from error
 
 
 def _plain(value: Any) -> Any:

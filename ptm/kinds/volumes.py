@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ptm.content import CHANNEL, DEPTH, HEIGHT, ROWS, WIDTH, Content
 from ptm.errors import InputError
-from ptm.kinds.dicom import Slice, parse_slice
+from ptm.kinds.dicom import Slice, read_slice
 from ptm.kinds.files import relative
 
 if TYPE_CHECKING:
@@ -50,16 +50,14 @@ def tensorize(source: VolumeSource, paths: list[Path]) -> Content:
     import numpy as np
     import torch
 
+    # in one thread: walking headers is Python, and threads would only wait for each other
+    slices = _one_series(source, [read_slice(source, path) for path in paths])
+    normal = _normal(source, slices)
+    slices.sort(key=lambda s: float(normal @ s.position_mm))
+    positions = np.array([normal @ s.position_mm for s in slices])
+    spacing = _spacing(source, slices, positions)
+    volume = np.empty((1, len(slices), *slices[0].shape), dtype=np.float32)
     with ThreadPoolExecutor(WORKERS) as pool:
-        raws = list(pool.map(Path.read_bytes, paths))
-        # in one thread: walking headers is Python, and threads would only wait for each other
-        parsed = [parse_slice(source, path, raw) for path, raw in zip(paths, raws, strict=True)]
-        slices = _one_series(source, parsed)
-        normal = _normal(source, slices)
-        slices.sort(key=lambda s: float(normal @ s.position_mm))
-        positions = np.array([normal @ s.position_mm for s in slices])
-        spacing = _spacing(source, slices, positions)
-        volume = np.empty((1, len(slices), *slices[0].shape), dtype=np.float32)
         ranges = list(pool.map(lambda i: slices[i].hounsfield(volume[0, i]), range(len(slices))))
     step = (slices[-1].position_mm - slices[0].position_mm) / max(len(slices) - 1, 1)
     if len(slices) == 1:

@@ -69,7 +69,7 @@ def _data_rows(table: Table, data: Path, notebook: dict[str, Any] | None) -> Non
     with contextlib.redirect_stdout(io.StringIO()):
         for number in range(ROUNDS + 1):
             for side, parts in _sides(data, notebook, store / str(number)).items():
-                os.sync()  # nobody waits for what another side left to be written
+                _settle()
                 for part, work in parts.items():
                     start = time.perf_counter()
                     work()
@@ -84,11 +84,21 @@ def _data_rows(table: Table, data: Path, notebook: dict[str, Any] | None) -> Non
         for side in ("ptm", "unsynced", "notebook")
         if f"{side} dog" in times
     }
-    memory = {
-        side: _peak(side, data) for side in ("ptm", "notebook") if side == "ptm" or notebook
-    }
+    memory = {side: _peak(side, data) for side in ("ptm", "notebook") if side == "ptm" or notebook}
     _add(table, "six data parts", total["ptm"], total.get("notebook"), memory)
     _add(table, "… without fsync", total["unsynced"], total.get("notebook"))
+
+
+def _settle() -> None:
+    """The same start for every side: nothing left to write, and memory that is there.
+
+    A virtual machine gives free pages back to its host; to get them again costs as much as the
+    work, so a gigabyte is touched before each turn.
+    """
+    import torch
+
+    os.sync()
+    torch.ones(1 << 28)
 
 
 def _sides(
@@ -136,9 +146,15 @@ def _fit_rows(table: Table, notebook: dict[str, Any] | None) -> None:
 
 
 def _add(
-    table: Table, name: str, ours: float, theirs: float | None, memory: dict[str, float] | None = None
+    table: Table,
+    name: str,
+    ours: float,
+    theirs: float | None,
+    memory: dict[str, float] | None = None,
 ) -> None:
-    peaks = [f"{memory[side]:.0f}" if memory and side in memory else "" for side in ("ptm", "notebook")]
+    peaks = [
+        f"{memory[side]:.0f}" if memory and side in memory else "" for side in ("ptm", "notebook")
+    ]
     ratio = (f"{theirs:.1f}", f"{ours / theirs:.2f}") if theirs else ("", "")
     table.add_row(name, f"{ours:.1f}", *ratio, *peaks)
 
@@ -147,9 +163,9 @@ def _notebook(data: Path) -> dict[str, Any] | None:
     """The functions of the notebook, which run once while they are loaded."""
     if not NOTEBOOK.is_file():
         return None
-    with mock.patch.object(sys, "argv", ["notebook.py", str(data / "p1ch4")]):
-        with contextlib.redirect_stdout(io.StringIO()):
-            return runpy.run_path(str(NOTEBOOK))
+    arguments = mock.patch.object(sys, "argv", ["notebook.py", str(data / "p1ch4")])
+    with arguments, contextlib.redirect_stdout(io.StringIO()):
+        return runpy.run_path(str(NOTEBOOK))
 
 
 def _peak(side: str, data: Path) -> float:
