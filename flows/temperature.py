@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from prefect.client.schemas.objects import State
-from ptm.analyses.temperature import Options
 
 from flows.outcome import ServedFlow, analyze_alone
+from ptm.analyses.temperature import Options
 from ptm.content import ArtifactRef
 
 
