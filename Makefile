@@ -5,7 +5,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 SAMPLE := data/sample
 
 .PHONY: setup run test lint bench
@@ -13,17 +13,17 @@ SAMPLE := data/sample
 setup: $(VENV)/.dev
 
 $(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 
 # torch first and pinned: a looser request would take a much larger build
 $(VENV)/.run: $(BIN)/python pyproject.toml constraints.txt
 	@echo "Installing into $(VENV) (some minutes the first time) ..."
-	$(PIP) "$$(grep '^torch==' constraints.txt)"
-	$(PIP) --editable .
+	@$(PIP) "$$(grep '^torch==' constraints.txt)"
+	@$(PIP) --editable .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run
-	$(PIP) --editable ".[dev]"
+	@$(PIP) --editable ".[dev]"
 	@touch $@
 
 run: $(VENV)/.run

@@ -29,6 +29,7 @@ def run(options: dict[str, Any], runner: str) -> bool:
 
     from flows.pipeline import WORKERS, pipeline
     from flows.server import connected
+    from ptm.sample import is_sample
     from tasks.states import PipelineFailed
 
     flow: Flow[Any, Any] = pipeline
@@ -51,6 +52,10 @@ def run(options: dict[str, Any], runner: str) -> bool:
 
         outcome = Outcome(result)
     _outcome(outcome, options["artifacts"])
+    if is_sample(Path(options["data"])):
+        console.print(
+            "[bold yellow]All of it from GENERATED SAMPLE DATA: the figures mean nothing.[/]"
+        )
     console.print(f"Run in the dashboard: {address}", soft_wrap=True)
     if outcome.made:
         console.print(f"Look closer: ptm show {next(iter(outcome.made))}")
