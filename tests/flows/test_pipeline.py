@@ -1,0 +1,319 @@
+"""The main flow against a real server: good runs, bad inputs, what passes, and what is recorded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.client.schemas.objects import State
+
+import ptm
+from flows.pipeline import pipeline
+from ptm.catalog import load_catalog
+from tasks.states import PipelineFailed
+from tasks.tensorize import tensorize
+from tests.bad_inputs import BAD_INPUTS, STILL_OPEN, TABLE, WINE, BadInput, file, write_all
+
+pytestmark = pytest.mark.usefixtures("server")
+
+SOURCES = ["dog", "cats", "ct", "wine", "bikes", "austen", "temperature"]
+ANALYSES = ["wine_threshold", "temperature_fits"]
+DASHBOARD = {"sources", "wine-groups", "wine-columns", "temperature-fits", "loss-curves"}
+TERMINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
+History = Callable[[object], Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the pipeline in this process: its final state, its id and its store."""
+
+    state: State[Any]
+    store: Path
+
+    @property
+    def id(self) -> object:
+        """Of the flow run."""
+        return self.state.state_details.flow_run_id
+
+
+def run(catalog: Path, data: Path, store: Path, sources: list[str] | None = None) -> Run:
+    """Runs the pipeline to its end, whatever that is."""
+    state = pipeline(
+        catalog=str(catalog),
+        data=str(data),
+        artifacts=str(store),
+        sources=sources,
+        return_state=True,
+    )
+    return Run(state, store)
+
+
+@pytest.fixture(scope="module")
+def book_catalog(request: pytest.FixtureRequest) -> Path:
+    """The catalog of the book."""
+    return request.config.rootpath / "data" / "catalog.toml"
+
+
+@pytest.fixture(scope="module")
+def good(book_catalog: Path, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of the sample into an empty store."""
+    return run(book_catalog, sample, tmp_path_factory.mktemp("good") / "artifacts")
+
+
+@pytest.fixture(scope="module")
+def again(book_catalog: Path, sample: Path, good: Run) -> Run:
+    """The same run once more."""
+    return run(book_catalog, sample, good.store)
+
+
+BROKEN_WINE = BadInput(
+    "wine", file("wine.csv", TABLE + "4.5,none,6\n"), WINE, ("row 4, column 'acid'", "got 'none'")
+)
+ALL_BAD = (BROKEN_WINE, *(each for each in BAD_INPUTS if each.name not in STILL_OPEN))
+GOOD = [name for name in SOURCES if name != "wine"]
+
+
+@pytest.fixture(scope="module")
+def bad(book_catalog: Path, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """One run of every bad input, and of a broken wine, among the good sources of the sample."""
+    root = tmp_path_factory.mktemp("bad") / "data"
+    shutil.copytree(sample, root)
+    head, wine, rest = book_catalog.read_text(encoding="utf-8").partition("[wine]")
+    good_entries = head + rest[rest.index("[bikes]") :]
+    assert wine
+    catalog = root / "catalog.toml"
+    catalog.write_text(write_all(root, ALL_BAD) + good_entries, encoding="utf-8")
+    return run(catalog, root, root.parent / "artifacts")
+
+
+def strict(text: str) -> Any:
+    """JSON without the words that are none, as a browser reads it."""
+
+    def refuse(word: str) -> Any:
+        raise AssertionError(f"{word} is no JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def digests(store: Path) -> dict[str, str]:
+    """SHA-256 of each file of the current artifacts, by name of artifact and file."""
+    found = {}
+    for pointer in sorted(store.glob("*/current.json")):
+        folder = pointer.parent / json.loads(pointer.read_bytes())["publication"]
+        for path in sorted(folder.iterdir()):
+            name = f"{pointer.parent.name}/{path.name}"
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def test_sample_is_made(good: Run) -> None:
+    """A run of the sample completes and returns a reference to each source and analysis."""
+    assert good.state.is_completed()
+    refs = good.state.result()
+    assert list(refs) == SOURCES + ANALYSES
+    assert not any(ref.cached for ref in refs.values())
+    for name, ref in refs.items():
+        assert str(ptm.load(name, good.store).path) == ref.path
+
+
+def test_every_task_run_is_recorded(good: Run, history: History) -> None:
+    """The API lists one task run for each source, by its name, and each analysis: all Completed."""
+    tasks = history(good.id).tasks
+    assert set(tasks) == {*SOURCES, *ANALYSES, "report"}
+    assert {task["state_name"] for task in tasks.values()} == {"Completed"}
+    assert {task["run_count"] for task in tasks.values()} == {1}
+
+
+def test_second_run_is_cached(again: Run, good: Run, history: History) -> None:
+    """A second run makes nothing: every source and analysis ends in the state Cached."""
+    assert all(ref.cached for ref in again.state.result().values())
+    tasks = history(again.id).tasks
+    states = {name: task["state_name"] for name, task in tasks.items()}
+    assert states == dict.fromkeys(SOURCES + ANALYSES, "Cached") | {"report": "Completed"}
+    assert {task["state_type"] for task in tasks.values()} == {"COMPLETED"}
+    first, second = good.state.result(), again.state.result()
+    assert {n: r.key for n, r in first.items()} == {n: r.key for n, r in second.items()}
+
+
+def test_dashboard_keeps_a_history_of_each_key(good: Run, again: Run, history: History) -> None:
+    """Each run writes its tables and its picture under the same keys, numbers all finite."""
+    for done in (good, again):
+        artifacts = history(done.id).artifacts
+        assert set(artifacts) == DASHBOARD
+        for key in DASHBOARD - {"loss-curves"}:
+            rows = strict(artifacts[key]["data"])
+            assert rows and all(isinstance(row, dict) for row in rows)
+
+
+def test_dashboard_lists_sources(good: Run, history: History) -> None:
+    """The table of sources has name, shape, dtype, size and seconds of each tensor."""
+    rows = strict(history(good.id).artifacts["sources"]["data"])
+    named = {(row["source"], row["tensor"]): row for row in rows}
+    assert {source for source, _ in named} == {*SOURCES, *ANALYSES}
+    row = named["wine", "features"]
+    assert (row["state"], row["shape"], row["dtype"]) == ("made", "400 x 11", "float32")
+    assert row["seconds"] > 0
+
+
+def test_dashboard_lists_groups_and_fits(good: Run, history: History) -> None:
+    """The tables of wine groups and of fits have a row for each column and for each fit."""
+    artifacts = history(good.id).artifacts
+    groups = {row["column"]: row for row in strict(artifacts["wine-groups"]["data"])}
+    assert len(groups) == 11
+    assert groups["alcohol"]["bad"] < groups["alcohol"]["good"]
+    fits = strict(artifacts["temperature-fits"]["data"])
+    assert len(fits) == len(ptm.load("temperature_fits", good.store).tables["fits"])
+
+
+def test_dashboard_picture_is_small(good: Run, history: History) -> None:
+    """The picture of the loss curves is one PNG in markdown, under 50 KB."""
+    markdown = history(good.id).artifacts["loss-curves"]["data"]
+    assert "![Loss curves](data:image/png;base64,iVBOR" in markdown
+    assert len(markdown) < 50_000
+
+
+def test_same_bytes_in_another_store(good: Run, sample_run: Any) -> None:
+    """Another store, hash seed, number of threads and runner give the same files, byte for byte."""
+    files = digests(good.store)
+    assert any(name.endswith(".pt") for name in files)
+    assert any(name.endswith(".parquet") for name in files)
+    assert any(name.endswith(".png") for name in files)
+    assert digests(sample_run.store) == files
+
+
+def test_processes_record_their_tasks(sample_run: Any, history: History) -> None:
+    """With tasks in processes the API lists every task run, all Completed."""
+    assert sample_run.done.code == 0, sample_run.done
+    tasks = history(sample_run.flow_run).tasks
+    assert set(tasks) == {*SOURCES, *ANALYSES, "report"}
+    assert {task["state_name"] for task in tasks.values()} == {"Completed"}
+
+
+def test_bad_sources_leave_the_others_to_finish(bad: Run) -> None:
+    """Among all bad sources the good ones are made, and the analysis that reads one of them."""
+    outcome = bad.state.result(raise_on_failure=False).outcome
+    assert list(outcome.made) == [*GOOD, "temperature_fits"]
+    for name in outcome.made:
+        ptm.load(name, bad.store)
+    assert sorted(path.parent.name for path in bad.store.glob("*/current.json")) == sorted(
+        outcome.made
+    )
+
+
+def test_every_bad_source_is_listed(bad: Run, history: History) -> None:
+    """The run fails; its state says of each bad source the file, the place, expected and got."""
+    error = bad.state.result(raise_on_failure=False)
+    assert isinstance(error, PipelineFailed)
+    assert list(error.outcome.failed) == [each.name for each in ALL_BAD]
+    run = history(bad.id).flow_run
+    assert (run["state_type"], run["state_name"]) == ("FAILED", "Failed")
+    lines = {line.strip().split(": ")[0]: line for line in run["state"]["message"].splitlines()}
+    for each in ALL_BAD:
+        for piece in each.says:
+            assert piece in error.outcome.failed[each.name]
+            assert piece in lines[each.name]
+
+
+def test_what_reads_a_bad_source_is_skipped(bad: Run, history: History) -> None:
+    """An analysis whose source failed is Skipped, and says whose output is missing."""
+    outcome = bad.state.result(raise_on_failure=False).outcome
+    assert list(outcome.skipped) == ["wine_threshold"]
+    task = history(bad.id).tasks["wine_threshold"]
+    assert (task["state_type"], task["state_name"]) == ("CANCELLED", "Skipped")
+    assert "not made" in task["state"]["message"]
+    assert "wine_threshold: skipped" in history(bad.id).flow_run["state"]["message"]
+
+
+def test_bad_input_is_not_tried_again(bad: Run, history: History) -> None:
+    """Every task run is recorded in a terminal state, and a bad input was tried once."""
+    tasks = history(bad.id).tasks
+    assert set(tasks) == {*GOOD, *(each.name for each in ALL_BAD), *ANALYSES, "report"}
+    assert {task["state_type"] for task in tasks.values()} <= TERMINAL
+    for each in ALL_BAD:
+        assert (tasks[each.name]["state_type"], tasks[each.name]["run_count"]) == ("FAILED", 1)
+
+
+def test_dashboard_lists_failures(bad: Run, history: History) -> None:
+    """The table of sources has a row for each that failed or was skipped, with the reason."""
+    rows = strict(history(bad.id).artifacts["sources"]["data"])
+    reasons = {row["source"]: (row["state"], row.get("reason")) for row in rows}
+    for each in ALL_BAD:
+        state, reason = reasons[each.name]
+        assert state == "failed"
+        assert all(piece in reason for piece in each.says)
+    assert reasons["wine_threshold"][0] == "skipped"
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pipeline's task, with short waits between its attempts."""
+    quick = tensorize.with_options(retry_delay_seconds=0.05, retry_jitter_factor=0.1)
+    monkeypatch.setattr("flows.pipeline.tensorize", quick)
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[OSError]]:
+    """Errors that reading input files gives, one after the other, before it works."""
+    from ptm import prepare
+
+    hash_files, errors = prepare.hash_files, list[OSError]()
+
+    def flaky(paths: list[Path]) -> Any:
+        if errors:
+            raise errors.pop()
+        return hash_files(paths)
+
+    monkeypatch.setattr(prepare, "hash_files", flaky)
+    yield errors
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_may_pass_is_tried_again(
+    failing: list[OSError], book_catalog: Path, sample: Path, tmp_path: Path, history: History
+) -> None:
+    """An I/O error that passes is tried again, and the run completes."""
+    failing += [TimeoutError("the share did not answer")] * 2
+    done = run(book_catalog, sample, tmp_path / "artifacts", ["dog"])
+    assert done.state.is_completed()
+    task = history(done.id).tasks["dog"]
+    assert (task["state_name"], task["run_count"]) == ("Completed", 3)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_does_not_pass_fails_in_the_end(
+    failing: list[OSError], book_catalog: Path, sample: Path, tmp_path: Path, history: History
+) -> None:
+    """An I/O error that stays fails the source after four attempts, and the error is named."""
+    failing += [OSError(5, "Input/output error")] * 10
+    done = run(book_catalog, sample, tmp_path / "artifacts", ["dog"])
+    error = done.state.result(raise_on_failure=False)
+    assert "Input/output error" in error.outcome.failed["dog"]
+    task = history(done.id).tasks["dog"]
+    assert (task["state_name"], task["run_count"]) == ("Failed", 4)
+
+
+def test_chosen_sources_only(book_catalog: Path, sample: Path, good: Run, history: History) -> None:
+    """With sources named, those and the analyses that read them are run, and nothing else."""
+    done = run(book_catalog, sample, good.store, ["temperature"])
+    assert list(done.state.result()) == ["temperature", "temperature_fits"]
+    assert set(history(done.id).tasks) == {"temperature", "temperature_fits", "report"}
+
+
+def test_pipeline_is_callable(book_catalog: Path, sample: Path, good: Run) -> None:
+    """Called as a function the pipeline returns the references, or raises PipelineFailed."""
+    options = {"catalog": str(book_catalog), "artifacts": str(good.store)}
+    refs = pipeline(**options, data=str(sample), sources=["dog"])
+    assert refs["dog"].cached
+    with pytest.raises(PipelineFailed, match=r"dog.*expected a file or folder in the data root"):
+        pipeline(**options, data=str(sample / "nothing"), sources=["dog"])
+
+
+def test_catalog_of_the_book_has_the_sources(book_catalog: Path) -> None:
+    """The catalog lists the book's sources in the order of the notes."""
+    assert list(load_catalog(book_catalog)) == SOURCES

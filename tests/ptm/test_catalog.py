@@ -1,0 +1,195 @@
+"""The catalog: what is valid is frozen; what is not is named with its entry and option."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from ptm.catalog import Catalog, ImagesSource, TableSource, load_catalog
+from ptm.errors import CatalogError
+
+BOOK = Path(__file__).parents[2] / "data" / "catalog.toml"
+INLINE = 'kind = "table"\ncolumns = ["a", "b"]\nrows = [[1, 2]]\n'
+HOURLY = 'kind = "timeseries"\npath = "t.csv"\n'
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Callable[[str], Catalog]:
+    def load(text: str) -> Catalog:
+        (tmp_path / "catalog.toml").write_text(text, encoding="utf-8")
+        return load_catalog(tmp_path / "catalog.toml", data=tmp_path)
+
+    return load
+
+
+def test_book() -> None:
+    """The book's catalog is valid, and names its seven sources in order; no data is needed."""
+    catalog = load_catalog(BOOK, data="nowhere")
+    assert list(catalog) == ["dog", "cats", "ct", "wine", "bikes", "austen", "temperature"]
+    assert [catalog[name].kind for name in catalog] == [
+        "images", "images", "volume", "table", "timeseries", "text", "table",
+    ]  # fmt: skip
+
+
+def test_options_of_the_book() -> None:
+    """Options are read as they stand: wine's delimiter, target and unit, the readings' rows."""
+    catalog = load_catalog(BOOK)
+    wine, readings = catalog["wine"], catalog["temperature"]
+    assert isinstance(wine, TableSource) and isinstance(readings, TableSource)
+    assert (wine.delimiter, wine.target, wine.classes) == (";", "quality", 10)
+    assert wine.units["alcohol"] == "% vol"
+    assert readings.rows[0] == (35.7, 0.5) and len(readings.rows) == 11
+
+
+def test_place_is_no_option() -> None:
+    """Name, data root and path are not among the options that decide the content."""
+    here, there = (load_catalog(BOOK, data=root)["wine"].options() for root in ("here", "there"))
+    assert here == there and not {"name", "root", "path"} & here.keys()
+
+
+def test_frozen() -> None:
+    """A source cannot be changed."""
+    wine = load_catalog(BOOK)["wine"]
+    with pytest.raises(ValidationError, match="frozen"):
+        wine.delimiter = ","  # type: ignore[attr-defined]
+    assert isinstance(wine, TableSource) and wine.delimiter == ";"
+
+
+def test_a_mapping(load: Callable[[str], Catalog]) -> None:
+    """A catalog is a mapping from name to source."""
+    catalog = load(f"[b]\n{INLINE}[a]\n{INLINE}")
+    assert list(catalog) == ["b", "a"] and len(catalog) == 2
+    assert "a" in catalog and "c" not in catalog and catalog.get("a") == catalog["a"]
+    assert catalog["a"].name == "a"
+
+
+def test_unknown_source(load: Callable[[str], Catalog]) -> None:
+    """A source that is not there is an error with the nearest name and all the names."""
+    with pytest.raises(CatalogError, match=r"'whine'.*did you mean 'wine'.*: wine, dog"):
+        load(f"[wine]\n{INLINE}[dog]\n{INLINE}")["whine"]
+
+
+MISTAKES = {
+    "no kind": ('[x]\npath = "a"\n', ["[x] kind", "images, volume, table", "None"]),
+    "unknown kind": ('[x]\nkind = "image"\npath = "a"\n', ["[x] kind", "did you mean 'images'?"]),
+    "kind of no text": ("[x]\nkind = 3\n", ["[x] kind", "got 3"]),
+    "not a table": ("x = 3\n", ["[x]", "a table", "got 3"]),
+    "list of tables": ('[[x]]\nkind = "text"\n', ["[x]", "a table"]),
+    "unknown option": (
+        '[x]\nkind = "images"\npath = "a"\nstandardise = true\n',
+        ["[x] standardise", "unknown option", "did you mean 'standardize'?"],
+    ),
+    "option of another kind": (
+        '[x]\nkind = "text"\npath = "a"\ndelimiter = ";"\n',
+        ["[x] delimiter", "unknown option", "known: kind, path, encoding, line"],
+    ),
+    "name as an option": ('[x]\nkind = "text"\npath = "a"\nname = "y"\n', ["[x] name", "unknown"]),
+    "root as an option": ('[x]\nkind = "text"\npath = "a"\nroot = "/"\n', ["[x] root", "unknown"]),
+    "no path": ('[x]\nkind = "text"\n', ["[x] path", "got nothing"]),
+    "empty path": ('[x]\nkind = "text"\npath = ""\n', ["[x] path", "at least 1"]),
+    "path as a number": ('[x]\nkind = "text"\npath = 3\n', ["[x] path", "valid string", "3"]),
+    "path upwards": ('[x]\nkind = "text"\npath = "a/../../b"\n', ["[x] path", "inside", "a/.."]),
+    "absolute path": ('[x]\nkind = "text"\npath = "/etc/hosts"\n', ["[x] path", "inside", "/etc"]),
+    "backslashes": ("[x]\nkind = 'text'\npath = '..\\b'\n", ["[x] path", "inside"]),
+    "NUL in a path": ('[x]\nkind = "text"\npath = "a\\u0000"\n', ["[x] path", "inside"]),
+    "bad name": ('["X y"]\nkind = "text"\npath = "a"\n', ["[X y]", "a-z, 0-9", "'X y'"]),
+    "name upwards": ('["../x"]\nkind = "text"\npath = "a"\n', ["[../x]", "a-z, 0-9"]),
+    "text for a switch": (
+        '[x]\nkind = "images"\npath = "a"\nstandardize = "yes"\n',
+        ["[x] standardize", "a valid boolean", "'yes'"],
+    ),
+    "wide delimiter": (
+        '[x]\nkind = "table"\npath = "a"\ndelimiter = "::"\n',
+        ["[x] delimiter", "at most 1", "'::'"],
+    ),
+    "one class": (
+        '[x]\nkind = "table"\npath = "a"\ntarget = "y"\nclasses = 1\n',
+        ["[x] classes", "greater than or equal to 2", "got 1"],
+    ),
+    "classes of nothing": ('[x]\nkind = "table"\npath = "a"\nclasses = 3\n', ["[x]", "'target'"]),
+    "unknown measure": (
+        '[x]\nkind = "table"\npath = "a"\nmeasures = { a = "nominal" }\n',
+        ["[x] measures.a", "'continuous', 'ordinal' or 'categorical'", "'nominal'"],
+    ),
+    "rows and path": (f'[x]\n{INLINE}path = "a"\n', ["[x]", "either 'path' or 'rows'"]),
+    "neither rows nor path": ('[x]\nkind = "table"\n', ["[x]", "either 'path' or 'rows'"]),
+    "rows without names": ('[x]\nkind = "table"\nrows = [[1]]\n', ["[x]", "'columns'"]),
+    "ragged rows": (
+        '[x]\nkind = "table"\ncolumns = ["a", "b"]\nrows = [[1, 2], [3]]\n',
+        ["[x]", "row 2", "2 values", "got 1"],
+    ),
+    "text in rows": (
+        '[x]\nkind = "table"\ncolumns = ["a"]\nrows = [["one"]]\n',
+        ["[x] rows.0.0", "a valid number", "'one'"],
+    ),
+    "nan in rows": ('[x]\nkind = "table"\ncolumns = ["a"]\nrows = [[nan]]\n', ["[x] rows.0.0"]),
+    "column twice": (
+        '[x]\nkind = "table"\ncolumns = ["a", "a"]\nrows = [[1, 2]]\n', ["[x]", "once"],
+    ),
+    "target that is no column": (f'[x]\n{INLINE}target = "c"\n', ["[x]", "'c'", "columns a, b"]),
+    "unit of no column": (f"[x]\n{INLINE}units = {{ c = 'mm' }}\n", ["[x]", "'c'", "a, b"]),
+    "range of nothing": (
+        f"[x]\n{HOURLY}scale = {{ temp = [4, 1] }}\n", ["[x] scale", "low < high", "'temp'"],
+    ),
+    "unknown scale": (f'[x]\n{HOURLY}scale = {{ temp = "robust" }}\n', ["[x] scale.temp"]),
+    "one code": (f"[x]\n{HOURLY}onehot = {{ w = 1 }}\n", ["[x] onehot.w", "got 1"]),
+    "negative line": (
+        '[x]\nkind = "text"\npath = "a"\nline = -1\n', ["[x] line", "greater than or equal to 0"],
+    ),
+    "no sources": ("", ["at least one source", "empty"]),
+    "not TOML": ("[x\n", ["catalog.toml", "TOML"]),
+    "entry twice": (f"[x]\n{INLINE}[x]\n{INLINE}", ["catalog.toml", "TOML"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes(load: Callable[[str], Catalog], mistake: str) -> None:
+    """Each mistake is an error that names the file, the entry, the option, and what came."""
+    text, told = MISTAKES[mistake]
+    with pytest.raises(CatalogError) as raised:
+        load(text)
+    assert [part for part in ["catalog.toml", *told] if part not in str(raised.value)] == []
+
+
+def test_all_mistakes_at_once(load: Callable[[str], Catalog]) -> None:
+    """All that is wrong is told at once, several mistakes of one entry too."""
+    with pytest.raises(CatalogError) as raised:
+        load('[a]\nkind = "zip"\n[b]\nkind = "text"\npath = ""\nline = -2\n[c]\nkind = "text"\n')
+    message = str(raised.value)
+    assert all(place in message for place in ("[a] kind", "[b] path", "[b] line", "[c] path"))
+
+
+@pytest.mark.parametrize("pattern", ["../*.png", "/etc/*", "a/../../*"])
+def test_pattern_stays_in_the_folder(load: Callable[[str], Catalog], pattern: str) -> None:
+    """A pattern that leaves the folder leaves the data root, and is refused like such a path."""
+    with pytest.raises(CatalogError, match=r"\[x\] pattern"):
+        load(f'[x]\nkind = "images"\npath = "a"\npattern = "{pattern}"\n')
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    """A catalog that is not there is named."""
+    with pytest.raises(CatalogError, match=r"nowhere\.toml.*No such file"):
+        load_catalog(tmp_path / "nowhere.toml")
+
+
+def test_not_utf_8(tmp_path: Path) -> None:
+    """A catalog in another encoding is an error of the catalog, not a traceback."""
+    (tmp_path / "c.toml").write_bytes(b'[x]\nkind = "\xe9"\n')
+    with pytest.raises(CatalogError, match=r"c\.toml"):
+        load_catalog(tmp_path / "c.toml")
+
+
+def test_integers_are_numbers(load: Callable[[str], Catalog]) -> None:
+    """Rows may be written as whole numbers; they are the same source as with a decimal point."""
+    whole = load(f"[x]\n{INLINE}")["x"]
+    assert whole == load(f"[x]\n{INLINE.replace('[[1, 2]]', '[[1.0, 2.0]]')}")["x"]
+
+
+def test_unusual_but_valid(load: Callable[[str], Catalog]) -> None:
+    """Names with digits, '-' and '_', paths with spaces and dots in them are fine."""
+    catalog = load('[3-d_scan]\nkind = "images"\npath = "a folder/..b/c.d"\n')
+    assert isinstance(catalog["3-d_scan"], ImagesSource)
+    assert catalog["3-d_scan"].path == "a folder/..b/c.d"

@@ -1,0 +1,129 @@
+"""Pictures: valid PNG, small, and the same bytes each time, also when many draw at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from ptm import plots
+
+RANDOM = np.random.default_rng(0)
+RAW = np.array([20.0, 40.0, 60.0, 80.0])
+CELSIUS = np.array([-6.0, 4.0, 15.0, 27.0])
+STEPS = np.linspace(0, 1, 50)
+NAMES = [f"column {index}" for index in range(11)]
+PHOTOS = RANDOM.integers(0, 256, (20, 3, 128, 160), dtype=np.uint8)
+TABLE = pd.DataFrame(RANDOM.normal(size=(500, 30)), columns=[f"c{i}" for i in range(30)])
+CURVES = {
+    "falls": 100.0 / np.arange(1, 400),
+    "diverges": np.array([1e2, 1e20, np.inf]),
+    "diverges at once": np.array([np.nan]),
+    "one step": np.array([50.0]),
+    "perfect": np.array([1.0, 0.0]),
+    "runs away": np.geomspace(10, 1e30, 20),
+}
+
+PICTURES: dict[str, Callable[[], bytes]] = {
+    "readings": lambda: plots.readings(RAW, CELSIUS),
+    "fitted_line": lambda: plots.fitted_line(RAW, CELSIUS, {"a": (0.5, -17.0), "b": (0.6, 1)}, [1]),
+    "fitted_line without lines": lambda: plots.fitted_line(RAW, CELSIUS, {}),
+    "loss_curves": lambda: plots.loss_curves(CURVES),
+    "loss_curves without a number": lambda: plots.loss_curves({"x": np.array([np.nan])}),
+    "group_means": lambda: plots.group_means(
+        NAMES, {"bad": RANDOM_MEANS, "mid": RANDOM_MEANS / 2, "good": -RANDOM_MEANS}, "groups"
+    ),
+    "roc_curves": lambda: plots.roc_curves(
+        {name: (STEPS, STEPS ** (1 / (2 + i))) for i, name in enumerate(NAMES)},
+        {name: f"0.500 {name}" for name in NAMES},
+        NAMES[0],
+        (NAMES[3], 0.2, 0.4, "marked"),
+        "finding good rows",
+    ),
+    "contact_sheet of one": lambda: plots.contact_sheet(PHOTOS[:1]),
+    "contact_sheet of many": lambda: plots.contact_sheet(PHOTOS),
+    "contact_sheet of standardised": lambda: plots.contact_sheet(
+        (PHOTOS[:3].astype(np.float32) - 128) / 70
+    ),
+    "contact_sheet of one channel": lambda: plots.contact_sheet(PHOTOS[:2, :1]),
+    "contact_sheet of one colour": lambda: plots.contact_sheet(np.zeros((1, 3, 8, 8), np.float32)),
+    "orthogonal_slices": lambda: plots.orthogonal_slices(
+        RANDOM_VOLUME, (3.0, 0.5, 0.5)
+    ),
+    "histograms": lambda: plots.histograms(TABLE),
+    "histograms of text": lambda: plots.histograms(pd.DataFrame({"a": ["x", "y"]})),
+    "histograms of few": lambda: plots.histograms(
+        pd.DataFrame({"class": [1, 2, 2], "same": 5.0, "gaps": [1, None, 2.5], "t": list("abc")})
+    ),
+    "heat_map": lambda: plots.heat_map(HOURS, "Rentals", "rentals per hour"),
+}  # fmt: skip
+RANDOM_MEANS = RANDOM.normal(size=11)
+RANDOM_VOLUME = RANDOM.normal(-600, 400, (1, 40, 96, 96)).astype(np.float32)
+HOURS = RANDOM.normal(size=(730, 24))
+
+
+@pytest.fixture(scope="module")
+def pictures() -> dict[str, bytes]:
+    return {name: draw() for name, draw in PICTURES.items()}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_picture_is_a_small_png(pictures: dict[str, bytes], name: str) -> None:
+    """Each picture is a whole PNG under the limit, even of noise, which does not compress."""
+    assert len(pictures[name]) < plots.PNG_LIMIT
+    with Image.open(BytesIO(pictures[name])) as image:
+        image.verify()
+    with Image.open(BytesIO(pictures[name])) as image:
+        assert (image.format, min(image.size) > 60) == ("PNG", True)
+        assert len(image.convert("L").getcolors() or []) > 1
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_bytes_carry_no_metadata(pictures: dict[str, bytes], name: str) -> None:
+    """No time, version or other text stands in the file."""
+    for chunk in (b"tEXt", b"iTXt", b"zTXt", b"tIME"):
+        assert chunk not in pictures[name]
+
+
+def test_repeated_pictures_are_identical_from_many_threads(pictures: dict[str, bytes]) -> None:
+    """Drawn again, four at a time, every picture has the same bytes."""
+    with ThreadPoolExecutor(4) as pool:
+        again = list(pool.map(lambda draw: draw(), PICTURES.values()))
+    assert dict(zip(PICTURES, again, strict=True)) == pictures
+
+
+def test_pyplot_is_not_used() -> None:
+    """Drawing neither imports pyplot nor needs a display."""
+    code = (
+        "import sys, numpy; from ptm import plots;"
+        "plots.readings(numpy.arange(3.0), numpy.arange(3.0));"
+        "assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_slices_keep_their_proportions() -> None:
+    """A volume with thick slices is drawn in millimetres, not in voxels."""
+    volume = np.full((1, 10, 100, 100), -1350.0, np.float32)
+    picture = plots.orthogonal_slices(volume, (10.0, 1.0, 1.0))
+    with Image.open(BytesIO(picture)) as image:
+        black = np.asarray(image.convert("L")) < 8
+    assert black.sum() > 0
+    # 10 slices of 10 mm are as tall as 100 rows of 1 mm: the three squares end in the same rows
+    columns = np.flatnonzero(black.sum(0) > 50)
+    heights = {int(black[:, column].sum()) for column in columns}
+    assert max(heights) - min(heights) <= 3
+
+
+def test_blocks_are_averaged() -> None:
+    """Shrinking takes the mean of each block and keeps what is small enough."""
+    pixels = np.arange(16.0).reshape(4, 4)
+    assert plots._shrink(pixels, 2).tolist() == [[2.5, 4.5], [10.5, 12.5]]
+    assert plots._shrink(pixels, 4).tolist() == pixels.tolist()

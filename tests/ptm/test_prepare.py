@@ -1,0 +1,277 @@
+"""What is up to date is found, what is not is made, and what cannot be made leaves no trace."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import ptm
+from ptm.catalog import Source, TableSource, load_catalog
+from ptm.content import ArtifactRef, Content
+from ptm.errors import ArtifactCorrupt, ArtifactMissing, CatalogError, InputError
+from ptm.kinds import tables
+from ptm.prepare import analyze, tensorize
+
+BOOK = Path(__file__).parents[2] / "data" / "catalog.toml"
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A table of two rows, to be edited."""
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n3,4\n")
+    return tmp_path
+
+
+@pytest.fixture
+def make(data: Path) -> Callable[..., ArtifactRef]:
+    """Tensors of that table: make(**options)."""
+
+    def make(**options: Any) -> ArtifactRef:
+        source = TableSource(name="t", root=data, kind="table", path="t.csv", **options)
+        return tensorize(source, data / "store")
+
+    return make
+
+
+def publications(store: Path, name: str = "t") -> set[str]:
+    return {path.parent.name for path in store.glob(f"{name}/*/manifest.json")}
+
+
+def test_second_call_is_cached(make: Callable[..., ArtifactRef], data: Path) -> None:
+    """Nothing changed, nothing made: the same publication, said to be cached."""
+    first, second = make(), make()
+    assert not first.cached and second.cached
+    assert first.path == second.path and first.key == second.key
+    assert len(publications(data / "store")) == 1
+
+
+def test_nothing_is_decoded_when_cached(
+    make: Callable[..., ArtifactRef], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cached artifact is found without the room being called."""
+    make()
+    monkeypatch.delattr(tables, "tensorize")
+    assert make().cached
+
+
+def test_edited_input_is_made_again(make: Callable[..., ArtifactRef], data: Path) -> None:
+    """After an edit, even of the same size, the artifact is made of the new bytes."""
+    before = make(standardize=False)
+    (data / "t.csv").write_text("a,b\n1,2\n3,7\n")
+    after = make(standardize=False)
+    assert not after.cached and after.key != before.key
+    loaded = ptm.load("t", data / "store")
+    assert loaded.tensors["features"].tolist() == [[1, 2], [3, 7]]
+    assert loaded.path == Path(after.path)
+
+
+def test_option_put_back(make: Callable[..., ArtifactRef], data: Path) -> None:
+    """An option changed and put back is found again, is current again, and is not made again."""
+    first, other, back = make(), make(standardize=False), make()
+    assert (first.cached, other.cached, back.cached) == (False, False, True)
+    assert back.path == first.path != other.path
+    assert ptm.load("t", data / "store").path == Path(first.path)
+    assert len(publications(data / "store")) == 2
+
+
+def test_file_put_back(make: Callable[..., ArtifactRef], data: Path) -> None:
+    """A file edited and put back is found again as well."""
+    first = make()
+    (data / "t.csv").write_text("a,b\n9,9\n3,4\n")
+    make()
+    (data / "t.csv").write_text("a,b\n1,2\n3,4\n")
+    again = make()
+    assert again.cached and again.path == first.path
+
+
+def test_ref(make: Callable[..., ArtifactRef], data: Path) -> None:
+    """A reference is small, survives pickling, and says name, kind, shapes and size."""
+    ref = make(target="b")
+    assert pickle.loads(pickle.dumps(ref)) == ref and len(pickle.dumps(ref)) < 2000
+    assert (ref.name, ref.kind) == ("t", "table")
+    assert ref.tensors["features"]["shape"] == [2, 1]
+    assert ref.tensors["target"]["dtype"] == "float32"
+    files = [path for path in Path(ref.path).iterdir() if path.name != "manifest.json"]
+    assert ref.bytes == sum(path.stat().st_size for path in files)
+
+
+def test_two_sources_of_the_same_content(data: Path) -> None:
+    """Two sources with equal files and options have one key, and an artifact each."""
+    refs = [
+        tensorize(TableSource(name=name, root=data, kind="table", path="t.csv"), data / "store")
+        for name in ("t", "u")
+    ]
+    assert refs[0].key == refs[1].key and not refs[1].cached
+    assert ptm.load("u", data / "store").manifest["name"] == "u"
+
+
+def test_changed_while_reading(
+    make: Callable[..., ArtifactRef], data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that changes while it is read is an error that names it; nothing is published."""
+    real = tables.tensorize
+
+    def meanwhile(source: TableSource, paths: list[Path]) -> Content:
+        content = real(source, paths)
+        (data / "t.csv").write_text("a,b\n1,2\n3,4\n5,6\n")
+        return content
+
+    monkeypatch.setattr(tables, "tensorize", meanwhile)
+    with pytest.raises(InputError, match=r"got a change.*\(t\.csv\)"):
+        make()
+    assert not publications(data / "store")
+    monkeypatch.undo()
+    assert make().tensors["features"]["shape"] == [3, 2]
+
+
+def test_bad_input_leaves_the_current_artifact(
+    make: Callable[..., ArtifactRef], data: Path
+) -> None:
+    """When the new input is bad, the artifact of the old one stays the current one."""
+    before = make()
+    (data / "t.csv").write_text("a,b\n1,x\n")
+    with pytest.raises(InputError, match=r"t: row 1, column 'b': expected a number, got 'x'"):
+        make()
+    assert ptm.load("t", data / "store").path == Path(before.path)
+    assert len(publications(data / "store")) == 1
+
+
+def test_missing_input(data: Path) -> None:
+    """A file that is not there is an error that names it, relative to the data root."""
+    source = TableSource(name="t", root=data, kind="table", path="sub/none.csv")
+    with pytest.raises(InputError, match=r"got nothing.*\(sub/none\.csv\)") as raised:
+        tensorize(source, data / "store")
+    assert str(data) not in str(raised.value) and not (data / "store").exists()
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated", "extended", "flipped"])
+@pytest.mark.parametrize("name", ["part-00000.pt", "part-00000.parquet", "manifest.json"])
+def test_damage_is_healed(
+    make: Callable[..., ArtifactRef], data: Path, name: str, damage: str
+) -> None:
+    """An artifact with a damaged file is not up to date: it is made again, and loads."""
+    ref = make()
+    path = Path(ref.path) / name
+    raw = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    else:
+        flipped = raw[:99] + bytes([raw[99] ^ 1]) + raw[100:]
+        path.write_bytes(
+            {"truncated": raw[:-1], "extended": raw + b"\0", "flipped": flipped}[damage]
+        )
+    with pytest.raises(ArtifactCorrupt, match=name):
+        ptm.load("t", data / "store")
+    again = make()
+    assert not again.cached and again.key == ref.key
+    assert ptm.load("t", data / "store").tensors["features"].shape == (2, 2)
+
+
+def test_inline_rows_need_no_file(tmp_path: Path) -> None:
+    """A source whose rows stand in the catalog has no inputs; its options decide alone."""
+    source = TableSource(
+        name="t", root=tmp_path / "none", kind="table", columns=("a",), rows=((1.0,), (2.0,))
+    )
+    ref = tensorize(source, tmp_path / "store")
+    assert ptm.load("t", tmp_path / "store").manifest["inputs"] == []
+    assert tensorize(source, tmp_path / "store").path == ref.path
+
+
+def test_manifest(make: Callable[..., ArtifactRef], data: Path) -> None:
+    """The manifest says what decided the content: inputs, options, code, versions."""
+    make(units={"a": "mm"})
+    manifest = ptm.load("t", data / "store").manifest
+    [entry] = manifest["inputs"]
+    assert entry["path"] == "t.csv" and entry["bytes"] == 12 and len(entry["sha256"]) == 64
+    assert manifest["options"]["units"] == {"a": "mm"}
+    assert "ptm.kinds.tables" in manifest["code"] and "torch" in manifest["packages"]
+    assert (manifest["name"], manifest["kind"], manifest["format"]) == ("t", "table", 1)
+    assert manifest["quarantined"] == [] and manifest["warnings"] == []
+    assert {part["file"]: part["rows"] for part in manifest["parts"]} == {
+        "part-00000.pt": 2,
+        "part-00000.parquet": 2,
+    }
+
+
+@pytest.fixture(scope="module")
+def wine(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the sample's wine, and its analysis."""
+    store = tmp_path_factory.mktemp("store")
+    tensorize(load_catalog(BOOK, sample)["wine"], store)
+    assert not analyze("wine_threshold", store).cached
+    return store
+
+
+def test_analysis_is_cached(wine: Path) -> None:
+    """An analysis of the same artifact with the same options is found, not made."""
+    assert analyze("wine_threshold", wine).cached
+
+
+def test_analysis_option_put_back(wine: Path) -> None:
+    """Another option is another result, and put back it is found again."""
+    first = analyze("wine_threshold", wine)
+    other = analyze("wine_threshold", wine, {"threshold": 100.0})
+    assert not other.cached and other.key != first.key
+    back = analyze("wine_threshold", wine)
+    assert back.cached and back.path == first.path
+
+
+def test_analysis_of_a_changed_source(tmp_path: Path, sample: Path) -> None:
+    """When the artifact that it reads changes, an analysis is made again."""
+    source = load_catalog(BOOK, sample)["wine"]
+    tensorize(source, tmp_path)
+    first = analyze("wine_threshold", tmp_path)
+    tensorize(source.model_copy(update={"standardize": False}), tmp_path)
+    assert analyze("wine_threshold", tmp_path).key != first.key
+
+
+def test_unknown_analysis(wine: Path) -> None:
+    """An analysis that there is not is an error with the names of those that there are."""
+    with pytest.raises(CatalogError, match=r"'wines'.*wine_threshold, temperature_fits"):
+        analyze("wines", wine)
+
+
+def test_wrong_option_of_an_analysis(wine: Path) -> None:
+    """An option that an analysis does not have, or of the wrong kind, is named."""
+    with pytest.raises(CatalogError, match="wine_threshold: treshold"):
+        analyze("wine_threshold", wine, {"treshold": 3})
+    with pytest.raises(CatalogError, match="wine_threshold: threshold"):
+        analyze("wine_threshold", wine, {"threshold": "high"})
+
+
+def test_analysis_without_its_source(tmp_path: Path) -> None:
+    """An analysis of an artifact that the store lacks says which, and how to make it."""
+    with pytest.raises(ArtifactMissing, match=r"wine: .*ptm run wine"):
+        analyze("wine_threshold", tmp_path)
+
+
+def test_analysis_of_a_damaged_artifact(tmp_path: Path, sample: Path) -> None:
+    """An analysis refuses an artifact that is damaged, and publishes nothing."""
+    ref = tensorize(load_catalog(BOOK, sample)["wine"], tmp_path)
+    path = Path(ref.path) / "part-00000.parquet"
+    raw = bytearray(path.read_bytes())
+    raw[100] ^= 1
+    path.write_bytes(raw)
+    with pytest.raises(ArtifactCorrupt, match=r"part-00000\.parquet"):
+        analyze("wine_threshold", tmp_path)
+    assert not publications(tmp_path, "wine_threshold")
+
+
+def test_every_kind(sample: Path, tmp_path: Path) -> None:
+    """Every source of the book's catalog is made from sample data, and cached the second time."""
+    catalog = load_catalog(BOOK, sample)
+
+    def run(source: Source) -> bool:
+        return tensorize(source, tmp_path).cached
+
+    assert [run(source) for source in catalog.values()] == [False] * 7
+    assert [run(source) for source in catalog.values()] == [True] * 7
+    for name in catalog:
+        artifact = ptm.load(name, tmp_path)
+        for tensor in artifact.tensors.values():
+            assert not tensor.is_floating_point() or torch.isfinite(tensor).all()
