@@ -10,9 +10,9 @@ from prefect.futures import PrefectFuture
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.outcome import ServedFlow, settle
+from ptm.analyses import ANALYSES
 from ptm.catalog import load_catalog
 from ptm.content import ArtifactRef
-from ptm.prepare import ANALYSES
 from tasks.analyses import analyze
 from tasks.dashboard import report
 from tasks.tensorize import tensorize

@@ -112,7 +112,7 @@ def stop() -> Server | None:
         ServerError: it does not stop.
     """
     server = find()
-    if server is None:
+    if server is None or not _is_ours(server):
         return None
     os.kill(server.pid, signal.SIGTERM)
     end = time.monotonic() + STOP_SECONDS
@@ -199,6 +199,14 @@ def _free_port() -> int:
                 continue
             return int(probe.getsockname()[1])
     raise ServerError(f"expected a free port on {HOST}, got none")
+
+
+def _is_ours(server: Server) -> bool:
+    """Whether the process is the server: numbers of processes are used again."""
+    shown = subprocess.run(
+        ["ps", "-o", "command=", "-p", str(server.pid)], capture_output=True, text=True, check=False
+    )
+    return "prefect server start" in shown.stdout and f"--port {server.port}" in shown.stdout
 
 
 def _alive(pid: int) -> bool:

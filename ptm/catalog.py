@@ -12,12 +12,46 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from ptm.analyses import ANALYSES
 from ptm.errors import CatalogError
 
 Measure = Literal["continuous", "ordinal", "categorical"]
 Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+def _single_ascii(delimiter: str) -> str:
+    if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '\r\n"\0':
+        raise ValueError(f"one ASCII character that is no quote or line end, got '{delimiter}'")
+    return delimiter
+
+
+def _inside(path: str) -> str:
+    parts = PurePosixPath(path)
+    if parts.is_absolute() or ".." in parts.parts or "\\" in path or "\0" in path:
+        raise ValueError(f"a path inside the data root, got '{path}'")
+    return path
+
+
+def _pattern(pattern: str) -> str:
+    parts = PurePosixPath(_inside(pattern)).parts
+    if not parts or any("**" in part and part != "**" for part in parts):
+        raise ValueError(f"a pattern as '*.png' or '**/*.png', got '{pattern}'")
+    return pattern
+
+
+Delimiter = Annotated[str, AfterValidator(_single_ascii)]
+InsidePath = Annotated[str, AfterValidator(_inside)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
 
 
 class Source(BaseModel):
@@ -36,15 +70,7 @@ class Source(BaseModel):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     root: Path
     kind: str
-    path: str = Field(min_length=1)
-
-    @field_validator("path")
-    @classmethod
-    def _stays_below_the_root(cls, path: str) -> str:
-        parts = PurePosixPath(path)
-        if parts.is_absolute() or ".." in parts.parts or "\\" in path or "\0" in path:
-            raise ValueError(f"a path inside the data root, got '{path}'")
-        return path
+    path: InsidePath = Field(min_length=1)
 
     def options(self) -> dict[str, Any]:
         """The JSON values that decide the content: all but name, root and path."""
@@ -56,7 +82,7 @@ class ImagesSource(Source):
 
     room = "ptm.kinds.images"
     kind: Literal["images"]
-    pattern: str = Field(default="*", min_length=1)
+    pattern: Pattern = "*"
     standardize: bool = False
 
 
@@ -65,7 +91,7 @@ class VolumeSource(Source):
 
     room = "ptm.kinds.volumes"
     kind: Literal["volume"]
-    pattern: str = Field(default="*.dcm", min_length=1)
+    pattern: Pattern = "*.dcm"
     series: str | None = None
 
 
@@ -85,10 +111,10 @@ class TableSource(Source):
 
     room = "ptm.kinds.tables"
     kind: Literal["table"]
-    path: str = ""
+    path: InsidePath = ""
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[Number, ...], ...] = ()
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    delimiter: Delimiter = ","
     encoding: str = "utf-8"
     target: str | None = None
     classes: int | None = Field(default=None, ge=2)
@@ -130,7 +156,7 @@ class TimeSeriesSource(Source):
 
     room = "ptm.kinds.timeseries"
     kind: Literal["timeseries"]
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    delimiter: Delimiter = ","
     encoding: str = "utf-8"
     date: str = "date"
     hour: str = "hour"
@@ -140,6 +166,12 @@ class TimeSeriesSource(Source):
     )
     zero: tuple[str, ...] = ()
     units: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _date_is_not_hour(self) -> TimeSeriesSource:
+        if self.date == self.hour:
+            raise ValueError(f"'date' and 'hour' to be two columns, got '{self.date}' for both")
+        return self
 
     @field_validator("scale")
     @classmethod
@@ -240,6 +272,8 @@ def _source(name: str, entry: object, root: Path) -> Source:
             f"[{name}] kind: expected one of {', '.join(KINDS)}, got {kind!r}"
             f"{_hint(str(kind), KINDS)}"
         )
+    if name in ANALYSES:
+        raise CatalogError(f"[{name}]: expected another name, got that of an analysis")
     for reserved in {"name", "root"} & entry.keys():
         raise CatalogError(f"[{name}] {reserved}: unknown option")
     try:

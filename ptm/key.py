@@ -123,8 +123,6 @@ def _strip(tree: ast.AST) -> None:
             ast.get_docstring(node, clean=False) is not None
         ):
             del body[0]
-        body[:] = [
-            part
-            for part in body
-            if not (isinstance(part, ast.If) and ast.unparse(part.test) == "TYPE_CHECKING")
-        ]
+        for part in body:
+            if isinstance(part, ast.If) and ast.unparse(part.test) == "TYPE_CHECKING":
+                part.body = [ast.Pass()]

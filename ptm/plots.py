@@ -9,52 +9,61 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-PNG_LIMIT = 50_000  # bytes; the dashboard refuses larger events than about 1.5 MB, and pages load
+PNG_LIMIT = 50_000  # bytes; what an artifact of the dashboard takes easily
 LUNG_WINDOW = (-1350.0, 150.0)  # Hounsfield units shown from black to white
 MAX_IMAGES, MAX_COLUMNS = 12, 24
 TEXT, GRID, MUTED = "#222222", "#e3e3e3", "#b5b5b5"
 RED, ORANGE, BLUE = "#c0392b", "#e08e0b", "#1f6fb2"
 # a colour-blind safe order, used for series that have no meaning of their own
-SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f3c8d", "#444444")
+SERIES = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#e69f00",
+    "#56b4e9",
+    "#7f3c8d",
+    "#a6761d",
+    "#444444",
+)
 
 
 def to_png(figure: Figure, dpi: int = 110) -> bytes:
     """The figure as a PNG with a palette: the same figure gives the same bytes.
 
-    Fewer colours, and then a coarser picture, are taken until it is under PNG_LIMIT.
+    Fewer colours, then a smaller picture, are taken until it is under PNG_LIMIT.
     """
+    import numpy as np
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
     canvas: Any = FigureCanvasAgg(figure)
-    data = b""
-    for scale, colours in product((1.0, 0.8, 0.6, 0.4), (192, 64)):
+    for scale in (1.0, 0.8, 0.6, 0.4):
         figure.set_dpi(dpi * scale)
         canvas.draw()
-        image = Image.fromarray(_array(canvas.buffer_rgba())).convert("RGB")
-        buffer = BytesIO()
-        image.quantize(colours, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
-        data = buffer.getvalue()
-        if len(data) < PNG_LIMIT:
-            break
-    return data
+        image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+        for colours in (192, 64, 32):
+            buffer = BytesIO()
+            image.quantize(colours, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+            if buffer.tell() < PNG_LIMIT:
+                return buffer.getvalue()
+    return buffer.getvalue()
 
 
 def readings(raw: NDArray[Any], celsius: NDArray[Any]) -> bytes:
     """Each reading of the unknown thermometer against the temperature; both [n]."""
     figure, (axes,) = _grid(1, 1, 5.6, 3.8)
     axes.plot(raw, celsius, "o", color=BLUE, markersize=7)
-    _label(axes, f"{len(raw)} readings of an unknown thermometer", "reading (unknown unit)", "°C")
+    title = f"{len(raw)} readings of an unknown thermometer"
+    _label(axes, title, "reading (unknown unit)", "temperature (°C)")
     return to_png(figure)
 
 
@@ -73,21 +82,22 @@ def fitted_line(
     figure, (axes,) = _grid(1, 1, 5.6, 3.8)
     span = np.array([raw.min(), raw.max()]) + np.array([-0.03, 0.03]) * np.ptp(raw)
     for index, (label, (slope, intercept)) in enumerate(lines.items()):
-        style: dict[str, Any] = (
-            {"color": RED, "linewidth": 2.2}
-            if index == 0
-            else {"color": SERIES[2 + index], "linewidth": 1.4, "linestyle": "--"}
-        )
-        text = (
-            f"{label}: {slope:.4f} · reading {'−' if intercept < 0 else '+'} {abs(intercept):.3f}"
-        )
+        style: dict[str, Any] = {
+            "color": SERIES[(2 + index) % len(SERIES)],
+            "linewidth": 1.4,
+            "linestyle": "--",
+        }
+        if index == 0:
+            style = {"color": RED, "linewidth": 2.2}
+        sign = "−" if intercept < 0 else "+"
+        text = f"{label}: {slope:.4f} · reading {sign} {abs(intercept):.3f}"
         axes.plot(span, slope * span + intercept, label=text, **style)
     held = np.isin(np.arange(len(raw)), held_out)
     axes.plot(raw[~held], celsius[~held], "o", color=BLUE, markersize=7, label="readings")
     if held.any():
         label = "readings held out by the split"
         axes.plot(raw[held], celsius[held], "o", mec=BLUE, mfc="white", mew=1.6, ms=7, label=label)
-    _label(axes, "Fitted lines over the readings", "reading (unknown unit)", "°C")
+    _label(axes, "Fitted lines over the readings", "reading (unknown unit)", "temperature (°C)")
     axes.legend(fontsize=8, labelcolor=TEXT, edgecolor=GRID, loc="upper left")
     return to_png(figure)
 
@@ -95,39 +105,27 @@ def fitted_line(
 def loss_curves(curves: Mapping[str, NDArray[Any]]) -> bytes:
     """Loss by epoch of every fit, both axes logarithmic; each curve is [epochs], from epoch 1.
 
-    A curve that leaves the range of the others, or is not finite at its end, runs out of the
-    frame, and its label says where it stopped. A fit of one epoch is a dot.
+    A curve that runs away leaves the frame at the top instead of flattening the others.
     """
     import numpy as np
 
-    figure, (axes,) = _grid(1, 1, 7.4, 4.4)
-    steady = [curve for curve in curves.values() if np.isfinite(curve).all() and (curve > 0).all()]
-    pool = np.concatenate(steady) if steady else np.ones(1)
+    figure, (axes,) = _grid(1, 1, 7.8, 4.4)
+    tame = [c for c in curves.values() if np.isfinite(c).all() and c[-1] < 100 * c[0]]
+    pool = np.concatenate([*tame, np.zeros(0)])
+    pool = pool[pool > 0] if (pool > 0).any() else np.ones(1)
     low, high = pool.min() / 1.6, pool.max() * 30
     for index, (name, curve) in enumerate(curves.items()):
-        colour = SERIES[index % len(SERIES)]
         finite = curve[np.isfinite(curve)]
-        epochs = np.arange(1, len(finite) + 1)
-        if len(finite) < len(curve):
-            last = (
-                f"{finite[-1]:.1e} at epoch {len(finite)}, then not finite" if len(finite) else ""
-            )
-            label = f"{name}: diverges ({last or 'at once'})"
-        else:
-            label = f"{name}: {finite[-1]:.4g}"
-        # later curves often lie on earlier ones: thin dashes over thick lines show both
-        style: dict[str, Any] = {
-            "color": colour,
-            "label": label,
-            "linewidth": 3.4 - 0.35 * (index % 8),
-        }
+        failed = len(finite) < len(curve)
+        result = f"not finite at epoch {len(finite) + 1}" if failed else f"{finite[-1]:.4g}"
+        style: dict[str, Any] = {"color": SERIES[index % len(SERIES)], "label": f"{name}: {result}"}
         if len(finite) <= 1:
-            axes.plot(
-                epochs, finite, linestyle="", marker="Ds^v"[index % 4], ms=7 - index % 4, **style
-            )
+            style |= {"linestyle": "", "marker": "Ds^v"[index % 4], "markersize": 8 - index % 4}
         else:
-            dashes = ("-", (0, (5, 2)), (0, (2, 2)), (0, (7, 2, 2, 2)))[index % 4]
-            axes.plot(epochs, np.minimum(finite, high * 1e3), linestyle=dashes, **style)
+            # curves often lie on earlier ones: thin dashes over thick lines show both
+            style["linestyle"] = ("-", (0, (5, 2)), (0, (2, 2)), (0, (7, 2, 2, 2)))[index % 4]
+            style["linewidth"] = 4 - 2.8 * index / len(curves)
+        axes.plot(np.arange(1, len(finite) + 1), np.minimum(finite, high * 1e3), **style)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_ylim(low, high)
@@ -139,15 +137,14 @@ def loss_curves(curves: Mapping[str, NDArray[Any]]) -> bytes:
 def group_means(columns: Sequence[str], means: Mapping[str, NDArray[Any]], title: str) -> bytes:
     """The mean of each column in each group, in standard deviations from the mean of all rows.
 
-    `means` maps the label of a group to its standardised means, [columns]; NaN is left out.
+    `means` maps the label of a group to its standardised means, [columns].
     """
     import numpy as np
 
     figure, (axes,) = _grid(1, 1, 6.6, 1.4 + 0.28 * len(columns))
     places = np.arange(len(columns))
     table = np.stack(list(means.values()))
-    low, high = (np.where(np.isnan(table), -s * np.inf, table) for s in (-1, 1))
-    axes.hlines(places, low.min(0), high.max(0), color=MUTED, linewidth=2, zorder=1)
+    axes.hlines(places, table.min(0), table.max(0), color=MUTED, linewidth=2, zorder=1)
     axes.axvline(0, color=MUTED, linewidth=1, zorder=0)
     for (label, values), colour in zip(means.items(), (RED, ORANGE, BLUE), strict=False):
         axes.plot(values, places, "o", color=colour, markersize=7, label=label)
@@ -175,16 +172,13 @@ def roc_curves(
     for index, (name, (false_rate, true_rate)) in enumerate(curves.items()):
         # the palette once with solid lines, then with dashes: no two columns look the same
         turn, colour = divmod(index, len(SERIES) - 1)
-        style: dict[str, Any] = {
-            "color": SERIES[1 + colour],
-            "linestyle": ("-", "--", ":")[turn % 3],
-        }
-        style |= {"linewidth": 1.2, "alpha": 0.8}
+        dashes = ("-", "--", ":")[turn % 3]
+        style: dict[str, Any] = {"color": SERIES[1 + colour], "linestyle": dashes, "alpha": 0.8}
         if name == best:
             style = {"color": SERIES[0], "linewidth": 3, "zorder": 5}
         elif name == marked[0]:
             style = {"color": TEXT, "linewidth": 1.8, "zorder": 4}
-        axes.plot(false_rate, true_rate, label=labels[name], **style)
+        axes.plot(false_rate, true_rate, label=labels[name], **{"linewidth": 1.2, **style})
     axes.plot(*marked[1:3], "o", color=RED, markersize=9, mec="white", zorder=6, label=marked[3])
     axes.set_aspect("equal")
     axes.set_xlim(-0.01, 1.01)
@@ -204,21 +198,22 @@ def contact_sheet(images: NDArray[Any]) -> bytes:
 
     shown = min(len(images), MAX_IMAGES)
     chosen = images[:shown, : 3 if images.shape[1] >= 3 else 1]
-    step = max(1, max(images.shape[2:]) // 480)
-    pixels = np.moveaxis(chosen[:, :, ::step, ::step], 1, -1)
-    if pixels.dtype != np.uint8:
+    columns = min(shown, 4)
+    pixels = np.moveaxis(_shrink(chosen, 480 // columns), 1, -1)
+    if images.dtype == np.uint8:
+        pixels = pixels.astype(np.uint8)
+    else:
         low, high = np.percentile(pixels, (1, 99), axis=(0, 1, 2))
         pixels = np.clip((pixels - low) / np.where(high > low, high - low, 1), 0, 1)
-    columns = min(shown, 4)
     rows = -(-shown // columns)
-    width = min(6.4, 2.6 * columns) if shown > 1 else 4.4
-    height = width / columns * images.shape[2] / images.shape[3] * rows + 0.25 * rows + 0.4
+    width = min(6.4, 3.2 + 0.8 * columns)
+    height = (width / columns * images.shape[2] / images.shape[3] + 0.2 * (shown > 1)) * rows + 0.3
     figure, all_axes = _grid(rows, columns, width, height)
     for index, axes in enumerate(all_axes):
         axes.axis("off")
         if index < shown:
             axes.imshow(pixels[index], cmap="gray", aspect="equal")
-            axes.set_title(str(index), fontsize=8, color=TEXT)
+            axes.set_title(str(index) if shown > 1 else "", fontsize=8, color=TEXT)
     count, channels, tall, wide = images.shape
     some = f"{shown} of {count} images" if shown < count else f"{count} image{'s'[: count > 1]}"
     _title(figure, f"{some}, {channels} × {tall} × {wide}")
@@ -243,9 +238,11 @@ def orthogonal_slices(volume: NDArray[Any], spacing_mm: Sequence[float]) -> byte
     )
     figure, all_axes = _grid(1, 3, 7.4, 2.9)
     for axes, place, (name, pixels, extent) in zip(all_axes, middle, cuts, strict=True):
-        step = max(1, max(pixels.shape) // 300)
         low, high = LUNG_WINDOW
-        axes.imshow(pixels[::step, ::step], cmap="gray", vmin=low, vmax=high, extent=extent)
+        shades = _shrink(pixels, 240)
+        axes.imshow(
+            shades, cmap="gray", vmin=low, vmax=high, extent=extent, interpolation="nearest"
+        )
         axes.grid(False)
         _label(axes, f"{name} {place}", "mm", "")
     _title(figure, f"Middle slices, {LUNG_WINDOW[0]:.0f} to {LUNG_WINDOW[1]:.0f} HU")
@@ -281,7 +278,8 @@ def heat_map(daily: NDArray[Any], title: str, label: str) -> bytes:
     """One value for each hour of each day; `daily` is [days, 24], `label` names value and unit."""
     figure, (axes,) = _grid(1, 1, 7.4, 3.0)
     extent = (0, len(daily), 24, 0)
-    image = axes.imshow(daily.T, aspect="auto", cmap="viridis", extent=extent)
+    image = axes.imshow(daily.T, extent=extent, aspect="auto", interpolation="nearest")
+    image.set_cmap("viridis")
     axes.grid(False)
     axes.set_yticks(range(0, 25, 6))
     _label(axes, title, "day", "hour of the day")
@@ -331,6 +329,16 @@ def _legend(figure: Figure, title: str | None = None, below: bool = False) -> No
     )
 
 
+def _shrink(pixels: NDArray[Any], most: int) -> NDArray[Any]:
+    """Means of blocks of [..., height, width], so that neither side is far above `most`."""
+    down, right = (max(1, round(side / most)) for side in pixels.shape[-2:])
+    tall, wide = pixels.shape[-2] // down, pixels.shape[-1] // right
+    cropped = pixels[..., : tall * down, : wide * right]
+    blocks = cropped.reshape(*pixels.shape[:-2], tall, down, wide, right)
+    means: NDArray[Any] = blocks.mean((-3, -1), dtype="float32")
+    return means
+
+
 def _bins(values: NDArray[Any]) -> list[float]:
     """Edges: one bar for each value when few are distinct whole numbers, else 30 bars."""
     import numpy as np
@@ -339,9 +347,3 @@ def _bins(values: NDArray[Any]) -> list[float]:
     if high - low <= 30 and (values == np.round(values)).all():
         return [float(edge) for edge in np.arange(low - 0.5, high + 1)]
     return [float(edge) for edge in np.linspace(low, high, 31)]
-
-
-def _array(buffer: Any) -> NDArray[np.uint8]:
-    import numpy as np
-
-    return np.asarray(buffer)

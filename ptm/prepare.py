@@ -4,32 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptm import store
+from ptm.analyses import ANALYSES
 from ptm.content import ArtifactRef, Content
 from ptm.errors import CatalogError, InputError
 from ptm.key import Input, code_digests, hash_files, make_key, package_versions
 
 if TYPE_CHECKING:
     from ptm.catalog import Source
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """An analysis: its room and the artifact that it reads unless told otherwise."""
-
-    room: str
-    source: str
-
-
-ANALYSES = {
-    "wine_threshold": Analysis("ptm.analyses.thresholds", "wine"),
-    "temperature_fits": Analysis("ptm.analyses.temperature", "temperature"),
-}
 
 
 def tensorize(source: Source, artifacts: str | Path = "artifacts") -> ArtifactRef:

@@ -15,6 +15,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -34,8 +35,18 @@ if TYPE_CHECKING:
 FORMAT = 1
 PART = "part-00000"
 MANIFEST = "manifest.json"
-LARGE = 1 << 20
-LASTING = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR}
+PUBLICATION = re.compile(r"[0-9a-f]{12}-[0-9a-f]{12}")
+LARGE = 1 << 20  # bytes
+LASTING = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.ENOTDIR,
+    errno.EEXIST,
+}
 
 
 def publish(root: Path, about: dict[str, Any], content: Content, seconds: float) -> ArtifactRef:
@@ -79,7 +90,7 @@ def publish(root: Path, about: dict[str, Any], content: Content, seconds: float)
 
 
 def find(root: Path, name: str, key: str) -> ArtifactRef | None:
-    """The artifact of a key, made the current one; None where there is none that is complete."""
+    """The artifact of a key, made the current one; None where none has all its bytes as written."""
     home = root / name
     pointer = _read_pointer(home / "keys" / f"{key}.json")
     try:
@@ -89,10 +100,8 @@ def find(root: Path, name: str, key: str) -> ArtifactRef | None:
     if pointer is None or manifest is None:
         return None
     folder = home / pointer["publication"]
-    for part in manifest["parts"]:
-        place = folder / part["file"]
-        if not place.is_file() or place.stat().st_size != part["bytes"]:
-            return None
+    if not _whole(folder, manifest):
+        return None
     if _read_pointer(home / "current.json") != pointer:
         with _named_errors(root):
             _point(home / "current.json", pointer)
@@ -112,8 +121,7 @@ def load(name: str, artifacts: str | Path = "artifacts") -> Artifact:
     import torch
 
     folder, manifest = read_manifest(name, Path(artifacts))
-    for part in manifest["parts"]:
-        _check(folder / part["file"], part)
+    _check_parts(folder, manifest)
     tensors: dict[str, torch.Tensor] = {}
     for part in manifest["parts"]:
         if part["file"].endswith(".pt"):
@@ -176,12 +184,19 @@ class _Hashing(io.RawIOBase):
     def __init__(self, file: BinaryIO) -> None:
         self._file, self._digest, self.size = file, hashlib.sha256(), 0
         self._pool: ThreadPoolExecutor | None = None
+        self.error: OSError | None = None
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
-        view = memoryview(data).cast("B")
+        try:
+            return self._write(memoryview(data).cast("B"))
+        except OSError as error:
+            self.error = error
+            raise
+
+    def _write(self, view: memoryview) -> int:
         if len(view) < LARGE:
             self._digest.update(view)
             self._file.write(view)
@@ -204,8 +219,14 @@ def _write(path: Path, fill: Any) -> tuple[str, int]:
     """A new file, filled by `fill(file)` and synced; its digest and size."""
     with path.open("xb") as file:
         hashing = _Hashing(file)
-        fill(hashing)
-        digest = hashing.finish()
+        try:
+            fill(hashing)
+        except RuntimeError:
+            if hashing.error:  # torch hides it behind an error of its own
+                raise hashing.error from None
+            raise
+        finally:
+            digest = hashing.finish()
         file.flush()
         os.fsync(file.fileno())
     return digest
@@ -270,6 +291,20 @@ def _manifest(home: Path, pointer: dict[str, Any]) -> dict[str, Any]:
     return manifest
 
 
+def _check_parts(folder: Path, manifest: dict[str, Any]) -> None:
+    """Checks all files of an artifact, two at a time."""
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda part: _check(folder / part["file"], part), manifest["parts"]))
+
+
+def _whole(folder: Path, manifest: dict[str, Any]) -> bool:
+    try:
+        _check_parts(folder, manifest)
+    except ArtifactCorrupt:
+        return False
+    return True
+
+
 def _check(place: Path, part: dict[str, Any]) -> None:
     try:
         with place.open("rb") as file:
@@ -292,10 +327,9 @@ def _read_pointer(place: Path) -> dict[str, Any] | None:
     """The pointer; None where it is missing or is not one."""
     try:
         pointer = json.loads(place.read_bytes())
-        named = Path(pointer["publication"])
-        whole = len(named.parts) == 1 and named.name != ".." and "manifest_sha256" in pointer
+        whole = PUBLICATION.fullmatch(pointer["publication"]) and "manifest_sha256" in pointer
         return pointer if whole else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

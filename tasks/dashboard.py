@@ -25,7 +25,7 @@ def report(outcome: Outcome, artifacts: str) -> None:
     create_table_artifact(
         key="sources",
         table=source_rows(outcome),
-        description="What the run made of each source: tensors, artifact size, time it took.",
+        description="Each tensor of the run; MB and seconds are those of its whole artifact.",
     )
     for name, show in SHOWN.items():
         if name in outcome.made:
@@ -45,7 +45,7 @@ def source_rows(outcome: Outcome) -> list[dict[str, Any]]:
                     "tensor": tensor,
                     "shape": " x ".join(map(str, entry["shape"])),
                     "dtype": entry["dtype"],
-                    "artifact MB": round(ref.bytes / 1e6, 2),
+                    "MB": float(f"{ref.bytes / 1e6:.3g}"),
                     "seconds": round(ref.seconds, 3),
                     "key": ref.key[:12],
                 }
@@ -74,8 +74,9 @@ def _show_fits(ref: ArtifactRef, artifacts: str) -> None:
     fits = load(ref.name, artifacts)
     create_table_artifact(
         key="temperature-fits",
-        table=_rows(fits.tables["fits"]),
-        description="Each fit of the unknown thermometer: °C = w * reading + b; loss in °C².",
+        table=_rows(fits.tables["fits"][FIT_COLUMNS]),
+        description="Each fit of the unknown thermometer: °C = w * input + b; loss in °C²; "
+        "the input is the reading t_u in its unknown unit.",
     )
     picture = (Path(ref.path) / "loss_curves.png").read_bytes()
     create_markdown_artifact(
@@ -86,6 +87,7 @@ def _show_fits(ref: ArtifactRef, artifacts: str) -> None:
     )
 
 
+FIT_COLUMNS = ["fit", "status", "epochs_run", "loss", "w", "b", "input", "learning_rate"]
 SHOWN = {"wine_threshold": _show_wine, "temperature_fits": _show_fits}
 
 

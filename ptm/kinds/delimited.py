@@ -89,7 +89,17 @@ def not_valid(
 
 
 def _header(source: TableSource | TimeSeriesSource, path: Path, content: str) -> list[str]:
-    header = next(csv.reader(io.StringIO(content), delimiter=source.delimiter), [])
+    first = io.StringIO(content, newline="")
+    try:
+        header = next(csv.reader(first, delimiter=source.delimiter), [])
+    except csv.Error as error:
+        raise InputError(
+            source.name,
+            where="header",
+            expected="names with their quotes closed",
+            got=str(error),
+            file=relative(source, path),
+        ) from error
     doubled = [name for name in header if header.count(name) > 1]
     if not header or doubled or "" in header:
         raise InputError(
@@ -108,11 +118,12 @@ def _check_finite(source: TableSource | TimeSeriesSource, path: Path, table: pa.
 
     for column in table.column_names:
         if table[column].type == pa.float64():
-            finite = np.isfinite(table[column].to_numpy())
+            # tensors are float32: what is finite in float64 only would become inf in them
+            finite = np.abs(table[column].to_numpy()) <= np.finfo(np.float32).max
             if not finite.all():
                 row = int(finite.argmin())
                 got = str(table[column][row].as_py())
-                raise not_valid(source, path, row, column, "a finite number", got)
+                raise not_valid(source, path, row, column, "a finite number (float32)", got)
 
 
 def _diagnosis(
@@ -124,9 +135,28 @@ def _diagnosis(
     reason: str,
 ) -> InputError:
     """Reads again, slowly, to name the first row and column that the fast reader refused."""
-    rows = csv.reader(io.StringIO(content), delimiter=source.delimiter)
-    next(rows)
-    for number, row in enumerate(filter(None, rows)):
+    rows = csv.reader(io.StringIO(content, newline=""), delimiter=source.delimiter)
+    try:
+        return _first_fault(source, path, list(filter(None, rows)), header, types, reason)
+    except csv.Error as error:
+        return InputError(
+            source.name,
+            where=f"line {rows.line_num}",
+            expected="fields with their quotes closed",
+            got=str(error),
+            file=relative(source, path),
+        )
+
+
+def _first_fault(
+    source: TableSource | TimeSeriesSource,
+    path: Path,
+    rows: list[list[str]],
+    header: list[str],
+    types: dict[str, pa.DataType],
+    reason: str,
+) -> InputError:
+    for number, row in enumerate(rows[1:]):
         if len(row) != len(header):
             return InputError(
                 source.name,
@@ -139,7 +169,10 @@ def _diagnosis(
             if str(types.get(column)) == "double" and not _is_number(value):
                 return not_valid(source, path, number, column, "a number", value)
     return InputError(
-        source.name, expected="a delimited table", got=reason, file=relative(source, path)
+        source.name,
+        expected="a delimited table",
+        got=reason.splitlines()[0],
+        file=relative(source, path),
     )
 
 

@@ -44,21 +44,25 @@ WANTED = {
     0x00280011: "Columns",
     0x00280030: "PixelSpacing",
     0x00280100: "BitsAllocated",
+    0x00280101: "BitsStored",
     0x00280103: "PixelRepresentation",
     0x00281052: "RescaleIntercept",
     0x00281053: "RescaleSlope",
 }
-REQUIRED = (
-    "SeriesInstanceUID",
-    "ImagePositionPatient",
-    "ImageOrientationPatient",
-    "PixelSpacing",
-    "Rows",
-    "Columns",
-    "BitsAllocated",
-    "RescaleSlope",
-    "RescaleIntercept",
-)
+# what a CT slice must have, and how many numbers each is made of; 0: text
+REQUIRED = {
+    "SeriesInstanceUID": 0,
+    "ImagePositionPatient": 3,
+    "ImageOrientationPatient": 6,
+    "PixelSpacing": 2,
+    "Rows": 1,
+    "Columns": 1,
+    "BitsAllocated": 1,
+    "RescaleSlope": 1,
+    "RescaleIntercept": 1,
+}
+POSITIVE = ("PixelSpacing", "Rows", "Columns", "BitsAllocated")
+LARGEST = 1e30  # far beyond any header value that means something, well inside float32
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,17 @@ class Slice:
             return self.pixels
         height, width = self.shape
         flat = np.fromfile(self.path, self.dtype, count=height * width, offset=self.pixels)
-        return flat.reshape(height, width)
+        return self._used_bits(flat).reshape(height, width)
+
+    def _used_bits(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        """Only BitsStored bits are the pixel's; above them may be an overlay, or no sign."""
+        unused = int(self.header["BitsAllocated"] - self.header.get("BitsStored", 0)) % 32
+        if not unused or "BitsStored" not in self.header:
+            return pixels
+        limit = 1 << (self.header["BitsStored"] - bool(self.header.get("PixelRepresentation")))
+        if pixels.max() < limit and pixels.min() >= -limit:
+            return pixels
+        return (pixels << unused) >> unused
 
     def hounsfield(self, out: NDArray[np.float32]) -> tuple[float, float]:
         """Writes stored * slope + intercept into `out`, float32 [height, width]; its range."""
@@ -161,6 +175,7 @@ def read_slice(source: VolumeSource, path: Path) -> Slice:
     lacking = [name for name in REQUIRED if name not in header]
     if lacking:
         raise _error(source, path, "a CT slice", f"no {', '.join(lacking)}")
+    _check_values(source, path, header)
     frames, values = header.get("NumberOfFrames", 1), header.get("SamplesPerPixel", 1)
     if frames != 1 or values != 1:
         got = f"{frames:g} frames of {values} values"
@@ -173,6 +188,23 @@ def read_slice(source: VolumeSource, path: Path) -> Slice:
         got = f"{len(pixels)} bytes with {bits} bits for each pixel"
         raise _error(source, path, expected, got)
     return Slice(path, header, pixels.start)
+
+
+def _check_values(source: VolumeSource, path: Path, header: dict[str, Any]) -> None:
+    for name, count in REQUIRED.items():
+        value = header[name]
+        numbers = value if isinstance(value, tuple) else (value,)
+        if not count:
+            continue
+        usual = all(isinstance(n, (int, float)) and abs(n) < LARGEST for n in numbers)
+        if len(numbers) != count or not usual or (name in POSITIVE and min(numbers) <= 0):
+            kind = "positive" if name in POSITIVE else "finite"
+            expected = f"{count} {kind} number{'s' if count > 1 else ''}"
+            raise _error(source, path, f"{name} of {expected}", str(value))
+    if not any(header["ImageOrientationPatient"][:3]) or not any(
+        header["ImageOrientationPatient"][3:]
+    ):
+        raise _error(source, path, "ImageOrientationPatient of two directions", "zeros")
 
 
 def _error(source: VolumeSource, path: Path, expected: str, got: str) -> InputError:

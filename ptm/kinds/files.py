@@ -63,19 +63,25 @@ def read_text(source: Source, path: Path, encoding: str) -> str:
         )
     try:
         return raw.decode(encoding)
-    except LookupError as error:
+    except (LookupError, ValueError) as error:
+        if isinstance(error, UnicodeDecodeError):
+            raise _not_text(source, path, raw, encoding, error) from error
         raise InputError(
             source.name,
             where="encoding",
             expected="an encoding that Python knows",
             got=f"'{encoding}'",
         ) from error
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            source.name,
-            where=f"line {line}, byte {error.start}",
-            expected=f"{encoding} text",
-            got=f"the byte 0x{raw[error.start]:02x}",
-            file=relative(source, path),
-        ) from error
+
+
+def _not_text(
+    source: Source, path: Path, raw: bytes, encoding: str, error: UnicodeDecodeError
+) -> InputError:
+    line = raw.count(b"\n", 0, error.start) + 1
+    return InputError(
+        source.name,
+        where=f"line {line}, byte {error.start}",
+        expected=f"{encoding} text",
+        got=f"the byte 0x{raw[error.start]:02x}",
+        file=relative(source, path),
+    )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,21 +44,8 @@ def tensorize(source: ImagesSource, paths: list[Path]) -> Content:
     import numpy as np
     import torch
 
-    images = _decoded(source, paths)
-    first, mode = next(images)
-    batch = np.empty((len(paths), first.shape[2], *first.shape[:2]), dtype=np.uint8)
-    batch[0] = first.transpose(2, 0, 1)
-    modes = [mode]
-    for number, (image, mode) in enumerate(images, start=1):
-        if image.shape != first.shape:
-            raise InputError(
-                source.name,
-                expected=f"{_size(first)} as in {paths[0].name}",
-                got=_size(image),
-                file=relative(source, paths[number]),
-            )
-        batch[number] = image.transpose(2, 0, 1)
-        modes.append(mode)
+    with closing(_decoded(source, paths)) as images:
+        batch, modes = _batch(source, paths, images)
     names = CHANNELS[modes[0]]
     scaler = None
     tensor = torch.from_numpy(batch)
@@ -67,7 +55,7 @@ def tensorize(source: ImagesSource, paths: list[Path]) -> Content:
     return Content(
         {"images": tensor},
         {"images": (SAMPLE, CHANNEL, HEIGHT, WIDTH)},
-        {ROWS: _table(paths, modes, first.shape)},
+        {ROWS: _table(paths, modes, batch.shape[2:])},
         scaler,
         {"channels": list(names)},
         _warnings(names, scaler),
@@ -87,6 +75,29 @@ def moments(batch: NDArray[np.uint8]) -> Moments:
     return Moments.of_counts(counts, np.arange(256) / 255)
 
 
+def _batch(
+    source: ImagesSource, paths: list[Path], images: Iterator[tuple[NDArray[np.uint8], str]]
+) -> tuple[NDArray[np.uint8], list[str]]:
+    """Images in one array, uint8 [sample, channel, height, width], and the mode of each file."""
+    import numpy as np
+
+    first, mode = next(images)
+    batch = np.empty((len(paths), first.shape[2], *first.shape[:2]), dtype=np.uint8)
+    batch[0] = first.transpose(2, 0, 1)
+    modes = [mode]
+    for number, (image, mode) in enumerate(images, start=1):
+        if image.shape != first.shape:
+            raise InputError(
+                source.name,
+                expected=f"{_size(first)} as in {paths[0].name}",
+                got=_size(image),
+                file=relative(source, paths[number]),
+            )
+        batch[number] = image.transpose(2, 0, 1)
+        modes.append(mode)
+    return batch, modes
+
+
 def _standardized(batch: NDArray[np.uint8], scaler: Scaler) -> torch.Tensor:
     """Looks each of the 256 levels up in the scaled levels of its channel: float32, as `batch`."""
     import numpy as np
@@ -100,7 +111,7 @@ def _standardized(batch: NDArray[np.uint8], scaler: Scaler) -> torch.Tensor:
     return torch.from_numpy(out)
 
 
-def _decoded(source: ImagesSource, paths: list[Path]) -> Iterator[tuple[NDArray[np.uint8], str]]:
+def _decoded(source: ImagesSource, paths: list[Path]) -> Generator[tuple[NDArray[np.uint8], str]]:
     """Decodes in threads, a few images ahead, in order."""
     if len(paths) == 1:
         yield _decode(source, paths[0])

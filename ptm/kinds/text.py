@@ -60,9 +60,11 @@ def tensorize(source: TextSource, paths: list[Path]) -> Content:
     if source.line is not None:
         line = _line(source, paths[0], text)
         line_ids = torch.tensor([index[word] for word in clean_words(line, source.punctuation)])
-        tensors["line_chars"] = torch.zeros(len(line), ASCII)
         chars = one_hot(char_ids(line.lower().strip()), ASCII)
-        tensors["line_chars"][: len(chars)] = chars
+        # a row for each character of the line as it stands, as the book has it; some letters
+        # become two when they are lower-cased
+        rows = torch.zeros(max(len(line) - len(chars), 0), ASCII)
+        tensors["line_chars"] = torch.cat([chars, rows])
         tensors["line_words"] = one_hot(line_ids.long(), len(vocabulary))
         axes |= {"line_chars": (CHARACTER, CODE_POINT), "line_words": (WORD, VOCABULARY)}
         facts["line"] = line

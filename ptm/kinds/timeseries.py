@@ -8,6 +8,7 @@ place h of its day. This is the rule by which the book's `hour-fixed.csv` follow
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,12 +129,11 @@ def _hours(source: TimeSeriesSource, path: Path, table: pa.Table) -> NDArray[np.
     days = []
     for text in dates.dictionary.to_pylist():
         try:
-            days.append(np.datetime64(text, "D").astype(np.int64) if len(text) == 10 else None)
+            days.append((datetime.strptime(text, "%Y-%m-%d") - datetime(1970, 1, 1)).days)
         except ValueError:
-            days.append(None)
-        if days[-1] is None:
             row = table[source.date].to_pylist().index(text)
-            raise not_valid(source, path, row, source.date, "a date as 2011-12-31", text)
+            expected = "a date as 2011-12-31"
+            raise not_valid(source, path, row, source.date, expected, text) from None
     day: NDArray[np.int64] = np.array(days, dtype=np.int64)[dates.indices.to_numpy()]
     hours: NDArray[np.int64] = day * HOURS + hour.astype(np.int64)
     return hours

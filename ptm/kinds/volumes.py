@@ -155,6 +155,17 @@ def _spacing(source: VolumeSource, slices: list[Slice], positions: NDArray[np.fl
             got=f"a gap of {gaps[uneven[0]]:g} mm, from {below.path.name} to {above.path.name}",
             file=relative(source, above.path),
         )
+    step = (slices[-1].position_mm - slices[0].position_mm) / (len(slices) - 1)
+    for number, entry in enumerate(slices):
+        aside = np.abs(slices[0].position_mm + number * step - entry.position_mm).max()
+        if aside > max(TOLERANCE * spacing * len(slices), ROUNDING):
+            raise InputError(
+                source.name,
+                where=f"position {positions[number]:g} mm",
+                expected="slices in a straight line",
+                got=f"one {aside:.4g} mm aside",
+                file=relative(source, entry.path),
+            )
     return spacing
 
 

@@ -103,7 +103,7 @@ MISTAKES = {
     ),
     "wide delimiter": (
         '[x]\nkind = "table"\npath = "a"\ndelimiter = "::"\n',
-        ["[x] delimiter", "at most 1", "'::'"],
+        ["[x] delimiter", "one ASCII character", "'::'"],
     ),
     "one class": (
         '[x]\nkind = "table"\npath = "a"\ntarget = "y"\nclasses = 1\n',

@@ -1,0 +1,371 @@
+"""The `ptm` command as a person meets it: exit codes, what it prints, the local server."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from flows import cli
+from ptm.download import read_registry
+from tests.bad_inputs import BAD_IMAGES, TABLE, WINE, BadInput, file, write_all
+
+SOURCES = ["dog", "cats", "ct", "wine", "bikes", "austen", "temperature"]
+NAMES = [*SOURCES, "wine_threshold", "temperature_fits"]
+HEAVY = "torch", "prefect"
+NOWHERE = "http://127.0.0.1:9"
+GOOD_TABLE = BadInput("wine", file("wine.csv", TABLE), WINE, ())
+
+
+def imported(*arguments: str) -> str:
+    """Runs the command in a fresh interpreter; which of the heavy packages it imported."""
+    program = (
+        "import sys\n"
+        f"sys.argv = ['ptm', *{list(arguments)!r}]\n"
+        "from flows.cli import main\n"
+        "try:\n    main()\n"
+        "except SystemExit as end:\n    assert not end.code, end.code\n"
+        f"print(*sorted(sys.modules.keys() & {set(HEAVY)!r}), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stderr.strip()
+
+
+def too_wide(text: str) -> list[str]:
+    """Lines of more than 80 characters that hold neither a path nor an address."""
+    return [line for line in text.splitlines() if len(line) > 80 and "/" not in line]
+
+
+def test_help_lists_the_commands(ptm: Any) -> None:
+    """`ptm --help` lists every command with what it does, within 80 columns."""
+    done = ptm("--help")
+    assert done.code == 0
+    for command in ("run", "status", "show", "data", "server"):
+        assert f"\n  {command} " in done.out
+    assert not too_wide(done.out)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["data", "list"], ["status"]], ids=" ".join
+)
+def test_quick_commands_import_nothing_heavy(arguments: list[str]) -> None:
+    """Commands that only tell something import neither torch nor Prefect."""
+    assert imported(*arguments) == ""
+
+
+def test_status_of_artifacts_imports_nothing_heavy(sample_run: Any) -> None:
+    """`ptm status` of a store with artifacts imports neither torch nor Prefect."""
+    assert imported("status", "--artifacts", str(sample_run.store)) == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", "--nosuch"], "No such option: --nosuch"),
+        (["nosuch"], "No such command 'nosuch'"),
+        (["run", "wien"], "no source 'wien' in the catalog (did you mean 'wine'?)"),
+        (["run", "--runner", "trains"], "expected one of threads, processes"),
+        (["run", "--catalog", "broken.toml"], "broken.toml: expected TOML"),
+        (["run", "--catalog", "none.toml"], "none.toml: expected a catalog, got: No such file"),
+        (["run", "--catalog", "option.toml"], "[cats] standardise: unknown option"),
+        (["show"], "Missing argument"),
+        (["data", "sample", "--scale", "0"], "--scale"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_usage(
+    ptm: Any, request: pytest.FixtureRequest, tmp_path: Path, arguments: list[str], says: str
+) -> None:
+    """Wrong usage and a wrong catalog end with code 2 and say what is wrong; nothing is started."""
+    (tmp_path / "broken.toml").write_text("[cats\n")
+    (tmp_path / "option.toml").write_text(
+        '[cats]\nkind = "images"\npath = "cats"\nstandardise = true\n'
+    )
+    if "--catalog" not in arguments and arguments[0] == "run":
+        arguments = [*arguments, "--catalog", str(request.config.rootpath / "data/catalog.toml")]
+    done = ptm(*arguments, cwd=tmp_path, PREFECT_HOME=str(tmp_path / "prefect"))
+    assert done.code == 2
+    assert says in done.words
+    assert "Traceback" not in done.err
+    assert not (tmp_path / "artifacts").exists()
+    assert not (tmp_path / "prefect").exists()
+
+
+def test_run_says_what_it_made(sample_run: Any) -> None:
+    """A good run ends with code 0, one row for each source, and where to look next."""
+    done = sample_run.done
+    assert done.code == 0, done
+    for name in NAMES:
+        assert f"\n{name}: made in " in f"\n{done.out}"
+        assert f"\n {name} " in done.out
+    for piece in ("features 400x11 float32", "target_onehot 400x10 float32", " kB", " made"):
+        assert piece in done.out
+    assert f"Artifacts: {sample_run.store}" in done.out
+    assert "Run in the dashboard: http://127.0.0.1:" in done.out
+    assert "Look closer: ptm show dog" in done.out
+    assert not too_wide(done.out)
+
+
+def test_run_leaves_nothing_behind(sample_run: Any) -> None:
+    """When a run in processes has ended, none of its processes is left, and nothing on stderr."""
+    assert not sample_run.done.left_behind
+    assert sample_run.done.err == ""
+
+
+def test_run_with_a_bad_source(ptm: Any, server: str, tmp_path: Path) -> None:
+    """A source that fails ends the run with code 1, named with file, expected and got."""
+    bad = BAD_IMAGES[0]
+    root, store = tmp_path / "data", tmp_path / "artifacts"
+    catalog = tmp_path / "catalog.toml"
+    catalog.write_text(write_all(root, [bad, GOOD_TABLE]), encoding="utf-8")
+    options = ("--catalog", catalog, "--data", root, "--artifacts", store)
+    done = ptm("run", *options)
+    assert done.code == 1
+    for piece in (f"{bad.name}: ", *bad.says):
+        assert piece in done.words
+    assert "Traceback" not in done.out + done.err
+    assert not too_wide(done.out)
+    assert (
+        sorted(path.parent.name for path in store.glob("*/current.json"))
+        == [
+            "wine",
+            "wine_threshold",
+        ]
+        or (store / "wine" / "current.json").is_file()
+    )
+
+
+def test_status(ptm: Any, sample_run: Any) -> None:
+    """`ptm status` lists each artifact with its tensors, within 80 columns."""
+    done = ptm("status", "--artifacts", sample_run.store)
+    assert done.code == 0
+    for name in NAMES:
+        assert f"\n {name} " in done.out
+    assert "features 400x11 float32" in done.out
+    assert not too_wide(done.out)
+
+
+def test_status_json(ptm: Any, sample_run: Any) -> None:
+    """`ptm status --json` is one JSON list with name, kind, key and tensors of each artifact."""
+    done = ptm("status", "--json", "--artifacts", sample_run.store)
+    assert done.code == 0
+    rows = {row["name"]: row for row in json.loads(done.out)}
+    assert sorted(rows) == sorted(NAMES)
+    assert rows["ct"]["kind"] == "volume"
+    assert rows["ct"]["tensors"]["volume"]["shape"] == [1, 12, 64, 64]
+    assert all(len(row["key"]) == 64 and row["bytes"] > 0 for row in rows.values())
+
+
+def test_status_of_nothing(ptm: Any, tmp_path: Path) -> None:
+    """`ptm status` of a store that is not there says so, ends with code 0 and makes nothing."""
+    done = ptm("status", "--artifacts", tmp_path / "none")
+    assert done.code == 0
+    assert "No artifacts in" in done.words
+    assert json.loads(ptm("status", "--json", "--artifacts", tmp_path / "none").out) == []
+    assert not (tmp_path / "none").exists()
+
+
+def test_status_of_a_damaged_artifact(ptm: Any, tmp_path: Path) -> None:
+    """`ptm status` names an artifact whose manifest is damaged and ends with code 1."""
+    import ptm as library
+
+    root = tmp_path / "data"
+    (tmp_path / "catalog.toml").write_text(GOOD_TABLE.write(root))
+    source = library.load_catalog(tmp_path / "catalog.toml", root)["wine"]
+    ref = library.tensorize(source, tmp_path / "artifacts")
+    (Path(ref.path) / "manifest.json").write_text("{}")
+    done = ptm("status", "--artifacts", tmp_path / "artifacts")
+    assert done.code == 1
+    assert "wine: manifest.json: expected sha256" in done.words
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_show(
+    name: str,
+    sample_run: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`ptm show NAME` prints shapes, first rows, and the path of a picture where one helps."""
+    arguments = ["ptm", "show", name, "--artifacts", str(sample_run.store)]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert not end.value.code
+    out = capsys.readouterr().out
+    manifest = next((sample_run.store / name).glob("*/manifest.json"))
+    for tensor, entry in json.loads(manifest.read_bytes())["tensors"].items():
+        row = next(line.split() for line in out.splitlines() if line.startswith(f" {tensor} "))
+        assert " ".join(map(str, entry["shape"])) in " ".join(row).replace(" x ", " ")
+        assert entry["dtype"] in row
+    assert "the first:" in out
+    pictures = [line.removeprefix("Picture: ") for line in out.splitlines() if "Picture: " in line]
+    assert bool(pictures) == (name != "austen"), "a text is better read than looked at"
+    for picture in pictures:
+        with Image.open(picture) as image:
+            assert image.format == "PNG" and min(image.size) >= 64
+    assert not too_wide(out)
+
+
+def test_show_of_nothing(ptm: Any, sample_run: Any) -> None:
+    """`ptm show` of a name that is not in the store ends with code 1 and lists what is there."""
+    done = ptm("show", "nosuch", "--artifacts", sample_run.store)
+    assert done.code == 1
+    assert "nosuch: expected an artifact in" in done.words
+    assert all(name in done.words for name in NAMES)
+    assert "Traceback" not in done.err
+
+
+def test_data_sample(ptm: Any, tmp_path: Path) -> None:
+    """`ptm data sample` makes a data root, says what next, and refuses a folder of another origin."""
+    done = ptm("data", "sample", "--data", tmp_path / "sample")
+    assert done.code == 0
+    assert (tmp_path / "sample/p1ch4/image-dog/bobby.jpg").is_file()
+    assert "Next: ptm run --data" in done.words
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    done = ptm("data", "sample", "--data", tmp_path / "mine")
+    assert done.code == 1
+    assert "thesis.txt" in done.words and "nothing was touched" in done.words
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
+
+
+def test_data_list(ptm: Any, sample: Path) -> None:
+    """`ptm data list` counts, for each folder of the registry, the files that are there."""
+    done = ptm("data", "list", "--data", sample)
+    assert done.code == 0
+    rows = {line.split()[0]: line.split()[-2:] for line in done.out.splitlines() if "p1ch4" in line}
+    assert rows["p1ch4/image-cats"] == ["3", "3"]
+    assert rows["p1ch4/volumetric-dicom/2-LUNG"] == ["99", "12"]
+    assert "87 are missing. Get them with: ptm data pull" in done.words
+    assert not too_wide(done.out)
+
+
+def test_data_pull_from_a_folder(ptm: Any, book: Path, tmp_path: Path) -> None:
+    """`ptm data pull` copies what is not there from the mirror, each file verified, and then none."""
+    environment = {"PTM_DATA_MIRROR": str(book)}
+    done = ptm("data", "pull", "--data", tmp_path / "data", **environment)
+    count = len(read_registry())
+    assert done.code == 0, done
+    assert f"{count} files fetched, 0 were there" in done.words
+    again = ptm("data", "pull", "--data", tmp_path / "data", **environment)
+    assert again.code == 0
+    assert f"0 files fetched, {count} were there" in again.words
+
+
+@pytest.mark.parametrize(
+    ("mirror", "says"), [(f"{NOWHERE}/", NOWHERE), ("no/such/folder", "no/such/folder")]
+)
+def test_data_pull_from_nowhere(ptm: Any, tmp_path: Path, mirror: str, says: str) -> None:
+    """A mirror that cannot be reached ends `ptm data pull` within seconds, code 1, and is named."""
+    start = time.monotonic()
+    done = ptm("data", "pull", "--data", tmp_path / "data", PTM_DATA_MIRROR=mirror)
+    assert time.monotonic() - start < 30
+    assert done.code == 1
+    assert says in done.words and "PTM_DATA_MIRROR" in done.words
+    assert "Traceback" not in done.err
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of an API that takes connections and never answers."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/api"
+
+
+def _expect_no_server(ptm: Any, address: str, sample: Path, store: Path) -> None:
+    start = time.monotonic()
+    done = ptm("run", "--data", sample, "--artifacts", store, PREFECT_API_URL=address)
+    assert time.monotonic() - start < 30
+    assert done.code == 1
+    assert f"expected a Prefect server at {address}" in done.words
+    assert "PREFECT_API_URL" in done.words
+    assert "Traceback" not in done.err
+    assert not store.exists()
+
+
+def test_server_that_is_not_there(ptm: Any, sample: Path, tmp_path: Path) -> None:
+    """A PREFECT_API_URL that nobody listens on ends a run within seconds, code 1, and is named."""
+    _expect_no_server(ptm, f"{NOWHERE}/api", sample, tmp_path / "artifacts")
+
+
+def test_server_that_is_silent(ptm: Any, sample: Path, tmp_path: Path, silent: str) -> None:
+    """A PREFECT_API_URL that never answers ends a run within seconds, code 1, and is named."""
+    _expect_no_server(ptm, silent, sample, tmp_path / "artifacts")
+
+
+@pytest.fixture
+def home(ptm: Any, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The environment of a Prefect home of its own; a server that was started in it is stopped."""
+    environment = {"PREFECT_HOME": str(tmp_path / "prefect")}
+    yield environment
+    ptm("server", "stop", **environment)
+
+
+@pytest.fixture
+def usual_port_taken() -> Iterator[None]:
+    """Somebody listens on port 4200: this test, unless somebody does already."""
+    try:
+        listening = socket.create_server(("127.0.0.1", 4200))
+    except OSError:
+        yield
+        return
+    with closing(listening):
+        yield
+
+
+@pytest.mark.usefixtures("usual_port_taken")
+def test_server_cycle(ptm: Any, home: dict[str, str]) -> None:
+    """The server starts on a free port, is found, serves a dashboard that calls it, and stops."""
+    assert ptm("server", "status", **home).code == 1
+    started = ptm("server", "start", **home)
+    assert started.code == 0, started
+    address = next(word for word in started.words.split() if word.startswith("http")).rstrip(",")
+    assert ":4200" not in address
+    with urllib.request.urlopen(f"{address}/ui-settings", timeout=10) as answer:
+        assert json.load(answer)["api_url"] == f"{address}/api"
+    found = ptm("server", "status", **home)
+    assert found.code == 0 and address in found.words
+    again = ptm("server", "start", **home)
+    assert again.code == 0 and address in again.words and "Starting" not in again.words
+    stopped = ptm("server", "stop", **home)
+    assert stopped.code == 0 and address in stopped.words
+    assert ptm("server", "status", **home).code == 1
+    gone = ptm("server", "stop", **home)
+    assert gone.code == 0 and "No local server runs" in gone.words
+
+
+@pytest.mark.xfail(strict=True, reason="still open: the process of the state file is not checked")
+def test_server_stop_spares_strangers(ptm: Any, server: str, tmp_path: Path) -> None:
+    """`ptm server stop` ends no process that only has the number of a server that was there once."""
+    port = int(server.split(":")[2].split("/")[0])
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        state = {"pid": stranger.pid, "port": port, "log": ""}
+        (tmp_path / "ptm-server.json").write_text(json.dumps(state))
+        ptm("server", "stop", PREFECT_HOME=str(tmp_path))
+        time.sleep(0.2)
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_tests_have_a_home_of_their_own() -> None:
+    """The tests start their server in a temporary Prefect home, not in a person's."""
+    assert "ptm-tests-" in os.environ["PREFECT_HOME"]
