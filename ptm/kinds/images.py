@@ -41,7 +41,6 @@ def tensorize(source: ImagesSource, paths: list[Path]) -> Content:
         InputError: a file that is no image, is cut short, has a palette or more than 8 bits for
             each channel, or differs from the first in size or channels; the file is named.
     """
-    import numpy as np
     import torch
 
     with closing(_decoded(source, paths)) as images:

@@ -117,7 +117,7 @@ def history(server: str) -> Callable[[object], Recorded]:
 
 @dataclass(frozen=True)
 class SampleRun:
-    """A run of the `ptm` command on sample data, its tasks in processes.
+    """A run of the `ptm` command on sample data.
 
     Attributes:
         done: its exit code and what it printed.
@@ -137,11 +137,15 @@ class SampleRun:
 
 @pytest.fixture(scope="session")
 def sample_run(server: str, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> SampleRun:
-    """`ptm run --runner processes`, with another hash seed and another number of threads."""
+    """`ptm run` of everything, with another hash seed and another number of threads than here."""
+    store = tmp_path_factory.mktemp("command") / "artifacts"
+    environment = {"PYTHONHASHSEED": "12345", "OMP_NUM_THREADS": "1"}
+    return SampleRun(run_ptm("run", "--data", sample, "--artifacts", store, **environment), store)
+
+
+@pytest.fixture(scope="session")
+def processes_run(server: str, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> SampleRun:
+    """`ptm run --runner processes` of two sources and the analysis that reads one of them."""
     store = tmp_path_factory.mktemp("processes") / "artifacts"
-    done = run_ptm(
-        *("run", "--data", sample, "--artifacts", store, "--runner", "processes"),
-        PYTHONHASHSEED="12345",
-        OMP_NUM_THREADS="1",
-    )
-    return SampleRun(done, store)
+    options = ("--data", sample, "--artifacts", store, "--runner", "processes")
+    return SampleRun(run_ptm("run", "dog", "temperature", *options), store)

@@ -25,7 +25,7 @@ SOURCES = ["dog", "cats", "ct", "wine", "bikes", "austen", "temperature"]
 NAMES = [*SOURCES, "wine_threshold", "temperature_fits"]
 HEAVY = "torch", "prefect"
 NOWHERE = "http://127.0.0.1:9"
-GOOD_TABLE = BadInput("wine", file("wine.csv", TABLE), WINE, ())
+GOOD_TABLE = BadInput("grapes", file("wine.csv", TABLE), WINE, ())
 
 
 def imported(*arguments: str) -> str:
@@ -121,9 +121,17 @@ def test_run_says_what_it_made(sample_run: Any) -> None:
 
 
 def test_run_leaves_nothing_behind(sample_run: Any) -> None:
-    """When a run in processes has ended, none of its processes is left, and nothing on stderr."""
+    """When a run has ended, none of its processes is left, and nothing was written to stderr."""
     assert not sample_run.done.left_behind
     assert sample_run.done.err == ""
+
+
+@pytest.mark.xfail(strict=True, reason="still open: a temporary server is started, and stays")
+def test_processes_leave_nothing_behind(processes_run: Any) -> None:
+    """When a run in processes has ended, none of them is left, and nothing was written to stderr."""
+    assert processes_run.done.code == 0
+    assert not processes_run.done.left_behind
+    assert processes_run.done.err == ""
 
 
 def test_run_with_a_bad_source(ptm: Any, server: str, tmp_path: Path) -> None:
@@ -185,12 +193,12 @@ def test_status_of_a_damaged_artifact(ptm: Any, tmp_path: Path) -> None:
 
     root = tmp_path / "data"
     (tmp_path / "catalog.toml").write_text(GOOD_TABLE.write(root))
-    source = library.load_catalog(tmp_path / "catalog.toml", root)["wine"]
+    source = library.load_catalog(tmp_path / "catalog.toml", root)["grapes"]
     ref = library.tensorize(source, tmp_path / "artifacts")
     (Path(ref.path) / "manifest.json").write_text("{}")
     done = ptm("status", "--artifacts", tmp_path / "artifacts")
     assert done.code == 1
-    assert "wine: manifest.json: expected sha256" in done.words
+    assert "grapes: manifest.json: expected sha256" in done.words
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -231,7 +239,7 @@ def test_show_of_nothing(ptm: Any, sample_run: Any) -> None:
 
 
 def test_data_sample(ptm: Any, tmp_path: Path) -> None:
-    """`ptm data sample` makes a data root, says what next, and refuses a folder of another origin."""
+    """`ptm data sample` makes a data root and says what next; it refuses a folder that is not its own."""
     done = ptm("data", "sample", "--data", tmp_path / "sample")
     assert done.code == 0
     assert (tmp_path / "sample/p1ch4/image-dog/bobby.jpg").is_file()
@@ -256,7 +264,7 @@ def test_data_list(ptm: Any, sample: Path) -> None:
 
 
 def test_data_pull_from_a_folder(ptm: Any, book: Path, tmp_path: Path) -> None:
-    """`ptm data pull` copies what is not there from the mirror, each file verified, and then none."""
+    """`ptm data pull` copies from the mirror what is not there, and nothing the second time."""
     environment = {"PTM_DATA_MIRROR": str(book)}
     done = ptm("data", "pull", "--data", tmp_path / "data", **environment)
     count = len(read_registry())
@@ -352,7 +360,7 @@ def test_server_cycle(ptm: Any, home: dict[str, str]) -> None:
 
 @pytest.mark.xfail(strict=True, reason="still open: the process of the state file is not checked")
 def test_server_stop_spares_strangers(ptm: Any, server: str, tmp_path: Path) -> None:
-    """`ptm server stop` ends no process that only has the number of a server that was there once."""
+    """`ptm server stop` ends no process that only has the number of a server of the past."""
     port = int(server.split(":")[2].split("/")[0])
     stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:

@@ -370,9 +370,6 @@ def test_fit_is_the_printed_one(fits: pd.DataFrame, printed: Figures) -> None:
 @pytest.mark.parametrize("printed", printed_fits())
 def test_fit_losses(history: pd.DataFrame, printed: Figures) -> None:
     """Every printed loss, of training and validation, to the digits printed."""
-    # torch.optim steps with one rounding on CPUs that have a fused multiply-add, with two on
-    # others, as where the notes were run: 5e-6 at epoch 500 of SGD, which then fades away
-    noise = 1e-6 if "optimizer" in printed else 0
     for column, key in (
         ("loss", "loss"),
         ("loss", "train_loss"),
@@ -382,8 +379,7 @@ def test_fit_losses(history: pd.DataFrame, printed: Figures) -> None:
         digits = decimals(*filter(math.isfinite, shown.values())) if shown else 0
         for epoch, loss in shown.items():
             found = history.loc[(printed["name"], epoch), column].item()
-            same = round(found, digits) == loss
-            assert same or found == pytest.approx(loss, rel=noise, abs=0), (key, epoch)
+            assert found == loss or round(found, digits) == loss, (key, epoch)
 
 
 @pytest.mark.parametrize("printed", printed_fits())
