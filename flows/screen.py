@@ -176,8 +176,14 @@ def _frame(name: str, frame: Any) -> None:
     if any(units):
         table.add_row(*(f"[dim]{escape(unit)}[/]" for unit in units))
     for row in frame[shown].head(5).itertuples(index=False):
-        table.add_row(*(escape(f"{v:.6g}" if isinstance(v, float) else str(v)) for v in row))
+        table.add_row(*(escape(_cell(value)) for value in row))
     console.print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None or value != value:  # a missing value, or NaN in its place
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _pictures(artifact: Artifact, artifacts: Path) -> list[Path]:

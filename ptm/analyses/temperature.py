@@ -348,20 +348,20 @@ def _summary(fit: Fit, steps: list[Step], options: Options) -> dict[str, Any]:
     scale = options.input_scale if fit.scaled else 1.0
     return {
         "fit": fit.name,
-        "gradient": fit.gradient,
-        "optimizer": fit.optimizer,
-        "input": f"{scale:g} * t_u" if fit.scaled else "t_u",
-        "input_scale": scale,
-        "learning_rate": fit.learning_rate,
-        "epochs_asked": fit.epochs,
-        "epochs_run": len(steps),
         "status": "finished" if math.isfinite(loss) else "diverged",
         "loss": loss,
+        "slope": w * scale,
+        "intercept": b,
+        "epochs_run": len(steps),
+        "learning_rate": fit.learning_rate,
+        "optimizer": fit.optimizer,
+        "gradient": fit.gradient,
+        "input": f"{scale:g} * t_u" if fit.scaled else "t_u",
+        "input_scale": scale,
+        "epochs_asked": fit.epochs,
         "validation_loss": validation_loss,
         "w": w,
         "b": b,
-        "slope": w * scale,
-        "intercept": b,
     }
 
 
