@@ -41,7 +41,7 @@ def run(options: dict[str, Any], runner: str) -> bool:
     with connected(console.print), _progress():
         state: Any = flow(**options, return_state=True)
         address = url_for("flow-run", obj_id=state.state_details.flow_run_id)
-    result = state.result(raise_on_failure=False)
+        result = state.result(raise_on_failure=False)
     if isinstance(result, PipelineFailed):
         outcome = result.outcome
     elif isinstance(result, BaseException):

@@ -66,6 +66,7 @@ def connected(say: Callable[[str], None] = print) -> Iterator[str]:
     Raises:
         ServerError: the configured server does not answer, or the local one does not start.
     """
+    from prefect import context
     from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
 
     configured = PREFECT_API_URL.value()
@@ -79,7 +80,16 @@ def connected(say: Callable[[str], None] = print) -> Iterator[str]:
         return
     server = start(say)
     with temporary_settings({PREFECT_API_URL: server.api, PREFECT_UI_URL: server.ui}):
-        yield server.api
+        # worker processes inherit the environment only, and the thread that forwards their events
+        # sees the global settings only: without these it would start a server of its own
+        whole = context.GLOBAL_SETTINGS_CONTEXT
+        context.GLOBAL_SETTINGS_CONTEXT = context.get_settings_context()
+        os.environ["PREFECT_API_URL"] = server.api
+        try:
+            yield server.api
+        finally:
+            del os.environ["PREFECT_API_URL"]
+            context.GLOBAL_SETTINGS_CONTEXT = whole
 
 
 def start(say: Callable[[str], None] = print) -> Server:

@@ -23,22 +23,6 @@ from ptm.sample import write_ct
 
 Build = Callable[[Path], None]
 
-# What ptm does not yet refuse as it should: a name is taken out here with the fix.
-STILL_OPEN = frozenset(
-    {
-        "images-two-sizes",
-        "images-rgb-and-gray",
-        "ct-one-spacing",
-        "ct-slope-nan",
-        "ct-slice-aside",
-        "csv-beyond-float32",
-        "csv-quote-open",
-        "pattern up",
-        "pattern absolute",
-        "delimiter not ascii",
-        "name of an analysis",
-    }
-)
 SLICES = 6
 HOURS = "date,hour,weather,count\n"
 TABLE = "sugar,acid,quality\n1.5,0.2,3\n2.5,0.3,4\n3.5,0.4,5\n"
@@ -381,7 +365,7 @@ BAD_VOLUMES = (
         "ct-compressed",
         ct(compressed(0)),
         VOLUME,
-        ("ct-compressed/0.dcm", "expected a"),
+        ("ct-compressed/0.dcm", "expected a", "JPEG 2000"),
     ),
     BadInput(
         "ct-colour",
@@ -406,6 +390,12 @@ BAD_VOLUMES = (
         ct(header(None, PixelSpacing=[1.5])),
         VOLUME,
         ("ct-one-spacing/", "PixelSpacing", "expected"),
+    ),
+    BadInput(
+        "ct-directions-parallel",
+        ct(header(None, ImageOrientationPatient=[1, 0, 0, 1, 0, 0])),
+        VOLUME,
+        ("ct-directions-parallel/", "ImageOrientationPatient", "expected", "got"),
     ),
     BadInput(
         "ct-slope-nan",
@@ -517,6 +507,12 @@ BAD_TABLES = (
         _wine(TABLE.replace("2.5", '"2.5') + "4.5,0.5,6\n" * 20_000),
         WINE,
         ("csv-quote-open/wine.csv", "expected", "got"),
+    ),
+    BadInput(
+        "csv-quote-open-late",
+        _wine(TABLE + '4.5,0.5,"6\n' + "5.5,0.5,6\n" * 100),
+        WINE,
+        ("csv-quote-open-late/wine.csv", "row 4", "expected", "got"),
     ),
     BadInput(
         "csv-is-folder",

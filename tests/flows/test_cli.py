@@ -126,9 +126,8 @@ def test_run_leaves_nothing_behind(sample_run: Any) -> None:
     assert sample_run.done.err == ""
 
 
-@pytest.mark.xfail(strict=True, reason="still open: a temporary server is started, and stays")
 def test_processes_leave_nothing_behind(processes_run: Any) -> None:
-    """When a run in processes has ended, none of them is left, and nothing was written to stderr."""
+    """When a run in processes has ended, none of them is left, and stderr is empty."""
     assert processes_run.done.code == 0
     assert not processes_run.done.left_behind
     assert processes_run.done.err == ""
@@ -239,7 +238,7 @@ def test_show_of_nothing(ptm: Any, sample_run: Any) -> None:
 
 
 def test_data_sample(ptm: Any, tmp_path: Path) -> None:
-    """`ptm data sample` makes a data root and says what next; it refuses a folder that is not its own."""
+    """`ptm data sample` makes a data root and says what next; it refuses a folder not its own."""
     done = ptm("data", "sample", "--data", tmp_path / "sample")
     assert done.code == 0
     assert (tmp_path / "sample/p1ch4/image-dog/bobby.jpg").is_file()
@@ -358,7 +357,6 @@ def test_server_cycle(ptm: Any, home: dict[str, str]) -> None:
     assert gone.code == 0 and "No local server runs" in gone.words
 
 
-@pytest.mark.xfail(strict=True, reason="still open: the process of the state file is not checked")
 def test_server_stop_spares_strangers(ptm: Any, server: str, tmp_path: Path) -> None:
     """`ptm server stop` ends no process that only has the number of a server of the past."""
     port = int(server.split(":")[2].split("/")[0])
