@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 PTM = Path(sys.executable).parent / "ptm"
@@ -21,12 +23,12 @@ PTM = Path(sys.executable).parent / "ptm"
 
 @dataclass(frozen=True)
 class Done:
-    """A command that ended: its exit code, what it printed, and whether processes of it live on."""
+    """A command that ended: its exit code, what it printed, and what processes of it live on."""
 
     code: int
     out: str
     err: str
-    left_behind: bool
+    left_behind: list[str]
 
     @property
     def words(self) -> str:
@@ -61,13 +63,24 @@ def run_ptm(
         return Done(process.returncode, out.read(), err.read(), left_behind)
 
 
-def _end_group(group: int) -> bool:
-    """Ends what is left of a group of processes; whether there was something."""
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except ProcessLookupError:
-        return False
-    return True
+def _end_group(group: int) -> list[str]:
+    """Ends what is left of a group of processes after a moment; their command lines."""
+    deadline = time.monotonic() + 5
+    while (left := _of_group(group)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for process in left:
+        process.kill()
+    return list(left.values())
+
+
+def _of_group(group: int) -> dict[psutil.Process, str]:
+    """The living processes of a group, and their command lines."""
+    found = {}
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                found[process] = " ".join(process.cmdline())
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -122,14 +123,14 @@ def test_run_says_what_it_made(sample_run: Any) -> None:
 
 def test_run_leaves_nothing_behind(sample_run: Any) -> None:
     """When a run has ended, none of its processes is left, and nothing was written to stderr."""
-    assert not sample_run.done.left_behind
+    assert sample_run.done.left_behind == []
     assert sample_run.done.err == ""
 
 
 def test_processes_leave_nothing_behind(processes_run: Any) -> None:
     """When a run in processes has ended, none of them is left, and stderr is empty."""
     assert processes_run.done.code == 0
-    assert not processes_run.done.left_behind
+    assert processes_run.done.left_behind == []
     assert processes_run.done.err == ""
 
 
@@ -146,14 +147,7 @@ def test_run_with_a_bad_source(ptm: Any, server: str, tmp_path: Path) -> None:
         assert piece in done.words
     assert "Traceback" not in done.out + done.err
     assert not too_wide(done.out)
-    assert (
-        sorted(path.parent.name for path in store.glob("*/current.json"))
-        == [
-            "wine",
-            "wine_threshold",
-        ]
-        or (store / "wine" / "current.json").is_file()
-    )
+    assert [path.parent.name for path in store.glob("*/current.json")] == ["grapes"]
 
 
 def test_status(ptm: Any, sample_run: Any) -> None:
@@ -291,7 +285,7 @@ def test_data_pull_from_nowhere(ptm: Any, tmp_path: Path, mirror: str, says: str
 @pytest.fixture
 def silent() -> Iterator[str]:
     """The address of an API that takes connections and never answers."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listening:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}/api"
 
 
@@ -322,6 +316,10 @@ def home(ptm: Any, tmp_path: Path) -> Iterator[dict[str, str]]:
     environment = {"PREFECT_HOME": str(tmp_path / "prefect")}
     yield environment
     ptm("server", "stop", **environment)
+    state = tmp_path / "prefect" / "ptm-server.json"
+    if state.exists():  # it was not stopped: the test has failed, and leaves nothing behind
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(json.loads(state.read_text())["pid"], signal.SIGKILL)
 
 
 @pytest.fixture
@@ -332,7 +330,7 @@ def usual_port_taken() -> Iterator[None]:
     except OSError:
         yield
         return
-    with closing(listening):
+    with contextlib.closing(listening):
         yield
 
 
