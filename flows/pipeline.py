@@ -8,6 +8,7 @@ from prefect import allow_failure
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.utilities.annotations import quote
 
 from flows.outcome import ServedFlow, settle
 from ptm.analyses import ANALYSES
@@ -39,8 +40,9 @@ def run_pipeline(
     """
     known = load_catalog(catalog, data)
     chosen = [known[name] for name in (sources or known)]
+    # quoted: else Prefect takes equal empty options of two sources for a dependency
     futures: dict[str, PrefectFuture[Any]] = {
-        source.name: tensorize.submit(source, artifacts) for source in chosen
+        source.name: tensorize.submit(quote(source), artifacts)  # type: ignore[call-overload] for source in chosen
     }
     for name, analysis in ANALYSES.items():
         if analysis.source in futures:

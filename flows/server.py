@@ -214,7 +214,10 @@ def _free_port() -> int:
 def _is_ours(server: Server) -> bool:
     """Whether the process is the server: numbers of processes are used again."""
     shown = subprocess.run(
-        ["ps", "-o", "command=", "-p", str(server.pid)], capture_output=True, text=True, check=False
+        ["ps", "-ww", "-o", "command=", "-p", str(server.pid)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return "prefect server start" in shown.stdout and f"--port {server.port}" in shown.stdout
 

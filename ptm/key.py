@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 PACKAGE = Path(__file__).parent
-CHUNK = 1 << 20
+CHUNK = 1 << 20  # bytes
 WORKERS = 4
+_PARSING = Lock()  # the syntax trees of Python 3.11 break when threads make them at once
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,11 @@ def code_digests(module: str) -> dict[str, str]:
 
     Comments, formatting, docstrings and imports for type checkers only change nothing.
     """
+    with _PARSING:
+        return _code_digests(module)
+
+
+def _code_digests(module: str) -> dict[str, str]:
     digests: dict[str, str] = {}
     waiting = [module]
     while waiting:

@@ -78,7 +78,7 @@ def not_valid(
     got: Any,
 ) -> InputError:
     """The error for one value; `row` counts from 0 here and from 1 in the message."""
-    shown = f"'{got}'" if isinstance(got, str) else f"{got:g}"
+    shown = f"'{_first_line(got)}'" if isinstance(got, str) else f"{got:g}"
     return InputError(
         source.name,
         where=f"row {row + 1}, column '{column}'",
@@ -174,6 +174,11 @@ def _first_fault(
         got=reason.splitlines()[0],
         file=relative(source, path),
     )
+
+
+def _first_line(text: str) -> str:
+    line = text.partition("\n")[0][:40]
+    return line if line == text else f"{line} …"
 
 
 def _is_number(value: str) -> bool:

@@ -9,6 +9,7 @@ Source: DICOM PS3.5, 7.1 (data elements), PS3.10, 7.1 (file meta information).
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 from dataclasses import dataclass
@@ -201,10 +202,11 @@ def _check_values(source: VolumeSource, path: Path, header: dict[str, Any]) -> N
             kind = "positive" if name in POSITIVE else "finite"
             expected = f"{count} {kind} number{'s' if count > 1 else ''}"
             raise _error(source, path, f"{name} of {expected}", str(value))
-    if not any(header["ImageOrientationPatient"][:3]) or not any(
-        header["ImageOrientationPatient"][3:]
-    ):
-        raise _error(source, path, "ImageOrientationPatient of two directions", "zeros")
+    row, column = header["ImageOrientationPatient"][:3], header["ImageOrientationPatient"][3:]
+    unit = all(abs(math.hypot(*vector) - 1) < 0.01 for vector in (row, column))
+    if not unit or abs(sum(a * b for a, b in zip(row, column, strict=True))) > 0.01:
+        expected = "ImageOrientationPatient of two unit vectors at a right angle"
+        raise _error(source, path, expected, f"{row} and {column}")
 
 
 def _error(source: VolumeSource, path: Path, expected: str, got: str) -> InputError:
@@ -272,8 +274,11 @@ def _value(vr: bytes, raw: bytes) -> Any:
 def _by_pydicom(source: VolumeSource, path: Path) -> tuple[dict[str, Any], Any]:
     import pydicom
 
+    got = "bytes that are no DICOM elements, or a file that is cut short"
     try:
         dataset = pydicom.dcmread(path)
+        syntax = dataset.file_meta.TransferSyntaxUID
+        got = f"pixels that cannot be decoded here, stored as {syntax.name}"
         header = {}
         for name in WANTED.values():
             value = dataset.get(name)
@@ -282,8 +287,7 @@ def _by_pydicom(source: VolumeSource, path: Path) -> tuple[dict[str, Any], Any]:
                 header[name] = tuple(float(v) for v in value) if many else _plain(value)
         return header, dataset.pixel_array if "PixelData" in dataset else None
     except Exception as error:  # pydicom and its decoders raise many kinds
-        reason = f"{type(error).__name__} while decoding it"
-        raise _error(source, path, "a whole DICOM slice", reason) from error
+        raise _error(source, path, "a whole DICOM slice", got) from error
 
 
 def _plain(value: Any) -> Any:

@@ -135,13 +135,21 @@ def _decode(source: ImagesSource, path: Path) -> tuple[NDArray[np.uint8], str]:
     except InputError:
         raise
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error, …
-        reason = str(error).replace(str(path), path.name)
         raise InputError(
-            source.name, expected="a whole image", got=reason, file=relative(source, path)
+            source.name, expected="a whole image", got=_reason(error), file=relative(source, path)
         ) from error
     if image.ndim == 2:
         image = image[..., None]
     return image[..., : len(CHANNELS[mode])], mode
+
+
+def _reason(error: Exception) -> str:
+    """What a decoder says of the data; not what it says of itself."""
+    known = {"truncated": "one that is cut short", "broken data stream": "damaged data"}
+    for words, reason in known.items():
+        if words in str(error):
+            return reason
+    return "bytes that are no image, or a damaged one"
 
 
 def _check_png_depth(source: ImagesSource, path: Path) -> None:
