@@ -39,11 +39,11 @@ def run_pipeline(
         PipelineFailed: something failed; all that did not depend on it was completed.
     """
     known = load_catalog(catalog, data)
-    chosen = [known[name] for name in (sources or known)]
-    # quoted: else Prefect takes equal empty options of two sources for a dependency
-    futures: dict[str, PrefectFuture[Any]] = {
-        source.name: tensorize.submit(quote(source), artifacts)  # type: ignore[call-overload] for source in chosen
-    }
+    futures: dict[str, PrefectFuture[Any]] = {}
+    for name in sources or known:
+        # quoted: else Prefect takes equal empty options of two sources for a dependency
+        source: Any = quote(known[name])
+        futures[name] = tensorize.submit(source, artifacts)
     for name, analysis in ANALYSES.items():
         if analysis.source in futures:
             upstream = allow_failure(futures[analysis.source])
