@@ -37,6 +37,7 @@ PART = "part-00000"
 MANIFEST = "manifest.json"
 PUBLICATION = re.compile(r"[0-9a-f]{12}-[0-9a-f]{12}")
 LARGE = 1 << 20  # bytes
+SLICE = 1 << 23  # bytes
 LASTING = {
     errno.EACCES,
     errno.EPERM,
@@ -203,11 +204,22 @@ class _Hashing(io.RawIOBase):
         else:
             self._pool = self._pool or ThreadPoolExecutor(1)
             hashed = self._pool.submit(self._digest.update, view)
-            self._file.write(view)
-            os.fsync(self._file.fileno())  # hashing takes longer, so this wait is free
+            for start in range(0, len(view), SLICE):
+                self._write_through(view[start : start + SLICE])
             hashed.result()
         self.size += len(view)
         return len(view)
+
+    def _write_through(self, view: memoryview) -> None:
+        """To the disk and out of the page cache, which a large tensor would only flush of others.
+
+        Hashing takes as long, so the wait for the disk is free.
+        """
+        self._file.write(view)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        if hasattr(os, "posix_fadvise"):  # not on macOS
+            os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
     def finish(self) -> tuple[str, int]:
         if self._pool:
