@@ -26,6 +26,7 @@ from ptm.analyses import ANALYSES
 from ptm.errors import CatalogError
 
 Measure = Literal["continuous", "ordinal", "categorical"]
+MOST_CLASSES = 100_000  # one-hot rows longer than that are a slip of the pen
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -117,7 +118,7 @@ class TableSource(Source):
     delimiter: Delimiter = ","
     encoding: str = "utf-8"
     target: str | None = None
-    classes: int | None = Field(default=None, ge=2)
+    classes: int | None = Field(default=None, ge=2, le=MOST_CLASSES)
     standardize: bool = True
     measures: dict[str, Measure] = Field(default_factory=dict)
     units: dict[str, str] = Field(default_factory=dict)
@@ -160,7 +161,7 @@ class TimeSeriesSource(Source):
     encoding: str = "utf-8"
     date: str = "date"
     hour: str = "hour"
-    onehot: dict[str, Annotated[int, Field(ge=2)]] = Field(default_factory=dict)
+    onehot: dict[str, Annotated[int, Field(ge=2, le=MOST_CLASSES)]] = Field(default_factory=dict)
     scale: dict[str, Literal["standard", "minmax"] | tuple[Number, Number]] = Field(
         default_factory=dict
     )
@@ -217,6 +218,10 @@ class Catalog(Mapping[str, Source]):
                 f"no source '{name}' in the catalog{_hint(name, self._sources)}: {known}"
             )
         return self._sources[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The source of that name, or `default`."""
+        return self._sources.get(name, default)
 
     def __contains__(self, name: object) -> bool:
         return name in self._sources

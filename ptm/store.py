@@ -24,6 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from ptm.analyses import ANALYSES
 from ptm.content import ROWS, Artifact, ArtifactRef, Content
 from ptm.errors import ArtifactCorrupt, ArtifactMissing, StoreError
 from ptm.scaling import Scaler
@@ -142,7 +143,7 @@ def read_manifest(name: str, root: Path) -> tuple[Path, dict[str, Any]]:
         known = ", ".join(names(root)) or "nothing yet"
         raise ArtifactMissing(
             f"{name}: expected an artifact in {root}, got none (there is: {known}); "
-            f"make it with: ptm run {name}"
+            f"make it with: {_remedy(name)}"
         )
     return root / name / pointer["publication"], _manifest(root / name, pointer)
 
@@ -331,8 +332,13 @@ def _corrupt(place: Path, expected: str, got: str) -> ArtifactCorrupt:
     name = place.parent.parent.name
     return ArtifactCorrupt(
         f"{name}: {place.name}: expected sha256 {expected}, got {got} ({place}); "
-        f"make it again with: ptm run {name}"
+        f"make it again with: {_remedy(name)}"
     )
+
+
+def _remedy(name: str) -> str:
+    """The command that makes an artifact; an analysis comes with the source that it reads."""
+    return f"ptm run {ANALYSES[name].source if name in ANALYSES else name}"
 
 
 def _read_pointer(place: Path) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from typing import Any
 from prefect import get_run_logger, task
 from prefect.client.schemas.objects import State
 
+from ptm.analyses import ANALYSES
 from ptm.content import ArtifactRef
 from ptm.prepare import analyze as run
 from tasks.states import RETRY, done, skipped
@@ -21,6 +22,6 @@ def analyze(
     None as `upstream` stands for whatever artifact is in the store.
     """
     if upstream is not None and not isinstance(upstream, ArtifactRef):
-        return skipped("the artifact that it reads")
+        return skipped(ANALYSES[name].source)
     get_run_logger().info("%s: started", name, extra={"ptm_started": name})
     return done(run(name, artifacts, options))

@@ -47,7 +47,6 @@ def source_rows(outcome: Outcome) -> list[dict[str, Any]]:
                     "dtype": entry["dtype"],
                     "MB": float(f"{ref.bytes / 1e6:.3g}"),
                     "seconds": round(ref.seconds, 3),
-                    "key": ref.key[:12],
                 }
             )
     for state, reasons in (("failed", outcome.failed), ("skipped", outcome.skipped)):
@@ -104,5 +103,6 @@ def _cell(value: Any) -> Any:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, float):
-        return float(f"{value:.5g}") if math.isfinite(value) else str(value)
+        usual = value == 0 or 1e-4 <= abs(value) < 1e6
+        return float(f"{value:.5g}") if usual else f"{value:.4g}"
     return value.item() if hasattr(value, "item") else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,9 +80,20 @@ class Outcome:
 def may_pass(_task: object, _task_run: object, state: State[Any]) -> bool:
     """Whether trying again can help: for I/O and network, not for bad input."""
     error = state.result(raise_on_failure=False)
-    return isinstance(error, OSError) and not isinstance(error, PtmError)
+    return isinstance(error, OSError) and error.errno not in LASTING
 
 
+LASTING = {
+    errno.EACCES,
+    errno.EINVAL,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+    errno.ENOENT,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+}
 RETRY: dict[str, Any] = {
     "retries": 3,
     "retry_delay_seconds": exponential_backoff(1),

@@ -128,6 +128,14 @@ def _decode(source: ImagesSource, path: Path) -> tuple[NDArray[np.uint8], str]:
     try:
         _check_png_depth(source, path)
         with imopen(path, "r", plugin="pillow") as file:
+            frames = file.properties(index=...)  # type: ignore[arg-type]  # all of them
+            if frames.is_batch and frames.n_images != 1:
+                raise InputError(
+                    source.name,
+                    expected="one image",
+                    got=f"{frames.n_images} frames or pages",
+                    file=relative(source, path),
+                )
             mode = file.metadata(index=0)["mode"]
             if mode not in CHANNELS:
                 raise _not_8_bit(source, path, f"the mode {mode}")

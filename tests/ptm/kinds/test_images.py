@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis.extra import numpy as arrays
 from PIL import Image, ImageOps
 
+from ptm.catalog import ImagesSource
 from ptm.content import ROWS, Content
-from ptm.kinds.images import moments
+from ptm.errors import InputError
+from ptm.kinds.images import moments, tensorize
 
 Make = Callable[..., Content]
 Write = Callable[..., Path]
@@ -185,3 +187,13 @@ def test_moments_of_levels(batch: np.ndarray) -> None:
     assert found.mean == pytest.approx(fractions.mean(axis=1))
     assert found.m2 == pytest.approx(fractions.var(axis=1) * found.count, abs=1e-12)
     assert (found.min == fractions.min(axis=1)).all() and (found.max == fractions.max(axis=1)).all()
+
+
+@pytest.mark.parametrize("name", ["pages.tif", "moving.png"])
+def test_several_pages_or_frames(tmp_path: Path, name: str) -> None:
+    """A file with several pages or frames is refused: to take the first would be a guess."""
+    first, second = Image.new("RGB", (8, 8), "red"), Image.new("RGB", (8, 8), "blue")
+    first.save(tmp_path / name, save_all=True, append_images=[second])
+    source = ImagesSource(name="x", root=tmp_path, kind="images", path=name)
+    with pytest.raises(InputError, match=f"expected one image, got 2 frames or pages .{name}"):
+        tensorize(source, [tmp_path / name])
