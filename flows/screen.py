@@ -30,7 +30,7 @@ def run(options: dict[str, Any], runner: str) -> bool:
     from flows.pipeline import WORKERS, pipeline
     from flows.server import connected
     from ptm.sample import is_sample
-    from tasks.states import PipelineFailed
+    from tasks.states import Outcome, PipelineFailed
 
     flow: Flow[Any, Any] = pipeline
     if runner == "processes":
@@ -48,8 +48,6 @@ def run(options: dict[str, Any], runner: str) -> bool:
         console.print(f"[red]error: {escape(str(result))}[/]\nRun in the dashboard: {address}")
         return True
     else:
-        from tasks.states import Outcome
-
         outcome = Outcome(result)
     _outcome(outcome, options["artifacts"])
     if is_sample(Path(options["data"])):
