@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -60,6 +60,7 @@ class ArtifactRef:
         cached: True when it was up to date and nothing was made.
         seconds: wall time of making it (of finding it, when cached).
         warnings: sentences for people.
+        why: why it had to be made; "" when cached.
     """
 
     name: str
@@ -71,23 +72,34 @@ class ArtifactRef:
     cached: bool = False
     seconds: float = 0.0
     warnings: tuple[str, ...] = ()
+    why: str = ""
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A verified artifact in memory: tensors are memory-mapped, tables are read when asked for."""
+    """A verified artifact in memory: tensors are memory-mapped, tables are read when asked for.
+
+    Attributes:
+        name: of the source or analysis.
+        path: the published folder; it is not collected as long as this object lives.
+        manifest: what the folder holds, how it was made, of what.
+        tensors: by name.
+        scaler: what normalised the tensors, if anything did.
+        file: gives the path of one of its files, after checking its digest.
+    """
 
     name: str
     path: Path
     manifest: dict[str, Any]
     tensors: Mapping[str, torch.Tensor]
     scaler: Scaler | None
+    file: Callable[[str], Path]
 
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
         """Every table by name; `attrs["units"]` maps a column to its unit."""
         return {
-            name: _frame(self.path / entry["file"])
+            name: _frame(self.file(entry["file"]))
             for name, entry in self.manifest["tables"].items()
         }
 

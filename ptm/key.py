@@ -10,9 +10,9 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-import os
+import sys
+import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -20,104 +20,189 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from ptm.errors import PtmError
+
 PACKAGE = Path(__file__).parent
-CHUNK = 1 << 20  # bytes
-WORKERS = 4
+STARTED = time.time_ns()
+IMPORTERS = ("import_module", "__import__")
 _PARSING = Lock()  # the syntax trees of Python 3.11 break when threads make them at once
+_modules: dict[Path, _Module] = {}
 
 
 @dataclass(frozen=True)
-class Input:
-    """One input file as it was when it was hashed.
+class Code:
+    """The code that decides a content.
 
     Attributes:
-        path: the file.
-        sha256: hex digest of its bytes.
-        bytes: its size.
-        signature: what stat says of it; differs when the file was changed since.
+        digests: of the syntax tree of each module, by name, sorted.
+        unresolved: imports whose module only shows when they run, each with its place. Where there
+            are any, `digests` has every module of ptm: none is left out.
     """
 
-    path: Path
-    sha256: str
-    bytes: int
-    signature: tuple[int, ...]
-
-    def unchanged(self) -> bool:
-        """Whether the file still looks as it did when it was hashed."""
-        return _signature(self.path.stat()) == self.signature
+    digests: dict[str, str]
+    unresolved: tuple[str, ...]
 
 
-def hash_files(paths: list[Path]) -> list[Input]:
-    """Hashes files, several at once, in order."""
-    if len(paths) == 1:
-        return [_hash_file(paths[0])]
-    with ThreadPoolExecutor(WORKERS) as pool:
-        return list(pool.map(_hash_file, paths))
+@dataclass(frozen=True)
+class _Module:
+    source: str  # digest of its bytes, and of what reads them
+    tree: str  # digest of its syntax tree
+    imports: tuple[str, ...]  # names that may be ptm modules
+    unresolved: tuple[str, ...]
 
 
 def make_key(components: dict[str, Any]) -> str:
-    """Digest of JSON values, hex. Order counts in it: swapped columns are another content."""
-    text = json.dumps(components, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    """Digest of JSON values, hex. The order of a list counts in it, that of a table does not."""
+    text = json.dumps(
+        components, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-@cache
-def code_digests(module: str) -> dict[str, str]:
-    """Digest of the syntax tree of a ptm module and of each ptm module that it imports, in turn.
+def code_of(module: str, memo: dict[str, Any] | None = None) -> Code:
+    """The syntax trees of a ptm module and of each ptm module that it imports, in turn.
 
     Comments, formatting, docstrings and imports for type checkers only change nothing.
+
+    Args:
+        module: its dotted name.
+        memo: what was found before, by digest of the source; it is brought up to date.
+
+    Raises:
+        PtmError: a module was edited after it was loaded, so that the file is not what runs.
     """
+    memo = {} if memo is None else memo
     with _PARSING:
-        return _code_digests(module)
-
-
-def _code_digests(module: str) -> dict[str, str]:
-    digests: dict[str, str] = {}
-    waiting = [module]
-    while waiting:
-        name = waiting.pop()
-        if name in digests:
-            continue
-        tree = ast.parse(_file_of(name).read_bytes())
-        _strip(tree)
-        digests[name] = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
-        waiting += _imports(tree)
-    return dict(sorted(digests.items()))
+        found = _closure([module], memo)
+        unresolved = tuple(place for one in found.values() for place in one.unresolved)
+        if unresolved:
+            found = _closure([module, *_all_modules()], memo)
+    used = {one.source: [one.tree, one.imports, one.unresolved] for one in found.values()}
+    for source in memo.keys() - used.keys():
+        del memo[source]
+    for source in used.keys() - memo.keys():
+        memo[source] = used[source]
+    return Code({name: found[name].tree for name in sorted(found)}, unresolved)
 
 
 @cache
 def package_versions(names: tuple[str, ...]) -> dict[str, str]:
-    """Installed version of each distribution."""
-    return {name: version(name) for name in sorted(names)}
+    """Installed version of each distribution, and of Python."""
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return {"python": python} | {name: version(name) for name in sorted(names)}
 
 
-def _hash_file(path: Path) -> Input:
-    digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
-        before = os.fstat(file.fileno())
-        while block := file.read(CHUNK):
-            digest.update(block)
-    return Input(path, digest.hexdigest(), before.st_size, _signature(before))
+def _closure(waiting: list[str], memo: dict[str, Any]) -> dict[str, _Module]:
+    found: dict[str, _Module] = {}
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name] = _module(name, memo)
+            waiting += [n for n in found[name].imports if _file_of(n).is_file()]
+    return found
 
 
-def _signature(stat: os.stat_result) -> tuple[int, ...]:
-    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino
+def _module(name: str, memo: dict[str, Any]) -> _Module:
+    place = _file_of(name)
+    if place not in _modules:
+        _check_loaded(name, place)
+        raw = place.read_bytes()
+        source = hashlib.sha256(_reader().encode() + raw).hexdigest()
+        if source in memo:
+            tree, imports, unresolved = memo[source]
+        else:
+            tree, imports, unresolved = _read(name, raw)
+        _modules[place] = _Module(source, tree, tuple(imports), tuple(unresolved))
+    return _modules[place]
+
+
+def _check_loaded(name: str, place: Path) -> None:
+    stat = place.stat()
+    loaded = getattr(sys.modules.get(name), "__file__", None)
+    if loaded == str(place) and max(stat.st_mtime_ns, stat.st_ctime_ns) > STARTED:
+        raise PtmError(
+            f"{name}: expected the code that was loaded, got a file that was changed since; "
+            f"start Python again ({place.relative_to(PACKAGE.parent)})"
+        )
+
+
+@cache
+def _reader() -> str:
+    """What decides how a source is read: this module and the Python that parses."""
+    return sys.version + hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+
+
+def _read(name: str, raw: bytes) -> tuple[str, list[str], list[str]]:
+    tree = ast.parse(raw)
+    _strip(tree)
+    digest = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    package = name if _file_of(name).name == "__init__.py" else name.rpartition(".")[0]
+    imports: list[str] = []
+    unresolved: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            imports += _imported(node, package)
+        elif isinstance(node, ast.Call) and _runs_code(node.func):
+            first = node.args[0] if node.args else None
+            if _name(node.func) in IMPORTERS and isinstance(first, ast.Constant):
+                imports += _with_parents(_absolute(str(first.value), package))
+            else:
+                unresolved.append(f"{name}, line {node.lineno}: {ast.unparse(node)}")
+    ours = [n for n in dict.fromkeys(imports) if n.split(".")[0] == PACKAGE.name]
+    return digest, ours, unresolved
+
+
+def _imported(node: ast.Import | ast.ImportFrom, package: str) -> Iterator[str]:
+    """Names that an import may load as modules."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield from _with_parents(alias.name)
+            if not alias.asname:  # binds the package, and so all that is in it
+                yield alias.name.split(".")[0]
+        return
+    base = _absolute("." * node.level + (node.module or ""), package)
+    yield from _with_parents(base)
+    for alias in node.names:
+        yield f"{base}.{alias.name}"
+        if base == PACKAGE.name and not _file_of(f"{base}.{alias.name}").is_file():
+            yield base
+
+
+def _with_parents(module: str) -> Iterator[str]:
+    """The module and the packages that it is in, but for the outermost, which only gives names."""
+    while "." in module:
+        yield module
+        module = module.rpartition(".")[0]
+
+
+def _absolute(module: str, package: str) -> str:
+    level = len(module) - len(module.lstrip("."))
+    if not level:
+        return module
+    base = package.split(".")[: len(package.split(".")) - level + 1]
+    return ".".join([*base, *filter(None, [module.lstrip(".")])])
+
+
+def _runs_code(function: ast.expr) -> bool:
+    """Whether a call imports or runs code that it names: import_module(…), exec(…)."""
+    builtin = isinstance(function, ast.Name) and function.id in ("exec", "eval")
+    return builtin or _name(function) in IMPORTERS
+
+
+def _name(function: ast.expr) -> str:
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def _all_modules() -> list[str]:
+    places = (place.relative_to(PACKAGE.parent).with_suffix("") for place in PACKAGE.rglob("*.py"))
+    return [".".join(p.parts).removesuffix(".__init__") for p in places]
 
 
 def _file_of(module: str) -> Path:
     place = PACKAGE.parent.joinpath(*module.split("."))
     return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
-
-
-def _imports(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        yield from (n for n in names if n.startswith(f"{PACKAGE.name}.") and _file_of(n).is_file())
 
 
 def _strip(tree: ast.AST) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,59 +15,57 @@ from typing import TYPE_CHECKING, Any
 from ptm import store
 from ptm.analyses import ANALYSES
 from ptm.content import ArtifactRef, Content
-from ptm.errors import CatalogError, InputError
-from ptm.key import Input, code_digests, hash_files, make_key, package_versions
+from ptm.errors import CatalogError, InputError, StoreError
+from ptm.explain import Cause, causes, why
+from ptm.index import Input
+from ptm.key import code_of, make_key, package_versions
 
 if TYPE_CHECKING:
     from ptm.catalog import Source
 
+NO_INPUT = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
 
-def tensorize(source: Source, artifacts: str | Path = "artifacts") -> ArtifactRef:
+
+def tensorize(
+    source: Source, artifacts: str | Path = "artifacts", *, rehash: bool = False
+) -> ArtifactRef:
     """Makes the tensors and tables of a source, unless the store has them already.
 
     Args:
         source: an entry of a catalog.
         artifacts: the store.
+        rehash: read every byte again, whatever stat says of the files.
 
     Returns:
-        A reference to the current artifact; `cached` says whether nothing had to be made.
+        A reference to the current artifact; `cached` says whether nothing had to be made, `why`
+        what it was made for.
 
     Raises:
         InputError: the input is not what the source says; nothing is published.
         StoreError: the store cannot be written; nothing is published.
     """
-    from ptm.kinds.files import list_files, relative
-
     start = time.perf_counter()
-    root = Path(artifacts)
-    room = import_module(source.room)
-    paths = list_files(source)
-    inputs = hash_files(paths)
-    decides = {
-        "kind": source.kind,
-        "format": store.FORMAT,
-        "inputs": [[i.path.name if room.NAMES_MATTER else "", i.sha256] for i in inputs],
-        "options": source.options(),
-        "code": code_digests(source.room),
-        "packages": package_versions(room.PACKAGES),
-    }
-    key = make_key(decides)
-    found = store.find(root, source.name, key)
+    wanted = _of_source(source, Path(artifacts), rehash)
+    found, damage = wanted.find()
     if found:
-        return replace(found, cached=True, seconds=time.perf_counter() - start)
+        return replace(found, seconds=time.perf_counter() - start)
     start += _import_seconds()
-    content: Content = room.tensorize(source, paths)
-    _check_unchanged(source, inputs)
-    listed = [
-        {"path": relative(source, i.path), "sha256": i.sha256, "bytes": i.bytes} for i in inputs
-    ]
-    about = {"name": source.name, "key": key, **decides, "inputs": listed}
-    ref = store.publish(root, about, content, time.perf_counter() - start)
-    return replace(ref, seconds=time.perf_counter() - start)
+
+    def make() -> Content:
+        room = import_module(source.room)
+        content: Content = room.tensorize(source, [Path(entry.path) for entry in wanted.inputs])
+        _check_unchanged(source, wanted.inputs)
+        return content
+
+    return wanted.make(make, damage, start)
 
 
 def analyze(
-    name: str, artifacts: str | Path = "artifacts", options: Mapping[str, Any] | None = None
+    name: str,
+    artifacts: str | Path = "artifacts",
+    options: Mapping[str, Any] | None = None,
+    *,
+    rehash: bool = False,
 ) -> ArtifactRef:
     """Runs an analysis on artifacts of the store, unless the store has its result already.
 
@@ -72,42 +73,217 @@ def analyze(
         name: "wine_threshold" or "temperature_fits".
         artifacts: the store, which is read and written.
         options: of the analysis, see `Options` in its room; the book's where left out.
+        rehash: read every byte again, whatever stat says of the files.
 
     Raises:
         CatalogError: no such analysis, or an option that is not valid.
         ArtifactMissing, ArtifactCorrupt: what it reads is not in the store, or damaged.
         InputError: what it reads cannot be analysed; nothing is published.
     """
-    from pydantic import ValidationError
-
     start = time.perf_counter()
     root = Path(artifacts)
+    chosen = _options(name, options)
+    # one publication from here on, even if another becomes current meanwhile
+    upstream = store.current(chosen.source, root)
+    wanted = _of_analysis(name, chosen, upstream.manifest, root, rehash)
+    found, damage = wanted.find()
+    if found:
+        return replace(found, seconds=time.perf_counter() - start)
+    start += _import_seconds()
+
+    def make() -> Content:
+        memory = store.Memory(root / chosen.source, rehash)
+        store.check(upstream, memory.parts)
+        memory.save()
+        source = store.opened(upstream, memory.parts)
+        content: Content = import_module(ANALYSES[name].room).analyze(
+            {chosen.source: source}, chosen
+        )
+        return content
+
+    return wanted.make(make, damage, start)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do about one source or analysis.
+
+    Attributes:
+        name: of it.
+        action: "cached", "make", "maybe" (what it reads would be made first) or "fail".
+        why: a few words; the message where it would fail.
+        causes: what decides its content, compared with the artifact that is current.
+    """
+
+    name: str
+    action: str
+    why: str
+    causes: tuple[Cause, ...] = ()
+
+
+def plan(
+    sources: Iterable[Source], artifacts: str | Path = "artifacts", *, rehash: bool = False
+) -> list[Plan]:
+    """What making these sources, and the analyses that read them, would do; nothing is written.
+
+    Args:
+        sources: entries of a catalog.
+        artifacts: the store.
+        rehash: read every byte again, whatever stat says of the files.
+    """
+    root = Path(artifacts)
+    plans: list[Plan] = []
+    whole: dict[str, dict[str, Any] | None] = {}
+    for source in sources:
+        try:
+            one, whole[source.name] = _of_source(source, root, rehash).plan()
+        except (InputError, StoreError) as error:
+            one = Plan(source.name, "fail", str(error))
+        plans.append(one)
+    for name, analysis in ANALYSES.items():
+        if analysis.source in whole:
+            upstream = whole[analysis.source]
+            if upstream is None:
+                plans.append(Plan(name, "maybe", f"{analysis.source} would be made first"))
+                continue
+            chosen = _options(name, None)
+            plans.append(_of_analysis(name, chosen, upstream, root, rehash).plan()[0])
+        elif any(one.name == analysis.source for one in plans):
+            plans.append(Plan(name, "fail", f"{analysis.source} would not be made"))
+    return plans
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """An artifact that is wanted: all that decides it, and the store that may have it."""
+
+    about: dict[str, Any]
+    root: Path
+    memory: store.Memory
+    inputs: list[Input]
+    warnings: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return str(self.about["name"])
+
+    def find(self) -> tuple[ArtifactRef | None, str]:
+        """The artifact, if the store has it whole; else what is wrong with it, if it has it."""
+        with suppress(OSError):  # leftovers do no harm
+            store.sweep(self.root / self.name)
+        found, damage = store.find(self.root, self.name, self.about["key"], self.memory)
+        if found:
+            self.memory.save()
+            return replace(found, cached=True), ""
+        return None, damage
+
+    def plan(self) -> tuple[Plan, dict[str, Any] | None]:
+        """What would be done, and the manifest of what is there."""
+        held, damage = store.look(self.root, self.name, self.about["key"], self.memory)
+        before = self._before()
+        compared = tuple(causes(before, self.about))
+        if held:
+            return Plan(self.name, "cached", "up to date", compared), held.manifest
+        return Plan(self.name, "make", why(before, self.about, damage), compared), None
+
+    def make(self, work: Callable[[], Content], damage: str, start: float) -> ArtifactRef:
+        """Makes the content and publishes it."""
+        reason = why(self._before(), self.about, damage)
+        content = work()
+        content = replace(content, warnings=(*content.warnings, *self.warnings))
+        ref = store.publish(
+            self.root,
+            self.about,
+            content,
+            time.perf_counter() - start,
+            memory=self.memory,
+            healed=damage,
+        )
+        self.memory.save()
+        return replace(ref, seconds=time.perf_counter() - start, why="" if ref.cached else reason)
+
+    def _before(self) -> dict[str, Any] | None:
+        """The manifest of the artifact that is current."""
+        with suppress(StoreError, OSError):
+            return store.current(self.name, self.root).manifest
+        return None
+
+
+def _of_source(source: Source, root: Path, rehash: bool) -> _Wanted:
+    room = import_module(source.room)
+    memory = store.Memory(root / source.name, rehash)
+    inputs = _inputs(source, memory)
+    code = code_of(source.room, memory.code)
+    digests = [[i.name.rpartition("/")[2] if room.NAMES_MATTER else "", i.sha256] for i in inputs]
+    decides = {
+        "kind": source.kind,
+        "format": store.FORMAT,
+        "inputs": digests,
+        "options": source.options(),
+        "code": code.digests,
+        "packages": package_versions(room.PACKAGES),
+    }
+    listed = [{"path": i.name, "sha256": i.sha256, "bytes": i.bytes} for i in inputs]
+    about = {"name": source.name, "key": make_key(decides), **decides, "inputs": listed}
+    return _Wanted(about, root, memory, inputs, _unresolved(code.unresolved))
+
+
+def _of_analysis(
+    name: str, options: Any, upstream: dict[str, Any], root: Path, rehash: bool
+) -> _Wanted:
+    room = import_module(ANALYSES[name].room)
+    memory = store.Memory(root / name, rehash)
+    code = code_of(ANALYSES[name].room, memory.code)
+    decides = {
+        "kind": "analysis",
+        "format": store.FORMAT,
+        "inputs": {options.source: {part["file"]: part["sha256"] for part in upstream["parts"]}},
+        "options": options.model_dump(mode="json"),
+        "code": code.digests,
+        "packages": package_versions(room.PACKAGES),
+    }
+    about = {"name": name, "key": make_key(decides), **decides}
+    return _Wanted(about, root, memory, [], _unresolved(code.unresolved))
+
+
+def _options(name: str, options: Mapping[str, Any] | None) -> Any:
+    from pydantic import ValidationError
+
     if name not in ANALYSES:
         raise CatalogError(f"no analysis '{name}': expected one of {', '.join(ANALYSES)}")
     room = import_module(ANALYSES[name].room)
     try:
-        chosen = room.Options(**{"source": ANALYSES[name].source, **(options or {})})
+        return room.Options(**{"source": ANALYSES[name].source, **(options or {})})
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
         raise CatalogError(f"{name}: " + "; ".join(problems)) from error
-    _, upstream = store.read_manifest(chosen.source, root)
-    decides = {
-        "kind": "analysis",
-        "format": store.FORMAT,
-        "inputs": {chosen.source: {part["file"]: part["sha256"] for part in upstream["parts"]}},
-        "options": chosen.model_dump(mode="json"),
-        "code": code_digests(ANALYSES[name].room),
-        "packages": package_versions(room.PACKAGES),
-    }
-    key = make_key(decides)
-    found = store.find(root, name, key)
-    if found:
-        return replace(found, cached=True, seconds=time.perf_counter() - start)
-    start += _import_seconds()
-    content: Content = room.analyze({chosen.source: store.load(chosen.source, root)}, chosen)
-    about = {"name": name, "key": key, **decides}
-    ref = store.publish(root, about, content, time.perf_counter() - start)
-    return replace(ref, seconds=time.perf_counter() - start)
+
+
+def _inputs(source: Source, memory: store.Memory) -> list[Input]:
+    from ptm.kinds.files import list_files
+
+    folder = os.fspath(source.root)
+    try:
+        names = list_files(source)
+        inputs = memory.inputs.digests([(name, f"{folder}/{name}") for name in names])
+    except OSError as error:
+        if error.errno not in NO_INPUT:
+            raise
+        raise InputError(
+            source.name,
+            expected="a file that can be read",
+            got=error.strerror or "none",
+            file=os.path.relpath(error.filename or source.path, folder),
+        ) from error
+    memory.inputs.keep(set(names).__contains__)
+    return inputs
+
+
+def _unresolved(places: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(
+        f"{place}: what this imports only shows when it runs, so every module of ptm is in the key"
+        for place in places
+    )
 
 
 def _import_seconds() -> float:
@@ -126,5 +302,5 @@ def _check_unchanged(source: Source, inputs: list[Input]) -> None:
                 source.name,
                 expected="a file that stays as it is while it is read",
                 got="a change (run again when it is complete)",
-                file=entry.path.relative_to(source.root).as_posix(),
+                file=entry.name,
             )

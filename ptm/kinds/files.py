@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import fnmatch
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from ptm.errors import InputError
@@ -11,8 +15,8 @@ if TYPE_CHECKING:
     from ptm.catalog import Source
 
 
-def list_files(source: Source) -> list[Path]:
-    """The files of a source, sorted by name; none where its rows stand in the catalog.
+def list_files(source: Source) -> list[str]:
+    """The files of a source as paths below its data root, sorted; none where its rows stand in it.
 
     In a folder these are the files that match the source's `pattern`; hidden ones are left out.
 
@@ -22,8 +26,9 @@ def list_files(source: Source) -> list[Path]:
     if not source.path:
         return []
     place = source.root / source.path
+    name = place.relative_to(source.root).as_posix()
     if place.is_file():
-        return [place]
+        return [name]
     if not place.is_dir():
         raise InputError(
             source.name,
@@ -34,7 +39,8 @@ def list_files(source: Source) -> list[Path]:
     pattern = getattr(source, "pattern", None)
     if pattern is None:
         raise InputError(source.name, expected="a file", got="a folder", file=source.path)
-    found = sorted(p for p in place.glob(pattern) if p.is_file() and not p.name.startswith("."))
+    parts = PurePosixPath(pattern).parts
+    found = set(_matches(str(place), "" if name == "." else f"{name}/", parts))
     if not found:
         raise InputError(
             source.name,
@@ -42,7 +48,28 @@ def list_files(source: Source) -> list[Path]:
             got="none",
             file=source.path,
         )
-    return found
+    return sorted(found, key=lambda path: path.split("/")) if len(parts) > 1 else sorted(found)
+
+
+def _matches(folder: str, prefix: str, parts: tuple[str, ...]) -> Iterator[str]:
+    """The files below a folder that match the parts of a pattern, each behind the prefix."""
+    first, rest = parts[0], parts[1:]
+    if first == "**" and rest:
+        yield from _matches(folder, prefix, rest)
+    accepts = re.compile(fnmatch.translate("*" if first == "**" else first)).match
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = entry.name
+            if name[0] == "." or not accepts(name):
+                continue
+            if first == "**":  # a link to a folder could lead back up
+                if rest and entry.is_dir(follow_symlinks=False):
+                    yield from _matches(entry.path, f"{prefix}{name}/", parts)
+            elif rest:
+                if entry.is_dir():
+                    yield from _matches(entry.path, f"{prefix}{name}/", rest)
+            elif entry.is_file():
+                yield f"{prefix}{name}"
 
 
 def relative(source: Source, path: Path) -> str:

@@ -59,8 +59,11 @@ def tensorize(source: TimeSeriesSource, paths: list[Path]) -> Content:
         for name in table.column_names
     }
     hourly = torch.from_numpy(np.stack([c.astype(np.float32) for c in channels.values()], axis=1))
+    # in the order of the columns: the tables of a catalog have none
     codes = {
-        name: _codes(source, path, name, channels[name], order[rows]) for name in source.onehot
+        name: _codes(source, path, name, values, order[rows])
+        for name, values in channels.items()
+        if name in source.onehot
     }
     scaler = _scaler(source, channels)
     daily = _daily(hourly, list(channels), codes, source.onehot, scaler)
@@ -72,7 +75,7 @@ def tensorize(source: TimeSeriesSource, paths: list[Path]) -> Content:
         scaler,
         {
             "channels": list(channels)
-            + [f"{name}={code}" for name, k in source.onehot.items() for code in range(1, k + 1)],
+            + [f"{name}={code}" for name in codes for code in range(1, source.onehot[name] + 1)],
             "filled_hours": [_iso(hour) for hour in grid[filled]],
             "skipped_hours": [{"from": _iso(a), "to": _iso(b)} for a, b in skipped],
         },
@@ -195,8 +198,9 @@ def _codes(
 def _scaler(source: TimeSeriesSource, channels: dict[str, NDArray[Any]]) -> Scaler | None:
     if not source.scale:
         return None
+    scaled = {name: source.scale[name] for name in channels if name in source.scale}
     fits = []
-    for name, how in source.scale.items():
+    for name, how in scaled.items():
         if isinstance(how, str):
             fits.append(
                 Scaler.fit(Moments.of(channels[name].astype("float32")[:, None]), (name,), how)
@@ -205,7 +209,7 @@ def _scaler(source: TimeSeriesSource, channels: dict[str, NDArray[Any]]) -> Scal
             fits.append(Scaler("range", (name,), (how[0],), (how[1] - how[0],)))
     return Scaler(
         "mixed",
-        tuple(source.scale),
+        tuple(scaled),
         tuple(fit.shift[0] for fit in fits),
         tuple(fit.scale[0] for fit in fits),
     )

@@ -1,0 +1,215 @@
+"""Why an artifact was made, or was not: what decides its content, compared with another's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ptm import store
+from ptm.errors import ArtifactMissing, PtmError, StoreError
+
+UNCHANGED, CHANGED, ADDED, REMOVED = "unchanged", "changed", "added", "removed"
+
+
+class Cause(NamedTuple):
+    """One of the things that decide a content, before and after.
+
+    Attributes:
+        kind: "file", "option", "module", "package", "upstream", "kind" or "format".
+        name: which of them.
+        state: "unchanged", "changed", "added" or "removed".
+        before: its value before: a digest, a version, the value of an option; None where added.
+        after: its value after; None where removed.
+    """
+
+    kind: str
+    name: str
+    state: str
+    before: Any
+    after: Any
+
+    def __str__(self) -> str:
+        if self.state in (ADDED, REMOVED):
+            return f"{self.kind} {self.name} {self.state}"
+        if self.state == UNCHANGED:
+            return f"{self.kind} {self.name} unchanged"
+        return f"{self.kind} {self.name} changed from {shown(self.before)} to {shown(self.after)}"
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What the last run decided about an artifact, and why.
+
+    Attributes:
+        name: of the artifact.
+        decision: "made", "found" (made earlier, current again), "cached", "failed" or "skipped".
+        when: UTC, ISO 8601.
+        why: a sentence.
+        publication: the one that is current; None where there is none.
+        before: the one that it is compared with; None where there is none, or it was collected.
+        causes: everything that decides the content, changed or not.
+        kept: the other publications of the name that are kept, newest first.
+    """
+
+    name: str
+    decision: str
+    when: str
+    why: str
+    publication: str | None
+    before: str | None
+    causes: list[Cause]
+    kept: list[str]
+
+
+def causes(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> list[Cause]:
+    """All that decides a content, as it was before and as it is after.
+
+    Args:
+        before: a manifest, or the head of one; None where there was none.
+        after: the same.
+    """
+    earlier, later = dict(_components(before or {})), dict(_components(after))
+    found = []
+    for kind, name in {**later, **earlier}:
+        old, new = earlier.get((kind, name)), later.get((kind, name))
+        if (kind, name) not in earlier:
+            state = ADDED
+        elif (kind, name) not in later:
+            state = REMOVED
+        else:
+            state = UNCHANGED if old == new else CHANGED
+        found.append(Cause(kind, name, state, old, new))
+    return found
+
+
+def why(before: Mapping[str, Any] | None, after: Mapping[str, Any], damage: str = "") -> str:
+    """In a few words, why an artifact is made."""
+    if damage:
+        return f"damaged: {damage.partition('; make it again')[0]}"
+    if before is None:
+        return "new"
+    changes = [str(cause) for cause in causes(before, after) if cause.state != UNCHANGED]
+    if not changes:
+        return "the store had none for its key any more"
+    return changes[0] + (f" and {len(changes) - 1} more" if len(changes) > 1 else "")
+
+
+def explain(name: str, artifacts: str | Path = "artifacts") -> Explanation:
+    """What the last run decided about an artifact, and why.
+
+    Raises:
+        ArtifactMissing: neither the store nor its record of runs has that name.
+        ArtifactCorrupt: the manifest of the current artifact is damaged.
+    """
+    root = Path(artifacts)
+    end = store.recorded_runs(root).get(name)
+    try:
+        now = store.current(name, root)
+    except ArtifactMissing:
+        if end is None:
+            raise
+        return Explanation(name, end["state"], end["when"], str(end["message"]), None, None, [], [])
+    pointer: Mapping[str, Any] = store.read_pointer(root / name / "current.json") or {}
+    folder = now.folder.name
+    kept = [other for other in store.publications(root / name) if other != folder]
+    since = str(pointer.get("since", ""))
+    if end and end["state"] in ("failed", "skipped") and end["when"] >= since:
+        unchanged = causes(now.manifest, now.manifest)
+        message = f"{end['message']}; the artifact is that of {pointer.get('made')}"
+        return Explanation(
+            name, end["state"], end["when"], message, folder, folder, unchanged, kept
+        )
+    if end and end["state"] == "cached" and end["publication"] == folder and end["when"] > since:
+        unchanged = causes(now.manifest, now.manifest)
+        reason = f"nothing changed since it was made at {pointer.get('made')}"
+        return Explanation(name, "cached", end["when"], reason, folder, folder, unchanged, kept)
+    previous = pointer.get("previous")
+    manifest = _manifest(root / name, previous) if previous else None
+    decision = "made" if pointer.get("made") == since else "found"
+    if previous and manifest is None and not pointer.get("healed"):
+        reason = f"the one before ({previous}) is not kept any more, so it cannot be compared"
+    else:
+        reason = why(manifest, now.manifest, str(pointer.get("healed", "")))
+    before = previous if manifest else None
+    changes = causes(manifest, now.manifest)
+    return Explanation(name, decision, since, reason, folder, before, changes, kept)
+
+
+def compare(one: str, other: str, artifacts: str | Path = "artifacts") -> list[Cause]:
+    """What decided the content of one kept artifact, beside that of another.
+
+    Args:
+        one: the earlier: a name (then the current artifact of it), or a publication or key, or how
+            one of them begins.
+        other: the later, likewise.
+        artifacts: the store.
+
+    Raises:
+        ArtifactMissing: the store has no such artifact, or several that begin like that.
+        ArtifactCorrupt: its manifest is damaged.
+    """
+    root = Path(artifacts)
+    return causes(_one(root, one), _one(root, other))
+
+
+def shown(value: Any) -> str:
+    """A value for people: digests are cut."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    digest = len(text) == 64 and not set(text) - set("0123456789abcdef")
+    if digest:
+        return f"{text[:12]}…"
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def _components(manifest: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Any]]:
+    for entry in ("kind", "format"):
+        if entry in manifest:
+            yield (entry, ""), manifest[entry]
+    inputs = manifest.get("inputs", [])
+    if isinstance(inputs, dict):
+        for source, parts in inputs.items():
+            for file, sha256 in parts.items():
+                yield ("upstream", f"{source} {file}"), sha256
+    else:
+        for entry in inputs:
+            yield ("file", entry["path"]), entry["sha256"]
+    for kind, section in (("option", "options"), ("module", "code"), ("package", "packages")):
+        for name, value in manifest.get(section, {}).items():
+            yield (kind, name), value
+
+
+def _one(root: Path, word: str) -> dict[str, Any]:
+    if word in store.names(root):
+        return store.current(word, root).manifest
+    found = [
+        (home, folder)
+        for home in store.homes(root)
+        for folder in store.publications(root / home)
+        if folder.startswith(word) or word.startswith(folder[:12])
+    ]
+    if len(found) != 1:
+        kept = [folder for home in store.homes(root) for folder in store.publications(root / home)]
+        which = f"{len(found)} that begin like that" if found else "none"
+        raise ArtifactMissing(
+            f"{word}: expected a name, a publication or a key in {root}, got {which} "
+            f"(kept: {', '.join([*store.names(root), *kept][:20]) or 'nothing'})"
+        )
+    home, folder = found[0]
+    manifest = _manifest(root / home, folder)
+    if manifest is None:
+        raise StoreError(f"{word}: expected a whole manifest, got a damaged one ({root / home})")
+    return manifest
+
+
+def _manifest(home: Path, folder: str) -> dict[str, Any] | None:
+    """The manifest of a publication that some pointer names."""
+    for pointer in store.pointers(home).values():
+        if pointer and pointer["publication"] == folder:
+            try:
+                return store.publication(home, pointer).manifest
+            except PtmError:
+                return None
+    return None

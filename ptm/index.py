@@ -1,0 +1,211 @@
+"""The stat index: the digest of a file, from memory where stat vouches that it did not change.
+
+An entry is believed only if the file was older than the clock of its own file system before it was
+hashed: then every later change, even of the same size and within the same tick, shows in its times.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from stat import S_ISREG
+from typing import Any, NamedTuple
+
+CHUNK = 1 << 20  # bytes
+WORKERS = 4
+TRIES = 3
+TICKS = 50_000_000  # ns: longer than a tick of any file system's clock on a local disk
+DAY = 86_400_000_000_000  # ns
+
+
+class Input(NamedTuple):
+    """One file as it was when it was hashed.
+
+    Attributes:
+        name: how the index calls it: a path relative to a root, with forward slashes.
+        path: where it is.
+        sha256: hex digest of its bytes.
+        bytes: its size.
+        signature: what stat says of it: mode, size, mtime and ctime in ns, inode, device.
+        trusted: whether any later change must show in the signature.
+    """
+
+    name: str
+    path: str
+    sha256: str
+    bytes: int
+    signature: tuple[int, ...]
+    trusted: bool
+
+    def unchanged(self) -> bool:
+        """Whether the file still holds the bytes that were hashed."""
+        if signature(os.stat(self.path)) != self.signature:
+            return False
+        return self.trusted or _hash(self.name, self.path, 0).sha256 == self.sha256
+
+
+class StatIndex:
+    """Digests by name, each with the signature that its file had.
+
+    Args:
+        raw: what `to_bytes` gave; anything else counts as nothing remembered.
+        rehash: believe nothing that is remembered.
+    """
+
+    def __init__(self, raw: bytes = b"", rehash: bool = False) -> None:
+        self._entries: dict[str, list[Any]] = unseal(raw) or {}
+        self._known = {} if rehash else self._entries
+        self.changed = False
+
+    def digests(self, files: Sequence[tuple[str, str]]) -> list[Input]:
+        """The digests of files, given as (name, path), in order; only what is unknown is read.
+
+        Raises:
+            OSError: a file cannot be read.
+        """
+        found: list[Any] = [None] * len(files)
+        unknown: list[int] = []
+        known = self._known
+        for number, (name, path) in enumerate(files):
+            stat = os.stat(path)
+            now = signature(stat)
+            entry = known.get(name)
+            if entry is not None and tuple(entry[1:]) == now:
+                found[number] = Input(name, path, entry[0], stat.st_size, now, True)
+            else:
+                unknown.append(number)
+        if unknown:
+            for number, entry in zip(unknown, hash_files([files[n] for n in unknown]), strict=True):
+                found[number] = entry
+                self.put(entry)
+        return found
+
+    def put(self, entry: Input) -> None:
+        """Remembers a digest, if it can be trusted."""
+        if entry.trusted:
+            self._entries[entry.name] = [entry.sha256, *entry.signature]
+            self.changed = True
+        elif self._entries.pop(entry.name, None):
+            self.changed = True
+
+    def keep(self, wanted: Callable[[str], bool]) -> None:
+        """Forgets every name that is not wanted."""
+        kept = {name: entry for name, entry in self._entries.items() if wanted(name)}
+        self.changed |= len(kept) < len(self._entries)
+        self._entries = kept
+
+    def to_bytes(self) -> bytes:
+        """The index as it is kept in a file."""
+        return seal(self._entries)
+
+
+def signature(stat: os.stat_result) -> tuple[int, ...]:
+    """What tells one state of a file from another: mode, size, mtime, ctime, inode, device."""
+    return (
+        stat.st_mode,
+        stat.st_size,
+        stat.st_mtime_ns,
+        stat.st_ctime_ns,
+        stat.st_ino,
+        stat.st_dev,
+    )
+
+
+def hash_files(files: Sequence[tuple[str, str]]) -> list[Input]:
+    """Reads and hashes files, given as (name, path), several at once, in order.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    clocks = _clocks(path for _, path in files)
+
+    def work(file: tuple[str, str]) -> Input:
+        return _hash(*file, clocks[os.stat(file[1]).st_dev])
+
+    if len(files) == 1:
+        return [work(files[0])]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return list(pool.map(work, files))
+
+
+def written(entries: Iterable[Input]) -> list[Input]:
+    """The same entries, of files that this process wrote and hashed on the way, as trusted.
+
+    The clock has moved on from their times when this returns.
+    """
+    entries = list(entries)
+    clocks = _clocks(entry.path for entry in entries)
+    return [
+        entry._replace(trusted=_newest(entry.signature) < clocks[entry.signature[-1]])
+        for entry in entries
+    ]
+
+
+def seal(value: Any) -> bytes:
+    """JSON behind its own digest, so that a damaged file is known for one."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return hashlib.sha256(text).hexdigest().encode() + b"\n" + text
+
+
+def unseal(raw: bytes) -> Any:
+    """What was sealed; None where a byte of it differs."""
+    digest, _, text = raw.partition(b"\n")
+    if hashlib.sha256(text).hexdigest().encode() != digest:
+        return None
+    return json.loads(text)
+
+
+def _hash(name: str, path: str, clock: int) -> Input:
+    for _ in range(TRIES):
+        digest = hashlib.sha256()
+        with open(path, "rb", buffering=0) as file:
+            before = os.fstat(file.fileno())
+            while block := file.read(CHUNK):
+                digest.update(block)
+            after = os.fstat(file.fileno())
+        same = signature(before) == signature(after) == signature(os.stat(path))
+        if same:
+            break
+    trusted = same and S_ISREG(before.st_mode) and _newest(signature(before)) < clock
+    return Input(name, path, digest.hexdigest(), before.st_size, signature(before), trusted)
+
+
+def _newest(signature: tuple[int, ...]) -> int:
+    """The later of mtime and ctime, ns."""
+    return max(signature[2], signature[3])
+
+
+def _clocks(paths: Iterable[str]) -> dict[int, int]:
+    """For each device the time there, ns; later than the files if a short wait makes it so."""
+    newest: dict[int, tuple[int, str]] = {}
+    for path in paths:
+        stat = os.stat(path)
+        times = max(stat.st_mtime_ns, stat.st_ctime_ns)
+        if stat.st_dev not in newest or times > newest[stat.st_dev][0]:
+            newest[stat.st_dev] = times, path
+    return {device: _clock(path, times) for device, (times, path) in newest.items()}
+
+
+def _clock(path: str, newest: int) -> int:
+    """The clock of the file system of a file: the time it gives to a new file."""
+    folder = str(Path(path).parent)
+    end = time.monotonic_ns() + TICKS
+    while True:
+        try:
+            # without a name: nothing to clean up, and nobody sees it
+            descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR)
+        except (AttributeError, OSError):
+            # read-only, or no such files here: nothing younger than a day is trusted then
+            return time.time_ns() - DAY
+        try:
+            now = os.fstat(descriptor).st_mtime_ns
+        finally:
+            os.close(descriptor)
+        if now > newest or newest - now > TICKS or time.monotonic_ns() > end:
+            return now
+        time.sleep(0.001)

@@ -1,0 +1,60 @@
+"""Artifacts on disk: published whole or not at all, verified when read, never written again.
+
+artifacts/wine/current.json          which publication is current; replaced atomically
+artifacts/wine/keys/KEY.json         which publication a key has
+artifacts/wine/KEY-PUBLICATION/      manifest.json and the files that it lists
+artifacts/wine/stat/                 what need not be read again (`ptm.store.memory`)
+artifacts/wine/.lease-ID             somebody is writing (`ptm.store.lease`)
+"""
+
+from ptm.store.collecting import KEEP, Collected, gc
+from ptm.store.lease import sweep
+from ptm.store.manifest import FORMAT
+from ptm.store.memory import Memory
+from ptm.store.pointers import Pointer, pointers, publications, read_pointer
+from ptm.store.publishing import find, look, publish
+from ptm.store.reading import (
+    Finding,
+    Publication,
+    check,
+    current,
+    homes,
+    load,
+    names,
+    opened,
+    publication,
+    remedy,
+    status,
+    verify,
+)
+from ptm.store.runs import record_run, recorded_runs
+
+__all__ = [
+    "FORMAT",
+    "KEEP",
+    "Collected",
+    "Finding",
+    "Memory",
+    "Pointer",
+    "Publication",
+    "check",
+    "current",
+    "find",
+    "gc",
+    "homes",
+    "load",
+    "look",
+    "names",
+    "opened",
+    "pointers",
+    "publication",
+    "publications",
+    "publish",
+    "read_pointer",
+    "record_run",
+    "recorded_runs",
+    "remedy",
+    "status",
+    "sweep",
+    "verify",
+]

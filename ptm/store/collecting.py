@@ -1,0 +1,184 @@
+"""Collecting: old publications go; what is current, recent, depended on or in use stays."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ptm.errors import StoreError
+from ptm.store import disk
+from ptm.store.lease import LEASE, STAGING, held, lease, leftovers, sweep
+from ptm.store.manifest import MANIFEST
+from ptm.store.memory import Memory
+from ptm.store.pointers import CURRENT, KEYS, PUBLICATION, pointers, read_pointer
+from ptm.store.reading import NO_LOCKS, check, homes, publication
+
+KEEP = 3
+
+
+class Collected(NamedTuple):
+    """One thing that was collected, or would be, or had to stay.
+
+    Attributes:
+        name: of the artifact.
+        what: a publication, a pointer, or what a dead writer left; a path in the home of the name.
+        bytes: what that frees.
+        reason: why nobody needs it.
+        stays: why it was left alone all the same; "" where it was not.
+    """
+
+    name: str
+    what: str
+    bytes: int
+    reason: str
+    stays: str = ""
+
+
+def gc(root: Path, keep: int = KEEP, dry_run: bool = False) -> list[Collected]:
+    """Takes away what nobody needs: old publications, damaged ones, leftovers of dead writers.
+
+    Of each name the current publication stays, and the last `keep` that were made; so do those that
+    the analyses which stay were made of, and whatever a living process reads or writes.
+
+    Args:
+        root: the store.
+        keep: how many of the last publications of each name stay, the current one among them.
+        dry_run: only tell.
+
+    Raises:
+        StoreError: the store cannot be read or written.
+    """
+    try:
+        whole = {name: _whole(root / name, dry_run) for name in homes(root)}
+        kept = _kept(root, whole, keep)
+        return [
+            thing
+            for name in whole
+            for thing in _collect_home(root / name, kept[name], set(whole[name]), dry_run)
+        ]
+    except OSError as error:
+        place = error.filename or root
+        raise StoreError(f"cannot collect {place}: {error.strerror}") from error
+
+
+def _whole(home: Path, dry_run: bool) -> dict[str, tuple[tuple[str, int], dict[str, Any]]]:
+    """Of each publication that is whole: when it was made, and its manifest."""
+    memory, found = Memory(home), {}
+    for pointer in pointers(home).values():
+        if pointer:
+            with suppress(StoreError):
+                one = publication(home, pointer)
+                check(one, memory.parts)
+                made = pointer.get("made", ""), one.folder.stat().st_mtime_ns
+                found[one.folder.name] = made, one.manifest
+    if not dry_run:
+        memory.save()
+    return found
+
+
+def _kept(root: Path, whole: dict[str, Any], keep: int) -> dict[str, set[str]]:
+    """For each name the publications to keep."""
+    kept: dict[str, set[str]] = {}
+    for name, made in whole.items():
+        now = read_pointer(root / name / CURRENT)
+        last = sorted(made, key=lambda folder: made[folder][0], reverse=True)[:keep]
+        kept[name] = {*last, *([now["publication"]] if now else [])}
+    for name in whole:
+        for folder in kept[name] & whole[name].keys():
+            inputs = whole[name][folder][1]["inputs"]
+            for source, parts in inputs.items() if isinstance(inputs, dict) else ():
+                for other, (_, manifest) in whole.get(source, {}).items():
+                    if parts == {part["file"]: part["sha256"] for part in manifest["parts"]}:
+                        kept[source].add(other)
+    return kept
+
+
+def _collect_home(
+    home: Path, kept: set[str], whole: set[str], dry_run: bool
+) -> Iterator[Collected]:
+    for left in leftovers(home) if dry_run else sweep(home):
+        if not left.startswith(LEASE):
+            yield Collected(home.name, left, 0, "left by a writer that died")
+    named = {pointer["publication"] for pointer in pointers(home).values() if pointer}
+    for place, pointer in pointers(home).items():
+        if pointer is None and place != CURRENT:
+            if not dry_run:
+                disk.remove(home / place)
+            yield Collected(home.name, place, 0, "not a pointer")
+    folders = sorted(name for name in os.listdir(home) if PUBLICATION.fullmatch(name))
+    for folder in folders:
+        if folder not in kept:
+            old = "old" if folder in whole else "damaged"
+            reason = old if folder in named else "no pointer names it"
+            size = _size(home / folder)
+            stays = _stays(home, folder) if dry_run else _collect(home, folder)
+            yield Collected(home.name, folder, 0 if stays else size, reason, stays)
+
+
+def _collect(home: Path, folder: str) -> str:
+    """Takes a publication away; or says why it stays."""
+    with _exclusive(home / folder / MANIFEST) as mine:
+        stays = _stays(home, folder) if mine else "it is being read"
+        if not stays:
+            with lease(home) as number:
+                _unpoint(home, folder, number)
+                # gone at once for every reader, whatever happens while the files go
+                disk.rename(home / folder, home / f"{STAGING}{number}")
+                disk.remove_tree(home / f"{STAGING}{number}")
+        return stays
+
+
+def _stays(home: Path, folder: str) -> str:
+    if held(home, folder.split("-")[1]):
+        return "it is being published"
+    now = read_pointer(home / CURRENT)
+    return "it is current again" if now and now["publication"] == folder else ""
+
+
+def _unpoint(home: Path, folder: str, number: str) -> None:
+    """Takes the pointers away that name a folder, so that none ever dangles."""
+    staged = home / f".pointer-{number}"
+    for place, pointer in pointers(home).items():
+        if place != CURRENT and pointer and pointer["publication"] == folder:
+            # moved away and then looked at: a writer may have replaced it since
+            disk.replace(home / place, staged)
+            other = read_pointer(staged)
+            if other and other["publication"] != folder:
+                with suppress(FileExistsError):
+                    disk.link(staged, home / place)
+            disk.remove(staged)
+    if (home / KEYS).is_dir():
+        disk.sync_folder(home / KEYS)
+
+
+@contextmanager
+def _exclusive(manifest: Path) -> Iterator[bool]:
+    """Whether nobody reads the folder of a manifest, nor begins to."""
+    try:
+        descriptor = os.open(manifest, os.O_RDWR | os.O_NOFOLLOW)
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR):
+            raise
+        yield True  # without a manifest nobody can read it
+        return
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+        yield True
+    finally:
+        os.close(descriptor)
+
+
+def _size(folder: Path) -> int:
+    return sum(place.lstat().st_size for place in folder.rglob("*") if not place.is_dir())

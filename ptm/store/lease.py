@@ -1,0 +1,161 @@
+"""Leases: who is writing in a home, and what dead writers left there.
+
+Whoever writes holds a lease: a locked file `.lease-ID`. All that it stages carries the same ID, so
+whatever carries the ID of a lease that nobody holds was left by the dead. The lock goes with the
+process, however it ends; the file stays behind and tells.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ptm.store import disk
+from ptm.store.pointers import pointed
+
+LEASE = ".lease-"
+STAGING = ".staging-"
+LEFT = re.compile(r"\.[a-z]+-([0-9a-f]{12})")
+_held: set[int] = set()
+
+
+def _forget() -> None:
+    """In a forked child: its copies of the locks would outlive the parent."""
+    for descriptor in _held:
+        os.close(descriptor)
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
+@contextmanager
+def lease(home: Path) -> Iterator[str]:
+    """A fresh ID; what carries it in the home is this writer's, until the body or the process ends.
+
+    Args:
+        home: the folder of one name in the store; it exists.
+    """
+    number, descriptor = _take(home)
+    owner = os.getpid()
+    _held.add(descriptor)
+    try:
+        yield number
+    finally:
+        if os.getpid() == owner:  # a forked child that comes by here owns nothing
+            with suppress(OSError):  # a lease that stays is one that nobody holds
+                disk.remove(home / f"{LEASE}{number}")
+            _held.discard(descriptor)
+            os.close(descriptor)
+
+
+def _take(home: Path) -> tuple[str, int]:
+    while True:
+        number = uuid.uuid4().hex[:12]
+        place = home / f"{LEASE}{number}"
+        with disk.create(place) as file:
+            descriptor = os.dup(file.fileno())
+        if _lock(descriptor, place):
+            return number, descriptor
+        os.close(descriptor)  # a sweeper came between
+
+
+def _lock(descriptor: int, place: Path) -> bool:
+    """Whether the file is locked now, and is still the one at its place."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(descriptor), place.stat(follow_symlinks=False))
+    except (BlockingIOError, FileNotFoundError):
+        return False
+
+
+def held(home: Path, number: str) -> bool:
+    """Whether a living process holds the lease of that ID."""
+    try:
+        descriptor = os.open(home / f"{LEASE}{number}", os.O_RDWR | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def sweep(home: Path) -> list[str]:
+    """Takes away what dead writers left in a home; what the living stage is left alone.
+
+    Returns:
+        The names of what was taken away.
+    """
+    return [name for number in _numbers(home) for name in _reclaim(home, number)]
+
+
+def leftovers(home: Path) -> list[str]:
+    """What `sweep` would take away, but for folders that were published and have no pointer."""
+    dead = [number for number in _numbers(home) if not held(home, number)]
+    return [
+        name
+        for name in os.listdir(home)
+        if name[0] == "." and (found := LEFT.fullmatch(name)) and found[1] in dead
+    ]
+
+
+def _numbers(home: Path) -> list[str]:
+    """The IDs of all that is staged in a home."""
+    try:
+        names = os.listdir(home)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    found = [LEFT.fullmatch(name) for name in names if name[0] == "."]
+    return list(dict.fromkeys(match[1] for match in found if match))
+
+
+def _reclaim(home: Path, number: str) -> list[str]:
+    place = home / f"{LEASE}{number}"
+    try:
+        descriptor = os.open(place, os.O_RDWR | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        descriptor = None  # it was released, or lost with the power: nobody holds it
+    try:
+        if descriptor is not None and not _lock(descriptor, place):
+            return []
+        taken = discard(home, number)
+        if descriptor is not None:
+            disk.remove(place)
+        return taken
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def discard(home: Path, number: str) -> list[str]:
+    """Takes away all that carries an ID, but for its lease and for a folder that a pointer names.
+
+    Returns:
+        The names of what was taken away.
+    """
+    left = [name for name in os.listdir(home) if name.endswith(f"-{number}")]
+    return [n for n in left if not n.startswith(LEASE) and _take_away(home, n, number)]
+
+
+def _take_away(home: Path, name: str, number: str) -> bool:
+    place = home / name
+    if name[0] != ".":
+        if name in pointed(home):  # its writer died after the commit
+            return False
+        place = home / f"{STAGING}{number}"
+        disk.rename(home / name, place)
+    with suppress(FileNotFoundError):
+        if place.is_dir() and not place.is_symlink():
+            disk.remove_tree(place)
+        else:
+            disk.remove(place)
+    return True

@@ -1,0 +1,79 @@
+"""The manifest of an artifact: what its folder holds, checked before anything believes it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ptm.store.pointers import DIGEST
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+ENTRIES: dict[str, tuple[type, ...]] = {
+    "kind": (str,),
+    "inputs": (list, dict),
+    "options": (dict,),
+    "code": (dict,),
+    "packages": (dict,),
+    "parts": (list,),
+    "tensors": (dict,),
+    "tables": (dict,),
+    "scaler": (dict, type(None)),
+    "facts": (dict,),
+    "warnings": (list,),
+}
+FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")  # nothing that leaves the folder or hides in it
+
+
+def problem(manifest: Any, name: str) -> str:
+    """What is wrong with a manifest of that name; "" where nothing is."""
+    try:
+        return next(_problems(manifest, name), "")
+    except (KeyError, TypeError, AttributeError) as error:
+        return f"a manifest with all its entries, got one without {error}"
+
+
+def parse(text: bytes) -> Any:
+    """The JSON of a manifest; None where it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _problems(manifest: Any, name: str) -> Iterator[str]:
+    if not isinstance(manifest, dict):
+        yield "a manifest, got something else"
+    if manifest["format"] != FORMAT:
+        yield f"format {FORMAT}, got {manifest['format']!r}: it is of another version of ptm"
+    if manifest["name"] != name:
+        yield f"the manifest of {name}, got that of {manifest['name']!r}"
+    if not DIGEST.fullmatch(manifest["key"]):
+        yield f"a key, got {manifest['key']!r}"
+    for entry, kinds in ENTRIES.items():
+        if not isinstance(manifest[entry], kinds):
+            yield f"'{entry}' in the manifest, got {manifest[entry]!r}"
+    yield from _part_problems(manifest["parts"])
+    yield from _tensor_problems(manifest)
+
+
+def _part_problems(parts: list[Any]) -> Iterator[str]:
+    files = [part["file"] for part in parts]
+    for part in parts:
+        file = part["file"]
+        if not FILE.fullmatch(file) or file == MANIFEST or files.count(file) > 1:
+            yield f"names of files in the folder, each once, got {file!r}"
+        if not DIGEST.fullmatch(part["sha256"]) or not isinstance(part["bytes"], int):
+            yield f"digest and size of {file}, got something else"
+
+
+def _tensor_problems(manifest: dict[str, Any]) -> Iterator[str]:
+    files = [part["file"] for part in manifest["parts"]]
+    for entry in (*manifest["tensors"].values(), *manifest["tables"].values()):
+        if entry["file"] not in files:
+            yield f"only files that are listed, got {entry['file']!r}"
+    for tensor in manifest["tensors"].values():
+        if not (isinstance(tensor["dtype"], str) and all(n >= 0 for n in tensor["shape"])):
+            yield "shape and dtype of each tensor, got something else"

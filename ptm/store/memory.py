@@ -1,0 +1,85 @@
+"""What is remembered of a home, so that nothing has to be read twice; losing it costs time only.
+
+stat/inputs    digests of input files, by what stat says of them
+stat/parts     digests of published files, likewise
+stat/code      what was found in the source of modules, by its digest
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ptm.index import StatIndex, seal, unseal
+from ptm.store import disk
+from ptm.store.lease import lease
+
+FOLDER = "stat"
+
+
+class Memory:
+    """The memory of one home. Read when it is first used, written by `save`.
+
+    Args:
+        home: the folder of one name in the store; it need not be there.
+        rehash: distrust what is remembered, and remember anew.
+    """
+
+    def __init__(self, home: Path, rehash: bool = False) -> None:
+        self._home, self._rehash = home, rehash
+
+    @cached_property
+    def inputs(self) -> StatIndex:
+        """Digests of the input files."""
+        return StatIndex(self._read("inputs"), self._rehash)
+
+    @cached_property
+    def parts(self) -> StatIndex:
+        """Digests of the published files, named "PUBLICATION/FILE"."""
+        return StatIndex(self._read("parts"), self._rehash)
+
+    @cached_property
+    def code(self) -> dict[str, Any]:
+        """What the key module keeps about source files; it may add to it."""
+        known: dict[str, Any] = unseal(self._read("code")) or {}
+        self._code_before = dict(known)
+        return known
+
+    def save(self) -> None:
+        """Writes what is new, if there is something new and a home that can be written."""
+        fresh = {}
+        used = vars(self)
+        if "inputs" in used and self.inputs.changed:
+            fresh["inputs"] = self.inputs.to_bytes()
+        if "parts" in used:
+            # those of folders that were collected since are of no use
+            self.parts.keep(lambda name: (self._home / name.split("/")[0]).is_dir())
+            if self.parts.changed:
+                fresh["parts"] = self.parts.to_bytes()
+        if "code" in used and self.code != self._code_before:
+            fresh["code"] = seal(self.code)
+        if fresh and self._home.is_dir():
+            with suppress(OSError):  # a store that cannot be written can still be read
+                self._write(fresh)
+
+    def _read(self, name: str) -> bytes:
+        with suppress(OSError):
+            return (self._home / FOLDER / name).read_bytes()
+        return b""
+
+    def _write(self, fresh: dict[str, bytes]) -> None:
+        with lease(self._home) as number:
+            with suppress(FileExistsError):
+                disk.make_folder(self._home / FOLDER)
+            staged = self._home / f".stat-{number}"
+            for name, raw in fresh.items():
+                try:
+                    with disk.create(staged) as file:
+                        disk.write(file, raw)
+                    disk.replace(staged, self._home / FOLDER / name)
+                except BaseException:
+                    with suppress(OSError):
+                        disk.remove(staged)
+                    raise

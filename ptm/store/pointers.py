@@ -1,0 +1,94 @@
+"""Pointers: small files that say which publication counts.
+
+current.json      the publication that readers get
+keys/KEY.json     the publication of a key
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import TypedDict
+
+from ptm.errors import StoreError
+
+CURRENT = "current.json"
+KEYS = "keys"
+PUBLICATION = re.compile(r"[0-9a-f]{12}-[0-9a-f]{12}")
+DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class Pointer(TypedDict, total=False):
+    """What a pointer holds.
+
+    `publication` is the name of the folder, `manifest_sha256` the digest of its manifest, `made`
+    the UTC time in ISO 8601, `seconds` how long making it took. In `current.json` also: `since`,
+    when it became current, `previous`, the publication that was current before (or null), and
+    `healed`, what was wrong with the artifact in whose place it was made (or ""). `check` is the
+    digest of the rest.
+    """
+
+    publication: str
+    manifest_sha256: str
+    made: str
+    seconds: float
+    since: str
+    previous: str | None
+    healed: str
+    check: str
+
+
+def read_pointer(place: Path) -> Pointer | None:
+    """The pointer; None where it is missing or is not one.
+
+    Raises:
+        StoreError: the store may not be read.
+    """
+    try:
+        pointer: Pointer = json.loads(place.read_bytes())
+        whole = (
+            PUBLICATION.fullmatch(pointer["publication"])
+            and DIGEST.fullmatch(pointer["manifest_sha256"])
+            and pointer == checked(pointer)
+        )
+    except PermissionError as error:
+        raise StoreError(f"cannot read {place}: {error.strerror}") from error
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return pointer if whole else None
+
+
+def checked(pointer: Pointer) -> Pointer:
+    """The pointer with the digest of all else that it holds, so that damage shows."""
+    rest: Pointer = {**pointer}
+    rest.pop("check", None)
+    return {**rest, "check": hashlib.sha256(as_json(rest)).hexdigest()}
+
+
+def pointers(home: Path) -> dict[str, Pointer | None]:
+    """Every pointer of a home by its path there, the current one first; None where it is none."""
+    places = [CURRENT] if (home / CURRENT).exists() else []
+    if (home / KEYS).is_dir():
+        keys = sorted(name for name in os.listdir(home / KEYS) if name.endswith(".json"))
+        places += [f"{KEYS}/{name}" for name in keys]
+    return {place: read_pointer(home / place) for place in places}
+
+
+def pointed(home: Path) -> set[str]:
+    """The publications that pointers name."""
+    return {pointer["publication"] for pointer in pointers(home).values() if pointer}
+
+
+def publications(home: Path) -> list[str]:
+    """The publications that pointers name, the newest first."""
+    found = [pointer for pointer in pointers(home).values() if pointer]
+    found.sort(key=lambda pointer: pointer.get("made", ""), reverse=True)
+    return list(dict.fromkeys(pointer["publication"] for pointer in found))
+
+
+def as_json(value: object) -> bytes:
+    """JSON as the store writes it."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1).encode() + b"\n"

@@ -1,0 +1,350 @@
+"""Publishing: an artifact appears whole or not at all, and is never written again.
+
+Files are written into a staging folder and synced, the folder is renamed into place, and only a
+pointer makes it count. A reader sees the artifact before or the one after.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ptm.content import ROWS, ArtifactRef, Content
+from ptm.errors import ArtifactCorrupt, StoreError
+from ptm.index import Input, signature, written
+from ptm.store import disk
+from ptm.store.lease import STAGING, discard, lease
+from ptm.store.manifest import FORMAT, MANIFEST
+from ptm.store.memory import Memory
+from ptm.store.pointers import CURRENT, KEYS, Pointer, as_json, checked, read_pointer
+from ptm.store.reading import Publication, check, publication
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PART = "part-00000"
+LARGE = 1 << 20  # bytes
+SLICE = 1 << 23  # bytes
+NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+LASTING = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.ENOTDIR,
+    errno.EEXIST,
+}
+
+
+def publish(
+    root: Path,
+    about: dict[str, Any],
+    content: Content,
+    seconds: float,
+    *,
+    memory: Memory | None = None,
+    healed: str = "",
+) -> ArtifactRef:
+    """Writes an artifact and makes it the current one of its name.
+
+    When another run published the same key meanwhile, its artifact is taken and this one dropped.
+
+    Args:
+        root: the store.
+        about: the head of the manifest: name, kind, key, inputs and what else decided the content.
+        content: what to write. Its tensors are contiguous and own their memory.
+        seconds: how long making the content took, for the pointer.
+        memory: of the home; it learns the digests of the files.
+        healed: what was wrong with the artifact that this one replaces, if it does.
+
+    Returns:
+        The reference; `cached` where another run was first.
+
+    Raises:
+        StoreError: no space, or no permission. Nothing is published then.
+    """
+    home = root / about["name"]
+    memory = memory or Memory(home)
+    with _named_errors(root):
+        _make_home(home)
+        with lease(home) as number:
+            folder = home / f"{about['key'][:12]}-{number}"
+            try:
+                made = _now()
+                text, files = _stage(home / f"{STAGING}{number}", folder, about, content)
+                pointer: Pointer = {
+                    "publication": folder.name,
+                    "manifest_sha256": hashlib.sha256(text).hexdigest(),
+                    "made": made,
+                    "seconds": round(seconds, 3),
+                }
+                # held while it is made current, so that it is not collected in between
+                winner, held = _claim(home, number, about["key"], pointer, memory)
+                _make_current(home, number, winner, made, healed)
+            except BaseException:
+                with suppress(OSError, StoreError):  # what cannot be taken now, the next run takes
+                    discard(home, number)
+                raise
+            if winner is not pointer:
+                discard(home, number)
+    if winner is pointer:
+        for entry in written(files):
+            memory.parts.put(entry)
+    return replace(held.ref(), cached=winner is not pointer)
+
+
+def look(root: Path, name: str, key: str, memory: Memory) -> tuple[Publication | None, str]:
+    """The artifact of a key, after checking all its files; nothing is written.
+
+    Returns:
+        It, held; None where there is none, or none that is whole. What is wrong with it, or "".
+
+    Raises:
+        StoreError: the store may not be read.
+    """
+    home = root / name
+    pointer = read_pointer(home / KEYS / f"{key}.json")
+    if pointer is None:
+        return None, ""
+    try:
+        held = publication(home, pointer)
+        if held.manifest["key"] != key:
+            return None, f"{name}: keys/{key}.json: expected its own artifact, got another"
+        check(held, memory.parts)
+    except ArtifactCorrupt as error:
+        return None, str(error)
+    return held, ""
+
+
+def find(root: Path, name: str, key: str, memory: Memory) -> tuple[ArtifactRef | None, str]:
+    """The artifact of a key, as `look`, but as a reference, and made the current one.
+
+    Raises:
+        StoreError: the store may not be read, or its pointer not be written.
+    """
+    home = root / name
+    held, damage = look(root, name, key, memory)
+    if held is None:
+        return None, damage
+    now = read_pointer(home / CURRENT)
+    if now is None or now["publication"] != held.folder.name:
+        pointer = read_pointer(home / KEYS / f"{key}.json")
+        if pointer is None:  # another process heals it just now
+            return None, ""
+        with _named_errors(root), lease(home) as number:
+            try:
+                _make_current(home, number, pointer, _now())
+            except BaseException:
+                with suppress(OSError):
+                    discard(home, number)
+                raise
+    return held.ref(), ""
+
+
+def _make_home(home: Path) -> None:
+    """The folders of a name, down from the first that is missing."""
+    missing = [place for place in (home, *home.parents) if not place.is_dir()]
+    for place in reversed(missing):
+        with suppress(FileExistsError):
+            disk.make_folder(place)
+        if place != home:
+            disk.sync_folder(place.parent)
+    # always: whoever made the home may have died before it was on the disk
+    disk.sync_folder(home.parent)
+    with suppress(FileExistsError):
+        disk.make_folder(home / KEYS)
+
+
+def _stage(
+    staging: Path, folder: Path, about: dict[str, Any], content: Content
+) -> tuple[bytes, list[Input]]:
+    """Writes all files and renames their folder into place; the manifest, and what was written."""
+    disk.make_folder(staging)
+    described, files = _write_content(staging, content)
+    text = as_json(about | described)
+    _write(staging / MANIFEST, partial(_fill, text))
+    disk.sync_folder(staging)
+    disk.rename(staging, folder)
+    disk.sync_folder(folder.parent)
+    return text, [
+        entry._replace(name=f"{folder.name}/{entry.name}", path=str(folder / entry.name))
+        for entry in files
+    ]
+
+
+def _claim(
+    home: Path, number: str, key: str, pointer: Pointer, memory: Memory
+) -> tuple[Pointer, Publication]:
+    """Gives a key its publication, unless another run was first: then that one has it."""
+    place, staged = home / KEYS / f"{key}.json", home / f".pointer-{number}"
+    _write_pointer(staged, pointer)
+    try:
+        disk.link(staged, place)  # fails if the name is taken, unlike replace
+        disk.remove(staged)
+    except OSError as error:
+        if not isinstance(error, FileExistsError) and error.errno not in NO_LINKS:
+            raise
+        held, _ = look(home.parent, home.name, key, memory)
+        other = read_pointer(place)
+        if held and other:
+            disk.remove(staged)
+            return other, held
+        disk.replace(staged, place)
+    disk.sync_folder(home / KEYS)
+    return pointer, publication(home, pointer)
+
+
+def _make_current(home: Path, number: str, pointer: Pointer, since: str, healed: str = "") -> None:
+    """Replaces the current pointer: the commit."""
+    before = read_pointer(home / CURRENT)
+    if before and before["publication"] == pointer["publication"]:
+        return
+    staged = home / f".current-{number}"
+    previous = before["publication"] if before else None
+    now: Pointer = {**pointer, "since": since, "previous": previous, "healed": healed}
+    _write_pointer(staged, now)
+    disk.replace(staged, home / CURRENT)
+    disk.sync_folder(home)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _write_pointer(place: Path, pointer: Pointer) -> None:
+    _write(place, partial(_fill, as_json(checked(pointer))))
+
+
+class _Hashing(io.RawIOBase):
+    """A file that hashes what is written to it; large blocks while they go to the disk."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        self._file, self._digest, self.size = file, hashlib.sha256(), 0
+        self._pool: ThreadPoolExecutor | None = None
+        self.error: OSError | None = None
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        try:
+            return self._write(memoryview(data).cast("B"))
+        except OSError as error:
+            self.error = error
+            raise
+
+    def _write(self, view: memoryview) -> int:
+        if len(view) < LARGE:
+            self._digest.update(view)
+            disk.write(self._file, view)
+        else:
+            self._pool = self._pool or ThreadPoolExecutor(1)
+            hashed = self._pool.submit(self._digest.update, view)
+            try:  # hashing takes as long, so the wait for the disk is free
+                for start in range(0, len(view), SLICE):
+                    disk.write(self._file, view[start : start + SLICE])
+                    disk.push_out(self._file)
+            finally:
+                hashed.result()
+        self.size += len(view)
+        return len(view)
+
+    def finish(self) -> str:
+        if self._pool:
+            self._pool.shutdown()
+        return self._digest.hexdigest()
+
+
+def _write(path: Path, fill: Callable[[Any], Any]) -> Input:
+    """A new file, filled by `fill(file)` and synced."""
+    with disk.create(path) as file:
+        hashing = _Hashing(file)
+        buffered = io.BufferedWriter(hashing, LARGE)
+        try:
+            fill(buffered)
+            buffered.flush()
+        except RuntimeError:
+            if hashing.error:  # torch hides it behind an error of its own
+                raise hashing.error from None
+            raise
+        finally:
+            digest = hashing.finish()
+        disk.sync(file)
+        now = signature(os.fstat(file.fileno()))
+    return Input(path.name, str(path), digest, hashing.size, now, trusted=False)
+
+
+def _write_content(folder: Path, content: Content) -> tuple[dict[str, Any], list[Input]]:
+    """Writes the files of the content; what the manifest says of them, and what was written."""
+    import pyarrow.parquet as pq
+    import torch
+
+    files: list[Input] = []
+    parts: list[dict[str, Any]] = []
+
+    def add(name: str, rows: int | None, fill: Callable[[Any], Any]) -> None:
+        entry = _write(folder / name, fill)
+        files.append(entry)
+        parts.append({"file": name, "sha256": entry.sha256, "bytes": entry.bytes, "rows": rows})
+
+    tensors = {}
+    for name, tensor in content.tensors.items():
+        shape, dtype = list(tensor.shape), str(tensor.dtype).removeprefix("torch.")
+        axes = list(content.axes[name])
+        tensors[name] = {"shape": shape, "dtype": dtype, "axes": axes, "file": f"{PART}.pt"}
+    samples = content.tables[ROWS].num_rows if ROWS in content.tables else None
+    add(f"{PART}.pt", samples, partial(torch.save, content.tensors))
+    tables = {}
+    for name, table in content.tables.items():
+        stem = PART if name == ROWS else name
+        tables[name] = {
+            "file": f"{stem}.parquet",
+            "rows": table.num_rows,
+            "columns": [_column(field) for field in table.schema],
+        }
+        add(f"{stem}.parquet", table.num_rows, partial(pq.write_table, table))
+    for name, png in content.pictures.items():
+        add(f"{name}.png", None, partial(_fill, png))
+    return {
+        "format": FORMAT,
+        "parts": parts,
+        "tensors": tensors,
+        "tables": tables,
+        "scaler": content.scaler.to_json() if content.scaler else None,
+        "facts": content.facts,
+        "warnings": list(content.warnings),
+        "quarantined": [],
+    }, files
+
+
+def _fill(raw: bytes, file: io.BufferedWriter) -> None:
+    file.write(raw)
+
+
+def _column(field: pa.Field) -> dict[str, Any]:
+    metadata = {k.decode(): v.decode() for k, v in (field.metadata or {}).items()}
+    return {"name": field.name, "dtype": str(field.type), **metadata}
+
+
+@contextmanager
+def _named_errors(root: Path) -> Iterator[None]:
+    """What will not pass by itself (no space, no permission) as a StoreError that says so."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in LASTING:
+            place = error.filename or root
+            raise StoreError(f"cannot write {place}: {error.strerror}") from error
+        raise

@@ -1,0 +1,368 @@
+"""Artifacts as they are read: held while they are read, and checked before they are believed."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from stat import S_ISDIR, S_ISREG
+from typing import Any, NamedTuple
+
+from ptm.analyses import ANALYSES
+from ptm.content import Artifact, ArtifactRef
+from ptm.errors import ArtifactCorrupt, ArtifactMissing, StoreError
+from ptm.index import StatIndex
+from ptm.scaling import Scaler
+from ptm.store.manifest import MANIFEST, parse, problem
+from ptm.store.memory import Memory
+from ptm.store.pointers import CURRENT, Pointer, pointers, read_pointer
+
+DENIED = {errno.EACCES, errno.EPERM}
+NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
+
+
+class Lock:
+    """A shared lock on a manifest: as long as it is held, the folder is not collected."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor, self._owner = descriptor, os.getpid()
+
+    def __del__(self) -> None:
+        if self._descriptor >= 0:
+            with suppress(OSError):
+                os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Lock, (-1,)  # a copy in another process holds nothing
+
+
+class Publication(NamedTuple):
+    """A published folder whose manifest was checked, held as long as this lives."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    lock: Lock
+
+    def ref(self) -> ArtifactRef:
+        """The reference to it."""
+        manifest = self.manifest
+        return ArtifactRef(
+            name=manifest["name"],
+            key=manifest["key"],
+            path=str(self.folder),
+            kind=manifest["kind"],
+            tensors=manifest["tensors"],
+            bytes=sum(part["bytes"] for part in manifest["parts"]),
+            warnings=tuple(manifest["warnings"]),
+        )
+
+
+def load(name: str, artifacts: str | Path = "artifacts") -> Artifact:
+    """The current artifact of a name, after checking every file of it against its digest.
+
+    A file whose digest was checked before is not read again where stat vouches that it did not
+    change. Tensors are memory-mapped; tables are read when they are asked for. As long as the
+    result lives, `ptm gc` leaves its folder alone.
+
+    Raises:
+        ArtifactMissing: the store has none of that name.
+        ArtifactCorrupt: a file is missing or is not what the manifest says; the file, the expected
+            and the actual digest are named.
+        StoreError: the store may not be read.
+    """
+    publication = current(name, Path(artifacts))
+    memory = Memory(Path(artifacts) / name)
+    check(publication, memory.parts)
+    memory.save()
+    return opened(publication, memory.parts)
+
+
+def opened(publication: Publication, parts: StatIndex) -> Artifact:
+    """The artifact of a publication that was checked.
+
+    Raises:
+        ArtifactCorrupt: the file of the tensors holds something else.
+    """
+    import torch
+
+    folder, manifest, _ = publication
+    tensors: dict[str, torch.Tensor] = {}
+    for file in dict.fromkeys(tensor["file"] for tensor in manifest["tensors"].values()):
+        tensors |= _tensors(folder / file)
+    for name, entry in manifest["tensors"].items():
+        expected = f"{entry['dtype']} {entry['shape']}"
+        tensor = tensors.get(name)
+        got = f"{str(tensor.dtype)[6:]} {list(tensor.shape)}" if tensor is not None else "none"
+        if got != expected:
+            raise corrupt(folder / entry["file"], f"'{name}' {expected}", got)
+    scaler = Scaler.from_json(manifest["scaler"]) if manifest["scaler"] else None
+    place = partial(checked, publication, parts)
+    return Artifact(manifest["name"], folder, manifest, tensors, scaler, place)
+
+
+def _tensors(place: Path) -> dict[str, Any]:
+    import torch
+
+    try:
+        loaded = torch.load(place, mmap=True, weights_only=True)
+    except Exception as error:  # a hostile file may raise anything
+        reason = str(error).strip().split("\n")[0]
+        raise corrupt(place, "tensors", f"what torch refuses: {reason}") from error
+    if not isinstance(loaded, dict) or not all(
+        isinstance(value, torch.Tensor) for value in loaded.values()
+    ):
+        raise corrupt(place, "tensors by name", f"a {type(loaded).__name__} of something else")
+    return loaded
+
+
+def current(name: str, root: Path) -> Publication:
+    """The publication that is current, held; its parts are not checked.
+
+    Raises:
+        ArtifactMissing, ArtifactCorrupt, StoreError: as `load`.
+    """
+    home = root / name
+    pointer = read_pointer(home / CURRENT)
+    if pointer is None and (home / CURRENT).exists():
+        raise corrupt(home / CURRENT, "a pointer", "something else", name)
+    if pointer is None:
+        known = ", ".join(names(root)) or "nothing yet"
+        raise ArtifactMissing(
+            f"{name}: expected an artifact in {root}, got none (there is: {known}); "
+            f"make it with: {remedy(name)}"
+        )
+    try:
+        return publication(home, pointer)
+    except ArtifactCorrupt:
+        again = read_pointer(home / CURRENT)  # it may have been collected meanwhile
+        if again is None or again["publication"] == pointer["publication"]:
+            raise
+        return publication(home, again)
+
+
+def publication(home: Path, pointer: Pointer) -> Publication:
+    """The folder that a pointer names, held, its manifest checked.
+
+    Raises:
+        ArtifactCorrupt: it is not there, or its manifest is not the one that was published.
+        StoreError: it may not be read.
+    """
+    folder = home / pointer["publication"]
+    place = folder / MANIFEST
+    try:
+        if not S_ISDIR(folder.lstat().st_mode):
+            raise corrupt(folder, "a folder", "a file or a symbolic link", home.name)
+        descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise _unreadable(place, error, home.name) from error
+    lock = Lock(descriptor)
+    try:
+        text = _read_held(descriptor, place)
+    except OSError as error:
+        raise _unreadable(place, error, home.name) from error
+    got = hashlib.sha256(text).hexdigest()
+    if got != pointer["manifest_sha256"]:
+        raise corrupt(place, f"sha256 {pointer['manifest_sha256']}", got, home.name)
+    manifest = parse(text)
+    wrong = problem(manifest, home.name)
+    if wrong:
+        raise ArtifactCorrupt(f"{home.name}: {MANIFEST}: expected {wrong} ({place})")
+    return Publication(folder, manifest, lock)
+
+
+def _read_held(descriptor: int, place: Path) -> bytes:
+    if not S_ISREG(os.fstat(descriptor).st_mode):
+        raise IsADirectoryError(errno.EISDIR, "no file")
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise FileNotFoundError(errno.ENOENT, "it is being collected") from None
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+    if not os.path.samestat(os.fstat(descriptor), place.lstat()):
+        raise FileNotFoundError(errno.ENOENT, "it was collected")
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        return file.read()
+
+
+def check(publication: Publication, parts: StatIndex) -> None:
+    """Checks every file of a publication against its manifest.
+
+    Raises:
+        ArtifactCorrupt: a file is missing, is one too many, or holds other bytes.
+        StoreError: a file may not be read.
+    """
+    folder, manifest, _ = publication
+    try:
+        there = set(os.listdir(folder))
+    except OSError as error:
+        raise _unreadable(folder, error, manifest["name"]) from error
+    for extra in sorted(there - {MANIFEST, *(part["file"] for part in manifest["parts"])}):
+        raise corrupt(folder / extra, "only the files of the manifest", "this one too")
+    for part in manifest["parts"]:
+        checked(publication, parts, part["file"])
+
+
+def checked(publication: Publication, parts: StatIndex, file: str) -> Path:
+    """The path of one file of a publication, after checking it.
+
+    Raises:
+        ArtifactCorrupt, StoreError: as `check`.
+    """
+    folder, manifest, _ = publication
+    place = folder / file
+    [part] = [part for part in manifest["parts"] if part["file"] == file]
+    try:
+        if not S_ISREG(place.lstat().st_mode):
+            raise corrupt(place, "a file", "a folder or a symbolic link")
+        [entry] = parts.digests([(f"{folder.name}/{file}", str(place))])
+    except OSError as error:
+        raise _unreadable(place, error, manifest["name"]) from error
+    if entry.sha256 != part["sha256"]:
+        got = f"{entry.sha256} ({entry.bytes} bytes instead of {part['bytes']})"
+        raise corrupt(
+            place,
+            f"sha256 {part['sha256']}",
+            entry.sha256 if entry.bytes == part["bytes"] else got,
+        )
+    return place
+
+
+def names(root: Path) -> list[str]:
+    """Names of all that the store holds, sorted."""
+    return sorted(place.parent.name for place in root.glob(f"*/{CURRENT}"))
+
+
+def status(root: Path) -> list[dict[str, Any]]:
+    """For each artifact: name, kind, key, tensors, bytes, when it was made and how long it took.
+
+    An artifact whose manifest cannot be read has an `error` instead.
+    """
+    rows = []
+    for name in names(root):
+        row: dict[str, Any] = {"name": name}
+        try:
+            folder, manifest, _ = current(name, root)
+            pointer = read_pointer(root / name / CURRENT) or {}
+            row |= {
+                "kind": manifest["kind"],
+                "key": manifest["key"],
+                "tensors": manifest["tensors"],
+                "bytes": sum(part["bytes"] for part in manifest["parts"]),
+                "made": pointer.get("made"),
+                "seconds": pointer.get("seconds"),
+                "path": str(folder),
+                "warnings": manifest["warnings"],
+            }
+        except StoreError as error:
+            row["error"] = str(error)
+        rows.append(row)
+    return rows
+
+
+class Finding(NamedTuple):
+    """What verifying one pointer came to.
+
+    Attributes:
+        name: of the artifact.
+        pointer: its path in the home of the name.
+        publication: the folder that it names; "" where it is garbage.
+        bytes: how much was read.
+        error: what is wrong; "" where all is well.
+        remedy: the command that puts it right; "" where all is well.
+    """
+
+    name: str
+    pointer: str
+    publication: str
+    bytes: int
+    error: str
+    remedy: str
+
+
+def verify(
+    root: Path,
+    wanted: list[str] | None = None,
+    progress: Callable[[Finding], None] = lambda _: None,
+) -> list[Finding]:
+    """Reads every byte of every artifact kept, the current ones and those of other keys.
+
+    Args:
+        root: the store.
+        wanted: the names to check; all where left out.
+        progress: called after each folder.
+
+    Raises:
+        ArtifactMissing: a wanted name is not in the store.
+    """
+    findings = []
+    for name in wanted or homes(root):
+        if not pointers(root / name):
+            current(name, root)  # raises what load would
+        for finding in _verify_home(root / name):
+            progress(finding)
+            findings.append(finding)
+    return findings
+
+
+def _verify_home(home: Path) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for place, pointer in pointers(home).items():
+        # the next run makes the current one again; what only an old key needs can just go
+        cure = remedy(home.name) if place == CURRENT else "ptm gc"
+        folder = pointer["publication"] if pointer else ""
+        if pointer is None:
+            error = f"{home.name}: {place}: expected a pointer, got something else ({home / place})"
+            yield Finding(home.name, place, folder, 0, error, cure)
+        elif place != CURRENT and not Path(place).name.startswith(folder[:12]):
+            error = f"{home.name}: {place}: expected an artifact of that key, got {folder}"
+            yield Finding(home.name, place, folder, 0, error, cure)
+        elif folder not in seen:
+            seen.add(folder)
+            size, error = _verify_folder(home, pointer)
+            yield Finding(home.name, place, folder, size, error, cure if error else "")
+
+
+def _verify_folder(home: Path, pointer: Pointer) -> tuple[int, str]:
+    try:
+        held = publication(home, pointer)
+        check(held, StatIndex())
+    except (StoreError, OSError) as error:
+        return 0, str(error)
+    return sum(part["bytes"] for part in held.manifest["parts"]), ""
+
+
+def homes(root: Path) -> list[str]:
+    """Names that the store has anything of, sorted."""
+    places = (*root.glob(f"*/{CURRENT}"), *root.glob("*/keys"))
+    return sorted({place.parent.name for place in places})
+
+
+def remedy(name: str) -> str:
+    """The command that makes an artifact; an analysis comes with the source that it reads."""
+    return f"ptm run {ANALYSES[name].source if name in ANALYSES else name}"
+
+
+def corrupt(place: Path, expected: str, got: str, name: str = "") -> ArtifactCorrupt:
+    """The error that names file, expected and got, and the command that heals."""
+    name = name or place.parent.parent.name
+    return ArtifactCorrupt(
+        f"{name}: {place.name}: expected {expected}, got {got} ({place}); "
+        f"make it again with: {remedy(name)}"
+    )
+
+
+def _unreadable(place: Path, error: OSError, name: str) -> OSError | StoreError:
+    """Missing is corrupt, forbidden is a StoreError, and what may pass stays what it is."""
+    if error.errno in DENIED:
+        return StoreError(f"{name}: cannot read {place}: {error.strerror}")
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP):
+        return corrupt(place, "a file", error.strerror or "none", name)
+    return error
