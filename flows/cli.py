@@ -30,13 +30,14 @@ Data = Annotated[Path, typer.Option("--data", help="The data root.")]
 CatalogFile = Annotated[Path, typer.Option("--catalog", help="The TOML file of sources.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
 RUNNERS = ("threads", "processes")
+KEEP = 3
 
 
 def main() -> None:
     """Runs the command: exit code 0 all well, 1 something failed, 2 wrong usage or catalog."""
     try:
         app()
-    except PtmError as error:
+    except (PtmError, OSError) as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         sys.exit(2 if isinstance(error, CatalogError) else 1)
 
@@ -52,6 +53,12 @@ def run(
     runner: Annotated[
         str, typer.Option(help=f"Where tasks run: {', '.join(RUNNERS)}.")
     ] = "threads",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what would be made, and why.")
+    ] = False,
+    rehash: Annotated[
+        bool, typer.Option("--rehash", help="Read every byte, whatever the files' times say.")
+    ] = False,
 ) -> None:
     """Make every source that is not up to date, then the analyses that read them."""
     from flows import screen
@@ -60,12 +67,13 @@ def run(
     if runner not in RUNNERS:
         raise typer.BadParameter(f"expected one of {', '.join(RUNNERS)}, got '{runner}'")
     known = load_catalog(catalog, data)
-    for name in sources or ():
-        known[name]  # an unknown name is told before anything starts
+    chosen = [known[name] for name in sources or known]  # an unknown name is told at once
+    if dry_run:
+        raise typer.Exit(1 if screen.dry_run(chosen, artifacts, rehash) else 0)
     # what the tasks log goes to the server; the terminal has the progress instead
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     options = {"catalog": str(catalog), "data": str(data), "artifacts": str(artifacts)}
-    failed = screen.run(options | {"sources": sources or None}, runner)
+    failed = screen.run(options | {"sources": sources or None, "rehash": rehash}, runner)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -90,6 +98,77 @@ def show(name: str, artifacts: Artifacts = Path("artifacts")) -> None:
     from ptm.store import load
 
     screen.show(load(name, artifacts), artifacts)
+
+
+@app.command()
+def explain(
+    name: Annotated[str, typer.Argument(help="An artifact.")],
+    other: Annotated[
+        str | None,
+        typer.Argument(help="Another, to compare with: a name, publication or key."),
+    ] = None,
+    artifacts: Artifacts = Path("artifacts"),
+    as_json: AsJson = False,
+) -> None:
+    """Why the last run made an artifact, or did not; or what two of them differ in."""
+    from flows import screen
+    from ptm.explain import compare
+    from ptm.explain import explain as explain_last
+
+    if other:
+        causes = compare(name, other, artifacts)
+        if as_json:
+            _print_json([cause._asdict() for cause in causes])
+        else:
+            screen.causes(causes, name, other)
+        return
+    explanation = explain_last(name, artifacts)
+    if as_json:
+        shown = vars(explanation) | {"causes": [cause._asdict() for cause in explanation.causes]}
+        _print_json(shown)
+    else:
+        screen.explanation(explanation)
+
+
+@app.command()
+def verify(
+    names: Annotated[list[str] | None, typer.Argument(help="Artifacts; all if none.")] = None,
+    artifacts: Artifacts = Path("artifacts"),
+    as_json: AsJson = False,
+) -> None:
+    """Read every byte of what the store keeps and compare the digests. Exit code 1 on damage."""
+    from flows import screen
+    from ptm import store
+
+    if as_json:
+        findings = store.verify(artifacts, names)
+        _print_json([finding._asdict() for finding in findings])
+    else:
+        findings = screen.verify(artifacts, names)
+    raise typer.Exit(1 if any(finding.error for finding in findings) else 0)
+
+
+@app.command()
+def gc(
+    artifacts: Artifacts = Path("artifacts"),
+    keep: Annotated[
+        int, typer.Option(min=1, help="How many of the last of each name stay.")
+    ] = KEEP,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take away artifacts that are old, damaged or left by a killed run.
+
+    What is current stays, the last few of each name, and what those were made of.
+    """
+    from flows import screen
+    from ptm import store
+
+    taken = store.gc(artifacts, keep, dry_run)
+    if as_json:
+        _print_json([thing._asdict() for thing in taken])
+    else:
+        screen.collected(taken, artifacts, dry_run)
 
 
 @data_app.command("pull")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from prefect import Flow, get_run_logger
@@ -12,6 +13,7 @@ from pydantic import BaseModel
 
 from flows.server import connected
 from ptm.content import ArtifactRef
+from ptm.store import record_run
 from tasks.analyses import analyze
 from tasks.dashboard import report
 from tasks.states import Outcome
@@ -25,23 +27,26 @@ class ServedFlow(Flow[Any, Any]):
             return super().__call__(*args, **kwargs)
 
 
-def settle(futures: Mapping[str, PrefectFuture[Any]]) -> Outcome:
-    """Waits for all tasks, logging each as it ends."""
+def settle(futures: Mapping[str, PrefectFuture[Any]], artifacts: str) -> Outcome:
+    """Waits for all tasks, logging each as it ends; the store notes how, for `ptm explain`."""
     logger = get_run_logger()
     names = {future.task_run_id: name for name, future in futures.items()}
-    logger.info("%d sources and analyses", len(futures), extra={"ptm_total": len(futures)})
+    logger.info("to make or to find: %s", ", ".join(futures), extra={"ptm_total": len(futures)})
     outcome = Outcome()
     for future in as_completed(list(futures.values())):
         future.wait()  # only then does `state` hold the final one
         name = names[future.task_run_id]
         logger.info(outcome.add(name, future.state), extra={"ptm_ended": name})
-    return outcome.in_order(list(futures))
+    outcome = outcome.in_order(list(futures))
+    record_run(Path(artifacts), outcome.ends())
+    return outcome
 
 
 def analyze_alone(
     name: str, artifacts: str, options: BaseModel
 ) -> dict[str, ArtifactRef] | State[Any]:
     """One analysis of what is in the store, with its tables and pictures in the dashboard."""
-    outcome = settle({name: analyze.submit(name, artifacts, None, options.model_dump())})
+    future = analyze.submit(name, artifacts, None, options.model_dump())
+    outcome = settle({name: future}, artifacts)
     report(outcome, artifacts)
     return outcome.result()

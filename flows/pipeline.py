@@ -26,6 +26,7 @@ def run_pipeline(
     data: str = "data",
     artifacts: str = "artifacts",
     sources: list[str] | None = None,
+    rehash: bool = False,
 ) -> dict[str, ArtifactRef] | State[Any]:
     """Makes what is not up to date and reports it to the dashboard.
 
@@ -34,6 +35,7 @@ def run_pipeline(
         data: the folder that its paths are relative to.
         artifacts: the store.
         sources: the sources to make, with the analyses that read them; all where left out.
+        rehash: read every byte again, whatever the times of the files say.
 
     Raises:
         PipelineFailed: something failed; all that did not depend on it was completed.
@@ -43,12 +45,12 @@ def run_pipeline(
     for name in sources or known:
         # quoted: else Prefect takes equal empty options of two sources for a dependency
         source: Any = quote(known[name])
-        futures[name] = tensorize.submit(source, artifacts)
+        futures[name] = tensorize.submit(source, artifacts, rehash)
     for name, analysis in ANALYSES.items():
         if analysis.source in futures:
             upstream = allow_failure(futures[analysis.source])
-            futures[name] = analyze.submit(name, artifacts, upstream)
-    outcome = settle(futures)
+            futures[name] = analyze.submit(name, artifacts, upstream, rehash=rehash)
+    outcome = settle(futures, artifacts)
     report(outcome, artifacts)
     return outcome.result()
 

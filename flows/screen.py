@@ -17,9 +17,14 @@ from rich.table import Table
 if TYPE_CHECKING:
     from prefect import Flow
 
+    from ptm.catalog import Source
     from ptm.content import Artifact
+    from ptm.explain import Cause, Explanation
+    from ptm.store import Collected, Finding
     from tasks.states import Outcome
 
+MOST_ROWS = 12  # of one kind in a table of causes
+SHORT = 18  # characters of a value that did not change
 console = Console(highlight=False)
 
 
@@ -55,7 +60,10 @@ def run(options: dict[str, Any], runner: str) -> bool:
             "[bold yellow]All of it from GENERATED SAMPLE DATA: the figures mean nothing.[/]"
         )
     console.print(f"Run in the dashboard: {address}", soft_wrap=True)
-    if outcome.made:
+    again = [name for name, ref in outcome.made.items() if ref.why not in ("", "new")]
+    if again:
+        console.print(f"Why it was made again: ptm explain {again[0]}")
+    elif outcome.made:
         console.print(f"Look closer: ptm show {next(iter(outcome.made))}")
     return bool(outcome.failed or outcome.skipped)
 
@@ -121,6 +129,121 @@ class _Watcher(logging.Handler):
         if total:
             self._bar.update(self._task, total=total)
         self._bar.update(self._task, description=", ".join(sorted(self._under_way)))
+
+
+def dry_run(sources: list[Source], artifacts: Path, rehash: bool) -> bool:
+    """What a run would make, and why; whether something would fail."""
+    from ptm.prepare import plan
+
+    plans = plan(sources, artifacts, rehash=rehash)
+    words = {
+        "cached": "[cyan]cached[/]",
+        "make": "[green]make[/]",
+        "maybe": "[yellow]maybe[/]",
+        "fail": "[red]fail[/]",
+    }
+    table = _table("source", "would", "why")
+    for one in plans:
+        table.add_row(one.name, words[one.action], escape(one.why))
+    console.print(table)
+    count = sum(one.action == "make" for one in plans)
+    console.print(f"Nothing was written. A run would make {count} of {len(plans)}.")
+    return any(one.action == "fail" for one in plans)
+
+
+def explanation(told: Explanation) -> None:
+    """Why the last run made an artifact, or did not."""
+    from ptm.explain import minute
+
+    colours = {"made": "green", "found": "cyan", "cached": "cyan", "failed": "red"}
+    colour = colours.get(told.decision, "yellow")
+    console.print(f"[bold]{told.name}[/]: [{colour}]{told.decision}[/] at {minute(told.when)}")
+    console.print(f"Why: {escape(told.why)}")
+    causes(told.causes, told.before or "", told.publication or "")
+    if told.kept:
+        console.print("Also kept: " + ", ".join(told.kept[:5]))
+        console.print(f"Compare two: ptm explain {told.kept[0]} {told.publication}")
+
+
+def causes(found: list[Cause], before: str, after: str) -> None:
+    """All that decides a content: each of few, a count of many that did not change."""
+    if before and before != after:
+        console.print(f"[dim]before[/] {before}   [dim]after[/] {after}")
+    table = _table("cause", "name", "", "before", "after")
+    colours = {"changed": "yellow", "added": "green", "removed": "red"}
+    for kind in dict.fromkeys(cause.kind for cause in found):
+        of_kind = [cause for cause in found if cause.kind == kind]
+        same = [cause for cause in of_kind if cause.state == "unchanged"]
+        rows = [cause for cause in of_kind if cause.state != "unchanged"]
+        for cause in rows[:MOST_ROWS]:
+            colour = colours[cause.state]
+            values = [_value(value) for value in (cause.before, cause.after)]
+            table.add_row(kind, escape(cause.name), f"[{colour}]{cause.state}[/]", *values)
+        if len(rows) > MOST_ROWS:
+            table.add_row(kind, f"… {len(rows) - MOST_ROWS} more", "", "", "")
+        if len(same) <= MOST_ROWS:
+            for cause in same:
+                table.add_row(
+                    kind, escape(cause.name), "[dim]unchanged[/]", "", _value(cause.after)
+                )
+        else:
+            table.add_row(kind, f"all {len(same)} others", "[dim]unchanged[/]", "", "")
+    console.print(table)
+
+
+def _value(value: Any) -> str:
+    from ptm.explain import shown
+
+    return "" if value is None else escape(shown(value))
+
+
+def verify(artifacts: Path, names: list[str] | None) -> list[Finding]:
+    """Verifies with one line of progress, and lists what is wrong."""
+    from ptm import store
+
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("verified {task.description}"),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with bar:
+        task = bar.add_task("", total=None)
+        findings: list[Finding] = []
+
+        def advance(finding: Finding) -> None:
+            findings.append(finding)
+            read = _size(sum(each.bytes for each in findings))
+            bar.update(task, description=f"{len(findings)}, {read}: {finding.name}")
+
+        store.verify(artifacts, names, advance)
+    wrong = [finding for finding in findings if finding.error]
+    for finding in wrong:
+        console.print(f"[red]damaged[/] {escape(finding.error)}", soft_wrap=True)
+    read = _size(sum(finding.bytes for finding in findings))
+    if wrong:
+        console.print(f"{len(wrong)} of {len(findings)} are damaged; {read} are whole.")
+        for remedy in dict.fromkeys(finding.remedy for finding in wrong):
+            console.print(f"Put it right: {remedy}")
+    else:
+        kinds = len({finding.name for finding in findings})
+        console.print(f"All whole: {len(findings)} artifacts of {kinds} names, {read} read.")
+    return findings
+
+
+def collected(taken: list[Collected], artifacts: Path, dry_run: bool) -> None:
+    """What was collected, and what it frees."""
+    if taken:
+        table = _table("name", "what", ">size", "why")
+        for thing in taken:
+            why = f"stays: {thing.stays}" if thing.stays else thing.reason
+            table.add_row(thing.name, thing.what, _size(thing.bytes), why)
+        console.print(table)
+        freed = _size(sum(thing.bytes for thing in taken))
+        console.print(f"{'Would free' if dry_run else 'Freed'} {freed} in {artifacts}.")
+    else:
+        console.print(f"Nothing to collect in {artifacts}.")
 
 
 def status(rows: list[dict[str, Any]], artifacts: Path) -> None:

@@ -74,8 +74,8 @@ class Source(BaseModel):
     path: InsidePath = Field(min_length=1)
 
     def options(self) -> dict[str, Any]:
-        """The JSON values that decide the content: all but name, root and path."""
-        return self.model_dump(mode="json", exclude={"name", "root", "path"})
+        """The JSON values that decide the content: all but kind, name, root and path."""
+        return self.model_dump(mode="json", exclude={"kind", "name", "root", "path"})
 
 
 class ImagesSource(Source):

@@ -60,7 +60,7 @@ class ArtifactRef:
         cached: True when it was up to date and nothing was made.
         seconds: wall time of making it (of finding it, when cached).
         warnings: sentences for people.
-        why: why it had to be made; "" when cached.
+        why: why it had to be made, or to be made current again; "" when nothing had changed.
     """
 
     name: str

@@ -24,7 +24,19 @@ class ArtifactMissing(StoreError):
 
 
 class ArtifactCorrupt(StoreError):
-    """A file of an artifact is not what its manifest says."""
+    """A file of an artifact is not what its manifest says.
+
+    Attributes:
+        damage: the file, what was expected of it and what it is; names no place outside the store.
+    """
+
+    def __init__(self, name: str, damage: str, place: str, remedy: str) -> None:
+        self.damage = damage
+        self._parts = name, damage, place, remedy
+        super().__init__(f"{name}: {damage} ({place}); make it again with: {remedy}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return ArtifactCorrupt, self._parts
 
 
 class InputError(PtmError):

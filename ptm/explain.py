@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 from ptm import store
 from ptm.errors import ArtifactMissing, PtmError, StoreError
 
+DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 UNCHANGED, CHANGED, ADDED, REMOVED = "unchanged", "changed", "added", "removed"
 
 
@@ -36,6 +38,8 @@ class Cause(NamedTuple):
             return f"{self.kind} {self.name} {self.state}"
         if self.state == UNCHANGED:
             return f"{self.kind} {self.name} unchanged"
+        if self.kind in ("file", "module", "upstream"):  # a digest would tell nobody anything
+            return f"{self.kind} {self.name} changed"
         return f"{self.kind} {self.name} changed from {shown(self.before)} to {shown(self.after)}"
 
 
@@ -88,7 +92,7 @@ def causes(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> list[C
 def why(before: Mapping[str, Any] | None, after: Mapping[str, Any], damage: str = "") -> str:
     """In a few words, why an artifact is made."""
     if damage:
-        return f"damaged: {damage.partition('; make it again')[0]}"
+        return f"damaged: {DIGEST.sub(lambda found: shown(found[0]), damage)}"
     if before is None:
         return "new"
     changes = [str(cause) for cause in causes(before, after) if cause.state != UNCHANGED]
@@ -105,37 +109,37 @@ def explain(name: str, artifacts: str | Path = "artifacts") -> Explanation:
         ArtifactCorrupt: the manifest of the current artifact is damaged.
     """
     root = Path(artifacts)
-    end = store.recorded_runs(root).get(name)
+    end = store.recorded_runs(root).get(name, {})
     try:
         now = store.current(name, root)
     except ArtifactMissing:
-        if end is None:
+        if not end:
             raise
         return Explanation(name, end["state"], end["when"], str(end["message"]), None, None, [], [])
-    pointer: Mapping[str, Any] = store.read_pointer(root / name / "current.json") or {}
-    folder = now.folder.name
+    pointer: Mapping[str, Any] = store.read_pointer(root / name / store.CURRENT) or {}
+    folder, since = now.folder.name, str(pointer["since"])
     kept = [other for other in store.publications(root / name) if other != folder]
-    since = str(pointer.get("since", ""))
-    if end and end["state"] in ("failed", "skipped") and end["when"] >= since:
-        unchanged = causes(now.manifest, now.manifest)
-        message = f"{end['message']}; the artifact is that of {pointer.get('made')}"
-        return Explanation(
-            name, end["state"], end["when"], message, folder, folder, unchanged, kept
-        )
-    if end and end["state"] == "cached" and end["publication"] == folder and end["when"] > since:
-        unchanged = causes(now.manifest, now.manifest)
-        reason = f"nothing changed since it was made at {pointer.get('made')}"
-        return Explanation(name, "cached", end["when"], reason, folder, folder, unchanged, kept)
+    made = f"made at {minute(pointer['made'])}"
+    if end.get("state") in ("failed", "skipped", "cached") and end["when"] >= since:
+        # the run came after the artifact, and left it as it is
+        reason = f"nothing changed since it was {made}"
+        if end["state"] != "cached":
+            reason = f"{end['message']}; the artifact that is there was {made}"
+        same = causes(now.manifest, now.manifest)
+        return Explanation(name, end["state"], end["when"], reason, folder, folder, same, kept)
+    decision = "made" if pointer["made"] == since else "found"
     previous = pointer.get("previous")
-    manifest = _manifest(root / name, previous) if previous else None
-    decision = "made" if pointer.get("made") == since else "found"
-    if previous and manifest is None and not pointer.get("healed"):
-        reason = f"the one before ({previous}) is not kept any more, so it cannot be compared"
+    if previous and previous[:12] == folder[:12]:  # the same key: it was only damaged
+        before: dict[str, Any] | None = now.manifest
     else:
-        reason = why(manifest, now.manifest, str(pointer.get("healed", "")))
-    before = previous if manifest else None
-    changes = causes(manifest, now.manifest)
-    return Explanation(name, decision, since, reason, folder, before, changes, kept)
+        before = _manifest(root / name, previous) if previous else None
+    reason = why(before, now.manifest, str(pointer.get("healed", "")))
+    if previous and before is None:
+        reason = f"the one before ({previous}) is not kept any more, so it cannot be compared"
+    changes = causes(before, now.manifest)
+    return Explanation(
+        name, decision, since, reason, folder, previous if before else None, changes, kept
+    )
 
 
 def compare(one: str, other: str, artifacts: str | Path = "artifacts") -> list[Cause]:
@@ -158,10 +162,14 @@ def compare(one: str, other: str, artifacts: str | Path = "artifacts") -> list[C
 def shown(value: Any) -> str:
     """A value for people: digests are cut."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    digest = len(text) == 64 and not set(text) - set("0123456789abcdef")
-    if digest:
+    if DIGEST.fullmatch(text):
         return f"{text[:12]}…"
     return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def minute(when: str) -> str:
+    """A time in ISO 8601 for people."""
+    return f"{when[:16].replace('T', ' ')} UTC"
 
 
 def _components(manifest: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Any]]:
@@ -176,9 +184,13 @@ def _components(manifest: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], 
     else:
         for entry in inputs:
             yield ("file", entry["path"]), entry["sha256"]
-    for kind, section in (("option", "options"), ("module", "code"), ("package", "packages")):
-        for name, value in manifest.get(section, {}).items():
-            yield (kind, name), value
+    for option, value in manifest.get("options", {}).items():
+        if isinstance(value, dict):
+            yield from ((("option", f"{option}.{name}"), entry) for name, entry in value.items())
+        else:
+            yield ("option", option), value
+    for kind, section in (("module", "code"), ("package", "packages")):
+        yield from (((kind, name), value) for name, value in manifest.get(section, {}).items())
 
 
 def _one(root: Path, word: str) -> dict[str, Any]:

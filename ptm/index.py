@@ -62,6 +62,9 @@ class StatIndex:
         self._known = {} if rehash else self._entries
         self.changed = False
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
     def digests(self, files: Sequence[tuple[str, str]]) -> list[Input]:
         """The digests of files, given as (name, path), in order; only what is unknown is read.
 

@@ -24,7 +24,9 @@ from ptm.errors import PtmError
 
 PACKAGE = Path(__file__).parent
 STARTED = time.time_ns()
-IMPORTERS = ("import_module", "__import__")
+RUNNERS = ("exec", "eval", "__import__", "import_module", "importlib")
+LOADERS = ("importlib", "importlib.util", "importlib.machinery", "builtins", "pkgutil", "runpy")
+PLAIN = ("import importlib", "from importlib import import_module")
 _PARSING = Lock()  # the syntax trees of Python 3.11 break when threads make them at once
 _modules: dict[Path, _Module] = {}
 
@@ -138,16 +140,21 @@ def _read(name: str, raw: bytes) -> tuple[str, list[str], list[str]]:
     digest = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
     package = name if _file_of(name).name == "__init__.py" else name.rpartition(".")[0]
     imports: list[str] = []
-    unresolved: list[str] = []
-    for node in ast.walk(tree):
+    computed: list[ast.stmt | ast.expr] = []
+    told: set[int] = set()
+    for node in ast.walk(tree):  # from the outside in
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             imports += _imported(node, package)
+            computed += [node] if _names_a_loader(node) else []
         elif isinstance(node, ast.Call) and _runs_code(node.func):
-            first = node.args[0] if node.args else None
-            if _name(node.func) in IMPORTERS and isinstance(first, ast.Constant):
-                imports += _with_parents(_absolute(str(first.value), package))
-            else:
-                unresolved.append(f"{name}, line {node.lineno}: {ast.unparse(node)}")
+            told |= {id(part) for part in ast.walk(node.func)}
+            module = _module_named(node)
+            imports += _with_parents(module)
+            computed += [] if module else [node]
+        elif isinstance(node, ast.expr) and _runs_code(node) and id(node) not in told:
+            told |= {id(part) for part in ast.walk(node)}
+            computed.append(node)
+    unresolved = [f"{name}, line {node.lineno}: {ast.unparse(node)}" for node in computed]
     ours = [n for n in dict.fromkeys(imports) if n.split(".")[0] == PACKAGE.name]
     return digest, ours, unresolved
 
@@ -183,16 +190,26 @@ def _absolute(module: str, package: str) -> str:
     return ".".join([*base, *filter(None, [module.lstrip(".")])])
 
 
-def _runs_code(function: ast.expr) -> bool:
-    """Whether a call imports or runs code that it names: import_module(…), exec(…)."""
-    builtin = isinstance(function, ast.Name) and function.id in ("exec", "eval")
-    return builtin or _name(function) in IMPORTERS
+def _names_a_loader(node: ast.Import | ast.ImportFrom) -> bool:
+    """Whether an import gets something that imports or runs code, under a name not looked for."""
+    modules = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module]
+    return not set(LOADERS).isdisjoint(modules) and ast.unparse(node) not in PLAIN
 
 
-def _name(function: ast.expr) -> str:
-    if isinstance(function, ast.Attribute):
-        return function.attr
-    return function.id if isinstance(function, ast.Name) else ""
+def _runs_code(node: ast.expr) -> bool:
+    """Whether a name stands for what imports or runs code: import_module, exec, …"""
+    if isinstance(node, ast.Attribute):  # others have an eval too
+        return node.attr in ("__import__", "import_module")
+    return isinstance(node, ast.Name) and node.id in RUNNERS
+
+
+def _module_named(call: ast.Call) -> str:
+    """The module of import_module("…"); "" for any other call that imports or runs code."""
+    importer = ast.unparse(call.func) in ("import_module", "importlib.import_module")
+    match call.args, call.keywords:
+        case [ast.Constant(value=str(module))], [] if importer and not module.startswith("."):
+            return module
+    return ""
 
 
 def _all_modules() -> list[str]:

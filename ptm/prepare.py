@@ -171,16 +171,19 @@ class _Wanted:
         """The artifact, if the store has it whole; else what is wrong with it, if it has it."""
         with suppress(OSError):  # leftovers do no harm
             store.sweep(self.root / self.name)
+        before = store.read_pointer(self.root / self.name / store.CURRENT)
         found, damage = store.find(self.root, self.name, self.about["key"], self.memory)
-        if found:
-            self.memory.save()
+        if found is None:
+            return None, damage
+        self.memory.save()
+        if before and before["publication"] == Path(found.path).name:
             return replace(found, cached=True), ""
-        return None, damage
+        return replace(found, cached=True, why=why(self._manifest(before), self.about)), ""
 
     def plan(self) -> tuple[Plan, dict[str, Any] | None]:
         """What would be done, and the manifest of what is there."""
         held, damage = store.look(self.root, self.name, self.about["key"], self.memory)
-        before = self._before()
+        before = self._manifest()
         compared = tuple(causes(before, self.about))
         if held:
             return Plan(self.name, "cached", "up to date", compared), held.manifest
@@ -188,7 +191,7 @@ class _Wanted:
 
     def make(self, work: Callable[[], Content], damage: str, start: float) -> ArtifactRef:
         """Makes the content and publishes it."""
-        reason = why(self._before(), self.about, damage)
+        reason = why(self._manifest(), self.about, damage)
         content = work()
         content = replace(content, warnings=(*content.warnings, *self.warnings))
         ref = store.publish(
@@ -202,9 +205,11 @@ class _Wanted:
         self.memory.save()
         return replace(ref, seconds=time.perf_counter() - start, why="" if ref.cached else reason)
 
-    def _before(self) -> dict[str, Any] | None:
-        """The manifest of the artifact that is current."""
+    def _manifest(self, pointer: store.Pointer | None = None) -> dict[str, Any] | None:
+        """The manifest of the artifact that is current, or that a pointer names."""
         with suppress(StoreError, OSError):
+            if pointer:
+                return store.publication(self.root / self.name, pointer).manifest
             return store.current(self.name, self.root).manifest
         return None
 
@@ -214,7 +219,10 @@ def _of_source(source: Source, root: Path, rehash: bool) -> _Wanted:
     memory = store.Memory(root / source.name, rehash)
     inputs = _inputs(source, memory)
     code = code_of(source.room, memory.code)
-    digests = [[i.name.rpartition("/")[2] if room.NAMES_MATTER else "", i.sha256] for i in inputs]
+    digests = [
+        [name.rpartition("/")[2] if room.NAMES_MATTER else "", sha256]
+        for name, _, sha256, *_ in inputs
+    ]
     decides = {
         "kind": source.kind,
         "format": store.FORMAT,
@@ -275,7 +283,8 @@ def _inputs(source: Source, memory: store.Memory) -> list[Input]:
             got=error.strerror or "none",
             file=os.path.relpath(error.filename or source.path, folder),
         ) from error
-    memory.inputs.keep(set(names).__contains__)
+    if len(memory.inputs) > len(names):
+        memory.inputs.keep(set(names).__contains__)
     return inputs
 
 

@@ -15,7 +15,11 @@ from tasks.states import RETRY, done, skipped
 
 @task(name="analyze", task_run_name="{name}", **RETRY)
 def analyze(
-    name: str, artifacts: str, upstream: Any, options: dict[str, Any] | None = None
+    name: str,
+    artifacts: str,
+    upstream: Any,
+    options: dict[str, Any] | None = None,
+    rehash: bool = False,
 ) -> ArtifactRef | State[ArtifactRef] | State[None]:
     """Runs one analysis, unless the store has its result; `upstream` is the artifact it reads.
 
@@ -24,4 +28,4 @@ def analyze(
     if upstream is not None and not isinstance(upstream, ArtifactRef):
         return skipped(ANALYSES[name].source)
     get_run_logger().info("%s: started", name, extra={"ptm_started": name})
-    return done(run(name, artifacts, options))
+    return done(run(name, artifacts, options, rehash=rehash))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from prefect.client.schemas.objects import State, StateType
@@ -51,7 +52,8 @@ class Outcome:
         if state.is_completed():
             ref: ArtifactRef = state.result()
             self.made[name] = ref
-            return f"{name}: {'cached' if ref.cached else 'made'} in {ref.seconds:.2f} s"
+            because = f" ({ref.why})" if ref.why not in ("", "new") else ""
+            return f"{name}: {'cached' if ref.cached else 'made'} in {ref.seconds:.2f} s{because}"
         if state.name == "Skipped":
             self.skipped[name] = state.message or ""
             return f"{name}: skipped, {state.message}"
@@ -68,6 +70,18 @@ class Outcome:
         failed = {name: self.failed[name] for name in names if name in self.failed}
         skipped = {name: self.skipped[name] for name in names if name in self.skipped}
         return Outcome(made, failed, skipped)
+
+    def ends(self) -> dict[str, dict[str, Any]]:
+        """How each ended, as `ptm.store.record_run` notes it."""
+        when = datetime.now(UTC).isoformat(timespec="seconds")
+        ends: dict[str, dict[str, Any]] = {}
+        for name, ref in self.made.items():
+            state = ("found" if ref.why else "cached") if ref.cached else "made"
+            ends[name] = {"when": when, "state": state, "message": ref.why}
+        for state, reasons in (("failed", self.failed), ("skipped", self.skipped)):
+            for name, reason in reasons.items():
+                ends[name] = {"when": when, "state": state, "message": reason}
+        return ends
 
     def result(self) -> dict[str, ArtifactRef] | State[Any]:
         """What a flow returns: the references, or a failed state that lists what went wrong."""

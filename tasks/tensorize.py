@@ -12,7 +12,9 @@ from tasks.states import RETRY, done
 
 
 @task(name="tensorize", task_run_name="{source.name}", **RETRY)
-def tensorize(source: Source, artifacts: str) -> ArtifactRef | State[ArtifactRef]:
+def tensorize(
+    source: Source, artifacts: str, rehash: bool = False
+) -> ArtifactRef | State[ArtifactRef]:
     """Makes the tensors of one source, unless the store has them."""
     get_run_logger().info("%s: started", source.name, extra={"ptm_started": source.name})
-    return done(make(source, artifacts))
+    return done(make(source, artifacts, rehash=rehash))

@@ -11,7 +11,7 @@ from ptm.store.collecting import KEEP, Collected, gc
 from ptm.store.lease import sweep
 from ptm.store.manifest import FORMAT
 from ptm.store.memory import Memory
-from ptm.store.pointers import Pointer, pointers, publications, read_pointer
+from ptm.store.pointers import CURRENT, Pointer, pointers, publications, read_pointer
 from ptm.store.publishing import find, look, publish
 from ptm.store.reading import (
     Finding,
@@ -30,6 +30,7 @@ from ptm.store.reading import (
 from ptm.store.runs import record_run, recorded_runs
 
 __all__ = [
+    "CURRENT",
     "FORMAT",
     "KEEP",
     "Collected",

@@ -8,12 +8,22 @@ from __future__ import annotations
 
 import io
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
 def make_folder(path: Path) -> None:
     """A folder that was not there."""
     path.mkdir()
+
+
+def make_folders(path: Path) -> None:
+    """A folder and the parents that are missing; their names are on the disk when this returns."""
+    missing = [place for place in path.parents if not place.is_dir()]
+    for place in (*reversed(missing), path):
+        with suppress(FileExistsError):
+            make_folder(place)
+        sync_folder(place.parent)  # also if it was there: its maker may have died before this
 
 
 def create(path: Path) -> io.FileIO:

@@ -28,7 +28,7 @@ FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")  # nothing that leaves the fol
 
 
 def problem(manifest: Any, name: str) -> str:
-    """What is wrong with a manifest of that name; "" where nothing is."""
+    """What is wrong with a manifest of that name ("…, got …"); "" where nothing is."""
     try:
         return next(_problems(manifest, name), "")
     except (KeyError, TypeError, AttributeError) as error:

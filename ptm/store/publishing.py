@@ -78,7 +78,9 @@ def publish(
     home = root / about["name"]
     memory = memory or Memory(home)
     with _named_errors(root):
-        _make_home(home)
+        disk.make_folders(home)
+        with suppress(FileExistsError):
+            disk.make_folder(home / KEYS)
         with lease(home) as number:
             folder = home / f"{about['key'][:12]}-{number}"
             try:
@@ -121,10 +123,10 @@ def look(root: Path, name: str, key: str, memory: Memory) -> tuple[Publication |
     try:
         held = publication(home, pointer)
         if held.manifest["key"] != key:
-            return None, f"{name}: keys/{key}.json: expected its own artifact, got another"
+            return None, f"keys/{key}.json: expected its own artifact, got another"
         check(held, memory.parts)
     except ArtifactCorrupt as error:
-        return None, str(error)
+        return None, error.damage
     return held, ""
 
 
@@ -151,20 +153,6 @@ def find(root: Path, name: str, key: str, memory: Memory) -> tuple[ArtifactRef |
                     discard(home, number)
                 raise
     return held.ref(), ""
-
-
-def _make_home(home: Path) -> None:
-    """The folders of a name, down from the first that is missing."""
-    missing = [place for place in (home, *home.parents) if not place.is_dir()]
-    for place in reversed(missing):
-        with suppress(FileExistsError):
-            disk.make_folder(place)
-        if place != home:
-            disk.sync_folder(place.parent)
-    # always: whoever made the home may have died before it was on the disk
-    disk.sync_folder(home.parent)
-    with suppress(FileExistsError):
-        disk.make_folder(home / KEYS)
 
 
 def _stage(

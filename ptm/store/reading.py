@@ -172,7 +172,8 @@ def publication(home: Path, pointer: Pointer) -> Publication:
     manifest = parse(text)
     wrong = problem(manifest, home.name)
     if wrong:
-        raise ArtifactCorrupt(f"{home.name}: {MANIFEST}: expected {wrong} ({place})")
+        expected, _, instead = wrong.partition(", got ")
+        raise corrupt(place, expected, instead, home.name)
     return Publication(folder, manifest, lock)
 
 
@@ -304,7 +305,7 @@ def verify(
     """
     findings = []
     for name in wanted or homes(root):
-        if not pointers(root / name):
+        if wanted and not pointers(root / name):
             current(name, root)  # raises what load would
         for finding in _verify_home(root / name):
             progress(finding)
@@ -353,10 +354,8 @@ def remedy(name: str) -> str:
 def corrupt(place: Path, expected: str, got: str, name: str = "") -> ArtifactCorrupt:
     """The error that names file, expected and got, and the command that heals."""
     name = name or place.parent.parent.name
-    return ArtifactCorrupt(
-        f"{name}: {place.name}: expected {expected}, got {got} ({place}); "
-        f"make it again with: {remedy(name)}"
-    )
+    damage = f"{place.name}: expected {expected}, got {got}"
+    return ArtifactCorrupt(name, damage, str(place), remedy(name))
 
 
 def _unreadable(place: Path, error: OSError, name: str) -> OSError | StoreError:

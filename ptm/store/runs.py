@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ptm.store import disk
-from ptm.store.lease import lease
+from ptm.store.lease import lease, sweep
 from ptm.store.pointers import as_json
 
 RUNS = "runs.json"
@@ -21,11 +21,13 @@ def record_run(root: Path, ends: dict[str, dict[str, Any]]) -> None:
 
     Args:
         root: the store.
-        ends: for each name `when` (UTC), `state` ("made", "cached", "failed", "skipped"),
-            `publication` (or null) and `message`.
+        ends: for each name `when` (UTC), `state` ("made", "cached", "found" where an artifact of
+            before is current again, "failed" or "skipped") and `message`.
     """
     with suppress(OSError):
-        root.mkdir(parents=True, exist_ok=True)
+        if not root.is_dir():
+            disk.make_folders(root)
+        sweep(root)
         with lease(root) as number:
             staged = root / f".runs-{number}"
             with disk.create(staged) as file:

@@ -84,6 +84,12 @@ def _of_group(group: int) -> dict[psutil.Process, str]:
 
 
 @pytest.fixture(scope="session")
+def book_catalog(request: pytest.FixtureRequest) -> Path:
+    """The catalog of the book."""
+    return request.config.rootpath / "data" / "catalog.toml"
+
+
+@pytest.fixture(scope="session")
 def ptm() -> Ptm:
     """Runs the `ptm` command in a process of its own."""
     return run_ptm

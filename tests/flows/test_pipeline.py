@@ -54,12 +54,6 @@ def run(catalog: Path, data: Path, store: Path, sources: list[str] | None = None
 
 
 @pytest.fixture(scope="module")
-def book_catalog(request: pytest.FixtureRequest) -> Path:
-    """The catalog of the book."""
-    return request.config.rootpath / "data" / "catalog.toml"
-
-
-@pytest.fixture(scope="module")
 def good(book_catalog: Path, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run of the sample into an empty store."""
     return run(book_catalog, sample, tmp_path_factory.mktemp("good") / "artifacts")
@@ -277,16 +271,16 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[OSError]]:
     """Errors that reading input files gives, one after the other, before it works."""
-    from ptm import prepare
+    from ptm import index
 
-    hash_files, errors = prepare.hash_files, list[OSError]()
+    hash_files, errors = index.hash_files, list[OSError]()
 
-    def flaky(paths: list[Path]) -> Any:
+    def flaky(files: list[tuple[str, str]]) -> Any:
         if errors:
             raise errors.pop()
-        return hash_files(paths)
+        return hash_files(files)
 
-    monkeypatch.setattr(prepare, "hash_files", flaky)
+    monkeypatch.setattr(index, "hash_files", flaky)
     yield errors
 
 
