@@ -1,6 +1,7 @@
 # make run      the main job: every source to tensors, then the analyses
 # make test     every test          make lint     ruff, mypy, import-linter
 # make bench    the benchmarks, side by side
+# make faults   the fault tests at full size: kills, failing disks, lost power (about half an hour)
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 SAMPLE := data/sample
 
-.PHONY: setup run test lint bench
+.PHONY: setup run test lint bench faults
 
 setup: $(VENV)/.dev
 
@@ -45,3 +46,7 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks
+
+faults: $(VENV)/.dev
+	PTM_FAULTS=1000 $(BIN)/python -m pytest -s tests/faults tests/ptm/test_concurrent.py \
+	  tests/ptm/test_index.py tests/ptm/test_damage.py

@@ -226,6 +226,8 @@ def verify(artifacts: Path, names: list[str] | None) -> list[Finding]:
         console.print(f"{len(wrong)} of {len(findings)} are damaged; {read} are whole.")
         for remedy in dict.fromkeys(finding.remedy for finding in wrong):
             console.print(f"Put it right: {remedy}")
+    elif not findings:
+        console.print(f"No artifacts in {artifacts} yet. Make them with: ptm run")
     else:
         kinds = len({finding.name for finding in findings})
         console.print(f"All whole: {len(findings)} artifacts of {kinds} names, {read} read.")

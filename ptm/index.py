@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from stat import S_ISREG
@@ -31,7 +32,7 @@ class Input(NamedTuple):
         path: where it is.
         sha256: hex digest of its bytes.
         bytes: its size.
-        signature: what stat says of it: mode, size, mtime and ctime in ns, inode, device.
+        signature: what stat says of it, see `signature`.
         trusted: whether any later change must show in the signature.
     """
 
@@ -39,7 +40,7 @@ class Input(NamedTuple):
     path: str
     sha256: str
     bytes: int
-    signature: tuple[int, ...]
+    signature: str
     trusted: bool
 
     def unchanged(self) -> bool:
@@ -55,11 +56,15 @@ class StatIndex:
     Args:
         raw: what `to_bytes` gave; anything else counts as nothing remembered.
         rehash: believe nothing that is remembered.
+        scratch: a folder to ask for the time, on the file system of the files; by default the
+            folder of the file.
     """
 
-    def __init__(self, raw: bytes = b"", rehash: bool = False) -> None:
-        self._entries: dict[str, list[Any]] = unseal(raw) or {}
+    def __init__(self, raw: bytes = b"", rehash: bool = False, scratch: Path | None = None) -> None:
+        # "digest signature" by name: strings alone, which the garbage collector does not visit
+        self._entries: dict[str, str] = unseal(raw) or {}
         self._known = {} if rehash else self._entries
+        self._scratch = scratch
         self.changed = False
 
     def __len__(self) -> int:
@@ -77,13 +82,14 @@ class StatIndex:
         for number, (name, path) in enumerate(files):
             stat = os.stat(path)
             now = signature(stat)
-            entry = known.get(name)
-            if entry is not None and tuple(entry[1:]) == now:
-                found[number] = Input(name, path, entry[0], stat.st_size, now, True)
+            entry = known.get(name, "")
+            if entry[65:] == now:
+                found[number] = Input(name, path, entry[:64], stat.st_size, now, True)
             else:
                 unknown.append(number)
         if unknown:
-            for number, entry in zip(unknown, hash_files([files[n] for n in unknown]), strict=True):
+            read = hash_files([files[number] for number in unknown], self._scratch)
+            for number, entry in zip(unknown, read, strict=True):
                 found[number] = entry
                 self.put(entry)
         return found
@@ -91,7 +97,7 @@ class StatIndex:
     def put(self, entry: Input) -> None:
         """Remembers a digest, if it can be trusted."""
         if entry.trusted:
-            self._entries[entry.name] = [entry.sha256, *entry.signature]
+            self._entries[entry.name] = f"{entry.sha256} {entry.signature}"
             self.changed = True
         elif self._entries.pop(entry.name, None):
             self.changed = True
@@ -107,28 +113,24 @@ class StatIndex:
         return seal(self._entries)
 
 
-def signature(stat: os.stat_result) -> tuple[int, ...]:
+def signature(stat: os.stat_result) -> str:
     """What tells one state of a file from another: mode, size, mtime, ctime, inode, device."""
     return (
-        stat.st_mode,
-        stat.st_size,
-        stat.st_mtime_ns,
-        stat.st_ctime_ns,
-        stat.st_ino,
-        stat.st_dev,
+        f"{stat.st_mode:o} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} "
+        f"{stat.st_ino} {stat.st_dev}"
     )
 
 
-def hash_files(files: Sequence[tuple[str, str]]) -> list[Input]:
+def hash_files(files: Sequence[tuple[str, str]], scratch: Path | None = None) -> list[Input]:
     """Reads and hashes files, given as (name, path), several at once, in order.
 
     Raises:
         OSError: a file cannot be read.
     """
-    clocks = _clocks(path for _, path in files)
+    clocks = _clocks([path for _, path in files], scratch)
 
     def work(file: tuple[str, str]) -> Input:
-        return _hash(*file, clocks[os.stat(file[1]).st_dev])
+        return _hash(*file, clocks.get(os.stat(file[1]).st_dev, 0))
 
     if len(files) == 1:
         return [work(files[0])]
@@ -136,17 +138,26 @@ def hash_files(files: Sequence[tuple[str, str]]) -> list[Input]:
         return list(pool.map(work, files))
 
 
-def written(entries: Iterable[Input]) -> list[Input]:
+def written(entries: Sequence[Input], scratch: Path) -> list[Input]:
     """The same entries, of files that this process wrote and hashed on the way, as trusted.
 
     The clock has moved on from their times when this returns.
     """
-    entries = list(entries)
-    clocks = _clocks(entry.path for entry in entries)
-    return [
-        entry._replace(trusted=_newest(entry.signature) < clocks[entry.signature[-1]])
-        for entry in entries
-    ]
+    clocks = _clocks([entry.path for entry in entries], scratch)
+    found = []
+    for entry in entries:
+        stat = os.stat(entry.path)
+        same = signature(stat) == entry.signature
+        found.append(entry._replace(trusted=same and older(stat, clocks.get(stat.st_dev, 0))))
+    return found
+
+
+def older(stat: os.stat_result, clock: int) -> bool:
+    """Whether a file was last changed before a time of its own clock, ns.
+
+    Then a later change cannot leave the file with the times that it has.
+    """
+    return max(stat.st_mtime_ns, stat.st_ctime_ns) < clock
 
 
 def seal(value: Any) -> bytes:
@@ -174,16 +185,11 @@ def _hash(name: str, path: str, clock: int) -> Input:
         same = signature(before) == signature(after) == signature(os.stat(path))
         if same:
             break
-    trusted = same and S_ISREG(before.st_mode) and _newest(signature(before)) < clock
+    trusted = same and S_ISREG(before.st_mode) and older(before, clock)
     return Input(name, path, digest.hexdigest(), before.st_size, signature(before), trusted)
 
 
-def _newest(signature: tuple[int, ...]) -> int:
-    """The later of mtime and ctime, ns."""
-    return max(signature[2], signature[3])
-
-
-def _clocks(paths: Iterable[str]) -> dict[int, int]:
+def _clocks(paths: Sequence[str], scratch: Path | None) -> dict[int, int]:
     """For each device the time there, ns; later than the files if a short wait makes it so."""
     newest: dict[int, tuple[int, str]] = {}
     for path in paths:
@@ -191,24 +197,26 @@ def _clocks(paths: Iterable[str]) -> dict[int, int]:
         times = max(stat.st_mtime_ns, stat.st_ctime_ns)
         if stat.st_dev not in newest or times > newest[stat.st_dev][0]:
             newest[stat.st_dev] = times, path
-    return {device: _clock(path, times) for device, (times, path) in newest.items()}
+    return {
+        device: _clock(scratch or Path(path).resolve().parent, device, times)
+        for device, (times, path) in newest.items()
+    }
 
 
-def _clock(path: str, newest: int) -> int:
-    """The clock of the file system of a file: the time it gives to a new file."""
-    folder = str(Path(path).parent)
+def _clock(folder: Path, device: int, newest: int) -> int:
+    """The clock of a file system: the time that it gives to a new file."""
     end = time.monotonic_ns() + TICKS
     while True:
         try:
-            # without a name: nothing to clean up, and nobody sees it
-            descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR)
-        except (AttributeError, OSError):
-            # read-only, or no such files here: nothing younger than a day is trusted then
+            # without a name, where the system can: nothing to clean up, and nobody sees it
+            with tempfile.TemporaryFile(dir=folder, prefix=".ptm-", buffering=0) as file:
+                stat = os.fstat(file.fileno())
+        except OSError:
+            stat = None
+        if stat is None or stat.st_dev != device:
+            # no clock to be had, as on a read-only disk: nothing younger than a day is trusted
             return time.time_ns() - DAY
-        try:
-            now = os.fstat(descriptor).st_mtime_ns
-        finally:
-            os.close(descriptor)
+        now = stat.st_mtime_ns
         if now > newest or newest - now > TICKS or time.monotonic_ns() > end:
             return now
         time.sleep(0.001)

@@ -87,11 +87,15 @@ def code_of(module: str, memo: dict[str, Any] | None = None) -> Code:
     return Code({name: found[name].tree for name in sorted(found)}, unresolved)
 
 
-@cache
 def package_versions(names: tuple[str, ...]) -> dict[str, str]:
     """Installed version of each distribution, and of Python."""
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return {"python": python} | {name: version(name) for name in sorted(names)}
+    return {"python": python} | {name: _version(name) for name in sorted(names)}
+
+
+@cache
+def _version(name: str) -> str:
+    return version(name)
 
 
 def _closure(waiting: list[str], memo: dict[str, Any]) -> dict[str, _Module]:

@@ -273,6 +273,7 @@ def _inputs(source: Source, memory: store.Memory) -> list[Input]:
     folder = os.fspath(source.root)
     try:
         names = list_files(source)
+        "".join(names).encode()
         inputs = memory.inputs.digests([(name, f"{folder}/{name}") for name in names])
     except OSError as error:
         if error.errno not in NO_INPUT:
@@ -282,6 +283,13 @@ def _inputs(source: Source, memory: store.Memory) -> list[Input]:
             expected="a file that can be read",
             got=error.strerror or "none",
             file=os.path.relpath(error.filename or source.path, folder),
+        ) from error
+    except UnicodeEncodeError as error:
+        raise InputError(
+            source.name,
+            expected="names of files in UTF-8",
+            got=repr(os.fsencode(error.object)[max(error.start - 20, 0) : error.start + 20]),
+            file=source.path,
         ) from error
     if len(memory.inputs) > len(names):
         memory.inputs.keep(set(names).__contains__)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefect import get_run_logger, task
@@ -77,7 +76,7 @@ def _show_fits(ref: ArtifactRef, artifacts: str) -> None:
         description="Each fit of the unknown thermometer: °C = slope * reading + intercept; "
         "the loss is the mean squared error in °C².",
     )
-    picture = (Path(ref.path) / "loss_curves.png").read_bytes()
+    picture = fits.file("loss_curves.png").read_bytes()
     create_markdown_artifact(
         key="loss-curves",
         markdown="# Loss curves\n\nMean squared error in °C² for each epoch of each fit.\n\n"

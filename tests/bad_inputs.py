@@ -245,6 +245,12 @@ BAD_IMAGES = (
         ("png-truncated/cat2.png", "expected a whole image", "truncated"),
     ),
     BadInput(
+        "name-not-utf-8",
+        both(photo("cat1.png"), photo("cat\udcff.png")),  # the byte 0xff, as Python shows it
+        IMAGES,
+        ("name-not-utf-8: expected names of files in UTF-8", "\\xff.png"),
+    ),
+    BadInput(
         "png-16-bit-rgb",
         rgb_16_bit("cat.png"),
         IMAGES,

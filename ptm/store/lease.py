@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ptm.store import disk
-from ptm.store.pointers import pointed
+from ptm.store.pointers import KEYS, pointed
 
 LEASE = ".lease-"
 STAGING = ".staging-"
@@ -129,6 +129,10 @@ def _reclaim(home: Path, number: str) -> list[str]:
             return []
         taken = discard(home, number)
         if descriptor is not None:
+            # what the dead writer did and did not sync is believed from here on
+            for folder in (home / KEYS, home):
+                if folder.is_dir():
+                    disk.sync_folder(folder)
             disk.remove(place)
         return taken
     finally:

@@ -38,7 +38,7 @@ class Memory:
     @cached_property
     def parts(self) -> StatIndex:
         """Digests of the published files, named "PUBLICATION/FILE"."""
-        return StatIndex(self._read("parts"), self._rehash)
+        return StatIndex(self._read("parts"), self._rehash, self._home)
 
     @cached_property
     def code(self) -> dict[str, Any]:
@@ -65,8 +65,9 @@ class Memory:
                 self._write(fresh)
 
     def _read(self, name: str) -> bytes:
+        place = self._home / FOLDER / name
         with suppress(OSError):
-            return (self._home / FOLDER / name).read_bytes()
+            return place.read_bytes() if place.is_file() else b""
         return b""
 
     def _write(self, fresh: dict[str, bytes]) -> None:

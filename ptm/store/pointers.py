@@ -48,7 +48,8 @@ def read_pointer(place: Path) -> Pointer | None:
         StoreError: the store may not be read.
     """
     try:
-        pointer: Pointer = json.loads(place.read_bytes())
+        # a pipe would be waited for
+        pointer: Pointer = json.loads(place.read_bytes() if place.is_file() else b"")
         whole = (
             PUBLICATION.fullmatch(pointer["publication"])
             and DIGEST.fullmatch(pointer["manifest_sha256"])

@@ -45,6 +45,8 @@ LASTING = {
     errno.EFBIG,
     errno.ENOTDIR,
     errno.EEXIST,
+    errno.EISDIR,
+    errno.ELOOP,
 }
 
 
@@ -102,7 +104,7 @@ def publish(
             if winner is not pointer:
                 discard(home, number)
     if winner is pointer:
-        for entry in written(files):
+        for entry in written(files, home):
             memory.parts.put(entry)
     return replace(held.ref(), cached=winner is not pointer)
 
@@ -333,6 +335,6 @@ def _named_errors(root: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in LASTING:
-            place = error.filename or root
+            place = error.filename2 or error.filename or root
             raise StoreError(f"cannot write {place}: {error.strerror}") from error
         raise

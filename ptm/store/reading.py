@@ -334,7 +334,7 @@ def _verify_home(home: Path) -> Iterator[Finding]:
 def _verify_folder(home: Path, pointer: Pointer) -> tuple[int, str]:
     try:
         held = publication(home, pointer)
-        check(held, StatIndex())
+        check(held, StatIndex(scratch=home))
     except (StoreError, OSError) as error:
         return 0, str(error)
     return sum(part["bytes"] for part in held.manifest["parts"]), ""

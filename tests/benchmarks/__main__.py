@@ -59,8 +59,26 @@ def main() -> None:
     _fit_rows(table, notebook)
     console.print(table)
     console.print("Peak MB: resident memory above the imports, in a process of its own.")
+    console.print(_warm_table(data))
     for what in left_out:
         console.print(f"[yellow]left out:[/] {what}")
+
+
+def _warm_table(data: Path) -> Table:
+    """Runs in which nothing has to be made, beside `git status`, which asks the same of files."""
+    from tests.benchmarks import warm
+
+    table = Table(title="\nnothing to make: beyond imports", title_justify="left")
+    for column in ("", "ptm ms", "git status ms", "ratio"):
+        table.add_column(column, justify="left" if not column else "right")
+    first, later = warm.book(data)
+    table.add_row("the book, first in a process", f"{first * 1e3:.1f}", "", "")
+    table.add_row("the book, again", f"{later * 1e3:.1f}", "", "")
+    made, found, git = warm.many()
+    compared = (f"{git * 1e3:.0f}", f"{found / git:.1f}") if git else ("", "")
+    table.add_row(f"{warm.FILES:,} files", f"{found * 1e3:.0f}", *compared)
+    table.add_row("… made", f"{made * 1e3:.0f}", "", "")
+    return table
 
 
 def _data_rows(table: Table, data: Path, notebook: dict[str, Any] | None) -> None:
