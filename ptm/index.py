@@ -44,10 +44,13 @@ class Input(NamedTuple):
     trusted: bool
 
     def unchanged(self) -> bool:
-        """Whether the file still holds the bytes that were hashed."""
-        if signature(os.stat(self.path)) != self.signature:
+        """Whether the file is still there, and still holds the bytes that were hashed."""
+        try:
+            if signature(os.stat(self.path)) != self.signature:
+                return False
+            return self.trusted or _hash(self.name, self.path, 0).sha256 == self.sha256
+        except FileNotFoundError:
             return False
-        return self.trusted or _hash(self.name, self.path, 0).sha256 == self.sha256
 
 
 class StatIndex:

@@ -108,7 +108,8 @@ def _collect_home(
     for place, pointer in pointers(home).items():
         if pointer is None and place != CURRENT:
             if not dry_run:
-                disk.remove(home / place)
+                with suppress(FileNotFoundError):  # another collector
+                    disk.remove(home / place)
             yield Collected(home.name, place, 0, "not a pointer")
     folders = sorted(name for name in os.listdir(home) if PUBLICATION.fullmatch(name))
     for folder in folders:
@@ -127,8 +128,11 @@ def _collect(home: Path, folder: str) -> str:
         if not stays:
             with lease(home) as number:
                 _unpoint(home, folder, number)
-                # gone at once for every reader, whatever happens while the files go
-                disk.rename(home / folder, home / f"{STAGING}{number}")
+                try:
+                    # gone at once for every reader, whatever happens while the files go
+                    disk.rename(home / folder, home / f"{STAGING}{number}")
+                except FileNotFoundError:  # it had lost to another of its key, or its manifest
+                    return "its writer or another collector took it away"
                 disk.remove_tree(home / f"{STAGING}{number}")
         return stays
 
@@ -146,7 +150,10 @@ def _unpoint(home: Path, folder: str, number: str) -> None:
     for place, pointer in pointers(home).items():
         if place != CURRENT and pointer and pointer["publication"] == folder:
             # moved away and then looked at: a writer may have replaced it since
-            disk.replace(home / place, staged)
+            try:
+                disk.replace(home / place, staged)
+            except FileNotFoundError:  # another collector
+                continue
             other = read_pointer(staged)
             if other and other["publication"] != folder:
                 with suppress(FileExistsError):
@@ -181,4 +188,9 @@ def _exclusive(manifest: Path) -> Iterator[bool]:
 
 
 def _size(folder: Path) -> int:
-    return sum(place.lstat().st_size for place in folder.rglob("*") if not place.is_dir())
+    size = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):  # its writer takes it away just now
+                size += Path(place, name).lstat().st_size
+    return size

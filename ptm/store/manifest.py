@@ -31,8 +31,10 @@ def problem(manifest: Any, name: str) -> str:
     """What is wrong with a manifest of that name ("…, got …"); "" where nothing is."""
     try:
         return next(_problems(manifest, name), "")
-    except (KeyError, TypeError, AttributeError) as error:
+    except KeyError as error:
         return f"a manifest with all its entries, got one without {error}"
+    except (TypeError, AttributeError) as error:
+        return f"entries of the right types, got others: {error}"
 
 
 def parse(text: bytes) -> Any:
@@ -57,6 +59,11 @@ def _problems(manifest: Any, name: str) -> Iterator[str]:
             yield f"'{entry}' in the manifest, got {manifest[entry]!r}"
     yield from _part_problems(manifest["parts"])
     yield from _tensor_problems(manifest)
+    yield from _input_problems(manifest["inputs"])
+    yield from _scaler_problems(manifest["scaler"])
+    texts = *manifest["warnings"], *manifest["code"].values(), *manifest["packages"].values()
+    if not all(isinstance(text, str) for text in texts):
+        yield "text in 'warnings', 'code' and 'packages', got something else"
 
 
 def _part_problems(parts: list[Any]) -> Iterator[str]:
@@ -75,5 +82,25 @@ def _tensor_problems(manifest: dict[str, Any]) -> Iterator[str]:
         if entry["file"] not in files:
             yield f"only files that are listed, got {entry['file']!r}"
     for tensor in manifest["tensors"].values():
-        if not (isinstance(tensor["dtype"], str) and all(n >= 0 for n in tensor["shape"])):
-            yield "shape and dtype of each tensor, got something else"
+        axes = [type(axis) for axis in tensor["axes"]]
+        if axes != [str for n in tensor["shape"] if n >= 0] or not isinstance(tensor["dtype"], str):
+            yield "shape, axes and dtype of each tensor, got something else"
+
+
+def _input_problems(inputs: Any) -> Iterator[str]:
+    if isinstance(inputs, dict):
+        named = [entry for parts in inputs.values() for entry in parts.items()]
+    else:
+        named = [(entry["path"], entry["sha256"]) for entry in inputs]
+    for name, sha256 in named:
+        if not isinstance(name, str) or not DIGEST.fullmatch(sha256):
+            yield f"name and digest of each input, got {name!r} and {sha256!r}"
+
+
+def _scaler_problems(scaler: Any) -> Iterator[str]:
+    if scaler is not None:
+        names, numbers = scaler["names"], [*scaler["shift"], *scaler["scale"]]
+        whole = len(scaler["shift"]) == len(scaler["scale"]) == len(names)
+        texts = all(isinstance(text, str) for text in (scaler["method"], *names))
+        if not whole or not texts or not all(type(n) in (int, float) for n in numbers):
+            yield "shift and scale of each channel, got something else"

@@ -101,7 +101,7 @@ def opened(publication: Publication, parts: StatIndex) -> Artifact:
         got = f"{str(tensor.dtype)[6:]} {list(tensor.shape)}" if tensor is not None else "none"
         if got != expected:
             raise corrupt(folder / entry["file"], f"'{name}' {expected}", got)
-    scaler = Scaler.from_json(manifest["scaler"]) if manifest["scaler"] else None
+    scaler = Scaler.from_json(manifest["scaler"]) if manifest["scaler"] is not None else None
     place = partial(checked, publication, parts)
     return Artifact(manifest["name"], folder, manifest, tensors, scaler, place)
 
