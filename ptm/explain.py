@@ -117,17 +117,18 @@ def explain(name: str, artifacts: str | Path = "artifacts") -> Explanation:
             raise
         return Explanation(name, end["state"], end["when"], str(end["message"]), None, None, [], [])
     pointer: Mapping[str, Any] = store.read_pointer(root / name / store.CURRENT) or {}
-    folder, since = now.folder.name, str(pointer["since"])
+    # one that was put there by hand need not say more than which
+    folder, made = now.folder.name, pointer.get("made", "")
+    since = pointer.get("since", made)
     kept = [other for other in store.publications(root / name) if other != folder]
-    made = f"made at {minute(pointer['made'])}"
-    if end.get("state") in ("failed", "skipped", "cached") and end["when"] >= since:
-        # the run came after the artifact, and left it as it is
-        reason = f"nothing changed since it was {made}"
+    if end.get("state") in ("failed", "skipped", "cached") and end["when"][:19] >= since[:19]:
+        # the run came after the artifact (runs are noted to the second), and left it as it is
+        reason = f"nothing changed since it was made at {minute(made)}"
         if end["state"] != "cached":
-            reason = f"{end['message']}; the artifact that is there was {made}"
+            reason = f"{end['message']}; the artifact that is there was made at {minute(made)}"
         same = causes(now.manifest, now.manifest)
         return Explanation(name, end["state"], end["when"], reason, folder, folder, same, kept)
-    decision = "made" if pointer["made"] == since else "found"
+    decision = "made" if made == since else "found"
     previous = pointer.get("previous")
     if previous and previous[:12] == folder[:12]:  # the same key: it was only damaged
         before: dict[str, Any] | None = now.manifest
@@ -196,18 +197,18 @@ def _components(manifest: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], 
 def _one(root: Path, word: str) -> dict[str, Any]:
     if word in store.names(root):
         return store.current(word, root).manifest
+    kept = [(home, one) for home in store.homes(root) for one in store.publications(root / home)]
     found = [
         (home, folder)
-        for home in store.homes(root)
-        for folder in store.publications(root / home)
-        if folder.startswith(word) or word.startswith(folder[:12])
+        for home, folder in kept
+        if folder.startswith(word) or ("-" not in word and word.startswith(folder[:12]))
     ]
     if len(found) != 1:
-        kept = [folder for home in store.homes(root) for folder in store.publications(root / home)]
         which = f"{len(found)} that begin like that" if found else "none"
+        there = [*store.names(root), *(folder for _, folder in kept)]
         raise ArtifactMissing(
             f"{word}: expected a name, a publication or a key in {root}, got {which} "
-            f"(kept: {', '.join([*store.names(root), *kept][:20]) or 'nothing'})"
+            f"(kept: {', '.join(there[:20]) or 'nothing'})"
         )
     home, folder = found[0]
     manifest = _manifest(root / home, folder)

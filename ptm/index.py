@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any, NamedTuple
@@ -64,14 +65,30 @@ class StatIndex:
     """
 
     def __init__(self, raw: bytes = b"", rehash: bool = False, scratch: Path | None = None) -> None:
-        # "digest signature" by name: strings alone, which the garbage collector does not visit
-        self._entries: dict[str, str] = unseal(raw) or {}
-        self._known = {} if rehash else self._entries
-        self._scratch = scratch
+        head, _, self._raw = raw.partition(b"\n\n")
+        summary = unseal(head)
+        # a list: else it is what another version of ptm kept
+        self._summary: list[str] | None = summary if isinstance(summary, list) else None
+        self._rehash, self._scratch = rehash, scratch
         self.changed = False
+
+    @cached_property
+    def _entries(self) -> dict[str, str]:
+        # "digest signature" by name: strings alone, which the garbage collector does not visit
+        return (unseal(self._raw) if self._summary else None) or {}
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def summary(self, seen: str) -> str | None:
+        """What was noted for exactly these files, so that none has to be looked up by itself."""
+        known = self._summary if not self._rehash else None
+        return known[1] if known and known[0] == seen else None
+
+    def note(self, seen: str, summary: str) -> None:
+        """Notes a summary of files that are all trusted; `seen` is their `fingerprint`."""
+        if self._summary != [seen, summary]:
+            self._summary, self.changed = [seen, summary], True
 
     def digests(self, files: Sequence[tuple[str, str]]) -> list[Input]:
         """The digests of files, given as (name, path), in order; only what is unknown is read.
@@ -81,7 +98,7 @@ class StatIndex:
         """
         found: list[Any] = [None] * len(files)
         unknown: list[int] = []
-        known = self._known
+        known = {} if self._rehash else self._entries
         for number, (name, path) in enumerate(files):
             stat = os.stat(path)
             now = signature(stat)
@@ -92,9 +109,9 @@ class StatIndex:
                 unknown.append(number)
         if unknown:
             read = hash_files([files[number] for number in unknown], self._scratch)
-            for number, entry in zip(unknown, read, strict=True):
-                found[number] = entry
-                self.put(entry)
+            for number, fresh in zip(unknown, read, strict=True):
+                found[number] = fresh
+                self.put(fresh)
         return found
 
     def put(self, entry: Input) -> None:
@@ -113,7 +130,7 @@ class StatIndex:
 
     def to_bytes(self) -> bytes:
         """The index as it is kept in a file."""
-        return seal(self._entries)
+        return seal(self._summary or ["", ""]) + b"\n\n" + seal(self._entries)
 
 
 def signature(stat: os.stat_result) -> str:
@@ -122,6 +139,12 @@ def signature(stat: os.stat_result) -> str:
         f"{stat.st_mode:o} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} "
         f"{stat.st_ino} {stat.st_dev}"
     )
+
+
+def fingerprint(names: Sequence[str], signatures: Sequence[str]) -> str:
+    """Digest of the names of files and of what stat says of each."""
+    text = "\n".join(["\n".join(names), "\n".join(signatures)])
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def hash_files(files: Sequence[tuple[str, str]], scratch: Path | None = None) -> list[Input]:

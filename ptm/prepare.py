@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import hashlib
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -19,13 +16,11 @@ from ptm.analyses import ANALYSES
 from ptm.content import ArtifactRef, Content
 from ptm.errors import CatalogError, InputError, StoreError
 from ptm.explain import Cause, causes, why
-from ptm.index import Input
+from ptm.inputs import InputFiles
 from ptm.key import code_of, make_key, package_versions
 
 if TYPE_CHECKING:
     from ptm.catalog import Source
-
-NO_INPUT = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
 
 
 def tensorize(
@@ -47,7 +42,7 @@ def tensorize(
         StoreError: the store cannot be written; nothing is published.
     """
     start = time.perf_counter()
-    wanted = _of_source(source, Path(artifacts), rehash)
+    wanted, files = _of_source(source, Path(artifacts), rehash)
     found, damage = wanted.find()
     if found:
         return replace(found, seconds=time.perf_counter() - start)
@@ -55,8 +50,8 @@ def tensorize(
 
     def make() -> Content:
         room = import_module(source.room)
-        content: Content = room.tensorize(source, [Path(entry.path) for entry in wanted.inputs])
-        _check_unchanged(source, wanted.inputs)
+        content: Content = room.tensorize(source, [Path(entry.path) for entry in files.entries])
+        files.check_unchanged()
         return content
 
     return wanted.make(make, damage, start)
@@ -138,7 +133,7 @@ def plan(
     whole: dict[str, dict[str, Any] | None] = {}
     for source in sources:
         try:
-            one, whole[source.name] = _of_source(source, root, rehash).plan()
+            one, whole[source.name] = _of_source(source, root, rehash)[0].plan()
         except (InputError, StoreError) as error:
             one = Plan(source.name, "fail", str(error))
         plans.append(one)
@@ -162,7 +157,7 @@ class _Wanted:
     head: dict[str, Any]
     root: Path
     memory: store.Memory
-    inputs: list[Input]
+    files: InputFiles | None  # None for an analysis
     warnings: tuple[str, ...]
 
     @property
@@ -172,9 +167,12 @@ class _Wanted:
     @cached_property
     def about(self) -> dict[str, Any]:
         """The head of the manifest: with the list of the files, where a source has them."""
-        if isinstance(self.head["inputs"], dict):
+        if self.files is None:
             return self.head
-        listed = [{"path": i.name, "sha256": i.sha256, "bytes": i.bytes} for i in self.inputs]
+        listed = [
+            {"path": entry.name, "sha256": entry.sha256, "bytes": entry.bytes}
+            for entry in self.files.entries
+        ]
         return self.head | {"inputs": listed}
 
     def find(self) -> tuple[ArtifactRef | None, str]:
@@ -224,26 +222,21 @@ class _Wanted:
         return None
 
 
-def _of_source(source: Source, root: Path, rehash: bool) -> _Wanted:
+def _of_source(source: Source, root: Path, rehash: bool) -> tuple[_Wanted, InputFiles]:
     room = import_module(source.room)
     memory = store.Memory(root / source.name, rehash)
-    inputs = _inputs(source, memory)
+    files = InputFiles(source, memory.inputs, room.NAMES_MATTER)
     code = code_of(source.room, memory.code)
-    # one digest of all: a list of 100,000 takes as long as all else
-    named = room.NAMES_MATTER
-    lines = [
-        f"{sha256} {name.rpartition('/')[2] if named else ''}\n" for name, _, sha256, *_ in inputs
-    ]
     decides = {
         "kind": source.kind,
         "format": store.FORMAT,
-        "inputs": hashlib.sha256("".join(lines).encode()).hexdigest(),
+        "inputs": files.digest,
         "options": source.options(),
         "code": code.digests,
         "packages": package_versions(room.PACKAGES),
     }
     head = {"name": source.name, "key": make_key(decides), **decides}
-    return _Wanted(head, root, memory, inputs, _unresolved(code.unresolved))
+    return _Wanted(head, root, memory, files, _unresolved(code.unresolved)), files
 
 
 def _of_analysis(
@@ -261,7 +254,7 @@ def _of_analysis(
         "packages": package_versions(room.PACKAGES),
     }
     head = {"name": name, "key": make_key(decides), **decides}
-    return _Wanted(head, root, memory, [], _unresolved(code.unresolved))
+    return _Wanted(head, root, memory, None, _unresolved(code.unresolved))
 
 
 def _options(name: str, options: Mapping[str, Any] | None) -> Any:
@@ -275,35 +268,6 @@ def _options(name: str, options: Mapping[str, Any] | None) -> Any:
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
         raise CatalogError(f"{name}: " + "; ".join(problems)) from error
-
-
-def _inputs(source: Source, memory: store.Memory) -> list[Input]:
-    from ptm.kinds.files import list_files
-
-    folder = os.fspath(source.root)
-    try:
-        names = list_files(source)
-        "".join(names).encode()
-        inputs = memory.inputs.digests([(name, f"{folder}/{name}") for name in names])
-    except OSError as error:
-        if error.errno not in NO_INPUT:
-            raise
-        raise InputError(
-            source.name,
-            expected="a file that can be read",
-            got=error.strerror or "none",
-            file=os.path.relpath(error.filename or source.path, folder),
-        ) from error
-    except UnicodeEncodeError as error:
-        raise InputError(
-            source.name,
-            expected="names of files in UTF-8",
-            got=repr(os.fsencode(error.object)[max(error.start - 20, 0) : error.start + 20]),
-            file=source.path,
-        ) from error
-    if len(memory.inputs) > len(names):
-        memory.inputs.keep(set(names).__contains__)
-    return inputs
 
 
 def _unresolved(places: tuple[str, ...]) -> tuple[str, ...]:
@@ -320,14 +284,3 @@ def _import_seconds() -> float:
     import torch  # noqa: F401
 
     return time.perf_counter() - start
-
-
-def _check_unchanged(source: Source, inputs: list[Input]) -> None:
-    for entry in inputs:
-        if not entry.unchanged():
-            raise InputError(
-                source.name,
-                expected="a file that stays as it is while it is read",
-                got="a change (run again when it is complete)",
-                file=entry.name,
-            )

@@ -123,18 +123,19 @@ def _collect_home(
 
 def _collect(home: Path, folder: str) -> str:
     """Takes a publication away; or says why it stays."""
-    with _exclusive(home / folder / MANIFEST) as mine:
-        stays = _stays(home, folder) if mine else "it is being read"
-        if not stays:
-            with lease(home) as number:
-                _unpoint(home, folder, number)
-                try:
-                    # gone at once for every reader, whatever happens while the files go
-                    disk.rename(home / folder, home / f"{STAGING}{number}")
-                except FileNotFoundError:  # it had lost to another of its key, or its manifest
-                    return "its writer or another collector took it away"
-                disk.remove_tree(home / f"{STAGING}{number}")
-        return stays
+    with lease(home) as number:
+        with _exclusive(home / folder / MANIFEST) as mine:
+            stays = _stays(home, folder) if mine else "it is being read"
+            if stays:
+                return stays
+            _unpoint(home, folder, number)
+            try:
+                # gone at once for every reader, whatever happens while the files go
+                disk.rename(home / folder, home / f"{STAGING}{number}")
+            except FileNotFoundError:  # it had lost to another of its key, or its manifest
+                return "its writer or another collector took it away"
+        disk.remove_tree(home / f"{STAGING}{number}")
+    return ""
 
 
 def _stays(home: Path, folder: str) -> str:

@@ -11,6 +11,7 @@ from ptm.store.pointers import DIGEST
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+DIGESTS = re.compile(f"(?:{DIGEST.pattern})*")
 ENTRIES: dict[str, tuple[type, ...]] = {
     "kind": (str,),
     "inputs": (list, dict),
@@ -92,9 +93,10 @@ def _input_problems(inputs: Any) -> Iterator[str]:
         named = [entry for parts in inputs.values() for entry in parts.items()]
     else:
         named = [(entry["path"], entry["sha256"]) for entry in inputs]
-    for name, sha256 in named:
-        if not isinstance(name, str) or not DIGEST.fullmatch(sha256):
-            yield f"name and digest of each input, got {name!r} and {sha256!r}"
+    # joined: 100,000 matches take as long as reading the manifest
+    "".join([name for name, _ in named])  # a TypeError where one is no text
+    if not DIGESTS.fullmatch("".join([digest for _, digest in named])):
+        yield "name and digest of each input, got something else"
 
 
 def _scaler_problems(scaler: Any) -> Iterator[str]:

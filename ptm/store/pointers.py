@@ -11,12 +11,14 @@ import json
 import os
 import re
 from pathlib import Path
+from types import NoneType
 from typing import TypedDict
 
 from ptm.errors import StoreError
 
 CURRENT = "current.json"
 KEYS = "keys"
+TEXTS = ("made", "since", "healed")
 PUBLICATION = re.compile(r"[0-9a-f]{12}-[0-9a-f]{12}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -54,6 +56,8 @@ def read_pointer(place: Path) -> Pointer | None:
             PUBLICATION.fullmatch(pointer["publication"])
             and DIGEST.fullmatch(pointer["manifest_sha256"])
             and pointer == checked(pointer)
+            and all(isinstance(pointer.get(entry, ""), str) for entry in TEXTS)
+            and isinstance(pointer.get("previous"), (str, NoneType))
         )
     except PermissionError as error:
         raise StoreError(f"cannot read {place}: {error.strerror}") from error

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -23,6 +24,7 @@ from ptm.store.memory import Memory
 from ptm.store.pointers import CURRENT, Pointer, pointers, read_pointer
 
 DENIED = {errno.EACCES, errno.EPERM}
+COLLECTING = 1.0  # s
 NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
@@ -181,9 +183,7 @@ def _read_held(descriptor: int, place: Path) -> bytes:
     if not S_ISREG(os.fstat(descriptor).st_mode):
         raise IsADirectoryError(errno.EISDIR, "no file")
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise FileNotFoundError(errno.ENOENT, "it is being collected") from None
+        _lock_shared(descriptor)
     except OSError as error:
         if error.errno not in NO_LOCKS:
             raise
@@ -191,6 +191,18 @@ def _read_held(descriptor: int, place: Path) -> bytes:
         raise FileNotFoundError(errno.ENOENT, "it was collected")
     with os.fdopen(os.dup(descriptor), "rb") as file:
         return file.read()
+
+
+def _lock_shared(descriptor: int) -> None:
+    """Waits for a collector, who needs a moment, but not for one that was stopped."""
+    end = time.monotonic() + COLLECTING
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                raise FileNotFoundError(errno.ENOENT, "it is being collected") from None
+            time.sleep(0.01)
 
 
 def check(publication: Publication, parts: StatIndex) -> None:
@@ -315,20 +327,23 @@ def verify(
 
 def _verify_home(home: Path) -> Iterator[Finding]:
     seen: set[str] = set()
-    for place, pointer in pointers(home).items():
+    for place in pointers(home):
+        pointer = read_pointer(home / place)
         # the next run makes the current one again; what only an old key needs can just go
         cure = remedy(home.name) if place == CURRENT else "ptm gc"
-        folder = pointer["publication"] if pointer else ""
+        folder, size = pointer["publication"] if pointer else "", 0
         if pointer is None:
             error = f"{home.name}: {place}: expected a pointer, got something else ({home / place})"
-            yield Finding(home.name, place, folder, 0, error, cure)
         elif place != CURRENT and not Path(place).name.startswith(folder[:12]):
             error = f"{home.name}: {place}: expected an artifact of that key, got {folder}"
-            yield Finding(home.name, place, folder, 0, error, cure)
-        elif folder not in seen:
+        elif folder in seen:
+            continue
+        else:
             seen.add(folder)
             size, error = _verify_folder(home, pointer)
-            yield Finding(home.name, place, folder, size, error, cure if error else "")
+        if error and not ((home / place).exists() and read_pointer(home / place) == pointer):
+            continue  # it was collected meanwhile, or healed
+        yield Finding(home.name, place, folder, size, error, cure if error else "")
 
 
 def _verify_folder(home: Path, pointer: Pointer) -> tuple[int, str]:

@@ -39,6 +39,12 @@ def recorded_runs(root: Path) -> dict[str, dict[str, Any]]:
     """What `record_run` noted; nothing where that cannot be read."""
     try:
         noted = json.loads((root / RUNS).read_bytes())
-        return {name: dict(end) for name, end in noted.items() if end["when"] and end["state"]}
+        return {
+            name: {"message": "", **end}
+            for name, end in noted.items()
+            if all(isinstance(end.get(entry, ""), str) for entry in ("when", "state", "message"))
+            and end["when"]
+            and end["state"]
+        }
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return {}
