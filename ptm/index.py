@@ -220,9 +220,9 @@ def _clocks(paths: Sequence[str], scratch: Path | None) -> dict[int, int]:
     newest: dict[int, tuple[int, str]] = {}
     for path in paths:
         stat = os.stat(path)
-        times = max(stat.st_mtime_ns, stat.st_ctime_ns)
-        if stat.st_dev not in newest or times > newest[stat.st_dev][0]:
-            newest[stat.st_dev] = times, path
+        # an mtime may be set to any time, and waiting for it would help nobody
+        if stat.st_dev not in newest or stat.st_ctime_ns > newest[stat.st_dev][0]:
+            newest[stat.st_dev] = stat.st_ctime_ns, path
     return {
         device: _clock(scratch or Path(path).resolve().parent, device, times)
         for device, (times, path) in newest.items()
