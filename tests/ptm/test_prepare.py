@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import pickle
+import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +15,14 @@ import pytest
 import torch
 
 import ptm
-from ptm.catalog import Source, TableSource, load_catalog
+from ptm.analyses import ANALYSES
+from ptm.catalog import SPECS, Source, TableSource, load_catalog
 from ptm.content import ArtifactRef, Content
 from ptm.errors import ArtifactCorrupt, ArtifactMissing, CatalogError, InputError
+from ptm.key import code_of
 from ptm.kinds import tables
 from ptm.prepare import analyze, tensorize
-
-BOOK = Path(__file__).parents[2] / "data" / "catalog.toml"
+from tests.ptm.conftest import BOOK, listing, publications, python
 
 
 @pytest.fixture
@@ -38,16 +43,12 @@ def make(data: Path) -> Callable[..., ArtifactRef]:
     return make
 
 
-def publications(store: Path, name: str = "t") -> set[str]:
-    return {path.parent.name for path in store.glob(f"{name}/*/manifest.json")}
-
-
 def test_second_call_is_cached(make: Callable[..., ArtifactRef], data: Path) -> None:
     """Nothing changed, nothing made: the same publication, said to be cached."""
     first, second = make(), make()
     assert not first.cached and second.cached
     assert first.path == second.path and first.key == second.key
-    assert len(publications(data / "store")) == 1
+    assert len(publications(data / "store", "t")) == 1
 
 
 def test_nothing_is_decoded_when_cached(
@@ -76,7 +77,7 @@ def test_option_put_back(make: Callable[..., ArtifactRef], data: Path) -> None:
     assert (first.cached, other.cached, back.cached) == (False, False, True)
     assert back.path == first.path != other.path
     assert ptm.load("t", data / "store").path == Path(first.path)
-    assert len(publications(data / "store")) == 2
+    assert len(publications(data / "store", "t")) == 2
 
 
 def test_file_put_back(make: Callable[..., ArtifactRef], data: Path) -> None:
@@ -124,7 +125,7 @@ def test_changed_while_reading(
     monkeypatch.setattr(tables, "tensorize", meanwhile)
     with pytest.raises(InputError, match=r"got a change.*\(t\.csv\)"):
         make()
-    assert not publications(data / "store")
+    assert not publications(data / "store", "t")
     monkeypatch.undo()
     assert make().tensors["features"]["shape"] == [3, 2]
 
@@ -138,7 +139,7 @@ def test_bad_input_leaves_the_current_artifact(
     with pytest.raises(InputError, match=r"t: row 1, column 'b': expected a number, got 'x'"):
         make()
     assert ptm.load("t", data / "store").path == Path(before.path)
-    assert len(publications(data / "store")) == 1
+    assert len(publications(data / "store", "t")) == 1
 
 
 def test_missing_input(data: Path) -> None:
@@ -275,3 +276,77 @@ def test_every_kind(sample: Path, tmp_path: Path) -> None:
         artifact = ptm.load(name, tmp_path)
         for tensor in artifact.tensors.values():
             assert not tensor.is_floating_point() or torch.isfinite(tensor).all()
+
+
+WARM = """
+import json, os, sys
+from pathlib import Path
+from ptm.catalog import load_catalog
+from ptm.prepare import analyze, tensorize
+
+book, data, store = sys.argv[1:]
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+CHANGES = ("os.rename", "os.mkdir", "os.rmdir", "os.remove", "os.link", "os.symlink", "os.truncate",
+           "os.utime", "os.chmod", "os.chown", "os.setxattr")
+seen = {"read": [], "written": [], "checked": 0}
+
+def hook(event, arguments):
+    if event == "open" and isinstance(arguments[0], (str, bytes)):
+        place = os.fsdecode(arguments[0])
+        if place.startswith(data):
+            seen["read"].append(place)
+        if place.startswith(store):
+            seen["checked"] += 1
+            if arguments[2] & WRITES:
+                seen["written"].append(place)
+    elif event in CHANGES:
+        seen["written"].append(f"{event} {arguments}")
+
+sys.addaudithook(hook)
+refs = [tensorize(source, store) for source in load_catalog(book, data).values()]
+refs += [analyze(name, store) for name in ("wine_threshold", "temperature_fits")]
+seen["cached"] = [ref.cached for ref in refs]
+seen["heavy"] = sorted({"torch", "pandas", "pyarrow", "matplotlib"} & sys.modules.keys())
+print(json.dumps(seen))
+"""
+
+
+def test_a_warm_run_reads_and_writes_nothing(sample: Path, tmp_path: Path) -> None:
+    """When nothing changed, no input is opened, nothing written in the store, torch not loaded."""
+    root = tmp_path / "store"
+    first = json.loads(python(WARM, BOOK, sample, root))
+    assert not any(first["cached"]) and first["read"] and first["written"]
+    before = listing(root)
+    warm = json.loads(python(WARM, BOOK, sample, root))
+    assert warm["cached"] == [True] * 9
+    assert (warm["read"], warm["written"], warm["heavy"]) == ([], [], [])
+    assert warm["checked"] >= 9 and listing(root) == before
+
+
+IMPORTED = {"PIL": "pillow", "mpl_toolkits": "matplotlib"}
+BESIDE = {"pydantic"}  # checks the options of an analysis; what it lets through is in the key
+ROOMS = [spec.room for spec in SPECS] + [analysis.room for analysis in ANALYSES.values()]
+
+
+def imports(module: str) -> set[str]:
+    """The packages that a module imports when it runs: neither of Python nor for type checkers."""
+    tree = ast.parse(Path(import_module(module).__file__ or "").read_bytes())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+    tops = {name.partition(".")[0] for name in names} - {"ptm", "__future__"}
+    return {IMPORTED.get(top, top) for top in tops - sys.stdlib_module_names}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_packages_of_a_room(room: str) -> None:
+    """Every package that a room imports, itself or through what it imports, is in its key."""
+    used = set().union(*map(imports, code_of(room).digests))
+    assert used - BESIDE <= set(import_module(room).PACKAGES)
+    assert len(used) > 1

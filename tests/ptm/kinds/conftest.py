@@ -25,7 +25,8 @@ def make(tmp_path: Path) -> Callable[..., Content]:
 
     def make(kind: str, path: str = "", **options: Any) -> Content:
         source = KINDS[kind](name="planted", root=tmp_path, kind=kind, path=path, **options)
-        content: Content = import_module(source.room).tensorize(source, list_files(source))
+        paths = [tmp_path / name for name in list_files(source)]
+        content: Content = import_module(source.room).tensorize(source, paths)
         return content
 
     return make

@@ -1,0 +1,37 @@
+"""What the tests of faults share: how many faults there are to be, and prepared places."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.faults.work import NAMES, Place, prepare
+
+MANY = 500  # from here on nothing is left out to save time
+
+
+@pytest.fixture(scope="session")
+def faults() -> int:
+    """How many random faults each test tries: PTM_FAULTS, or a few."""
+    return int(os.environ.get("PTM_FAULTS", "40"))
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Four sources and an analysis."""
+    return prepare(tmp_path_factory.mktemp("whole"), NAMES)
+
+
+@pytest.fixture(scope="session")
+def small(place: Place, faults: int, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """One source, whose artifact takes every operation that there is; all, if there is time."""
+    if faults >= MANY:
+        return place
+    return prepare(tmp_path_factory.mktemp("small"), ("cats",))
+
+
+@pytest.fixture(scope="session")
+def step(faults: int) -> int:
+    """From one operation that is tried to the next, where an operation takes long to try."""
+    return 1 if faults >= MANY else 3

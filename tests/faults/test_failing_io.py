@@ -1,0 +1,296 @@
+"""A disk that fails, is full or may not be written: an error, nothing torn, and it heals."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import shutil
+import struct
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ptm.errors import StoreError
+from tests.conftest import lacking
+from tests.faults.children import (
+    OPERATIONS,
+    SYNCS,
+    Fail,
+    Fault,
+    Operation,
+    attempt,
+    call,
+    together,
+)
+from tests.faults.work import (
+    HURT,
+    PHASES,
+    Phase,
+    Place,
+    aftermath,
+    judged,
+    leftovers,
+    next_run,
+    operations,
+    run,
+    survey,
+)
+from tests.flows.conftest import run_ptm
+
+CAPABILITIES = 0x20080522  # the version of the call that sets them
+NEED_SPACE = tuple(OPERATIONS.keys() - {"remove", "remove_folder", "remove_tree"})
+THOROUGH = ("make", "heal", "collect")  # of these every operation fails in every run of the tests
+RUNS = ("make", "publish over", "put back", "heal")
+
+
+def hurt(place: Place, phase: str, fault: Fault) -> tuple[Exception | None, list[str]]:
+    """How a phase ends under a fault, and what is wrong with what readers meet then."""
+    error = attempt(fault, PHASES[phase].work, place)
+    # without an error it must be all done
+    return error, survey(place, PHASES[phase] if error else PHASES[phase].calm())
+
+
+def hurt_and_again(place: Place, phase: str, fault: Fault, tidy: bool) -> list[str]:
+    """What is wrong with that, and with what the same process makes when it tries again.
+
+    Args:
+        tidy: whether a phase that fails is to leave nothing staged.
+    """
+    error, wrong = hurt(place, phase, fault)
+    wrong += leftovers(place.root) if error and tidy else []
+    return wrong + next_run(place, PHASES[phase])
+
+
+@pytest.mark.parametrize("phase", HURT)
+def test_one_operation_fails(small: Place, step: int, tmp_path: Path, phase: str) -> None:
+    """One operation that fails tears nothing; trying again, in that process or not, completes."""
+    names = operations(small, tmp_path, phase)
+
+    def fail(at: int) -> list[str]:
+        place = small.fresh(tmp_path, phase)
+        tidy = phase in RUNS and not names[at - 1].startswith("remove")
+        wrong = call(hurt_and_again, place, phase, Fail(at, at), tidy)
+        return judged(place, at, wrong + call(aftermath, place, PHASES[phase].calm()))
+
+    numbers = range(1, len(names) + 1)
+    assert together(fail, numbers if phase in THOROUGH else numbers[::step]) == []
+
+
+def untidy(phase: str) -> Phase:
+    """A phase that may leave a publication to `gc`: on such a disk it cannot be thrown away."""
+    return PHASES[phase]._replace(unnamed=True)
+
+
+@pytest.mark.parametrize("phase", HURT)
+def test_all_operations_fail_from_one_on(
+    small: Place, step: int, tmp_path: Path, phase: str
+) -> None:
+    """A disk that fails for good is an error and tears nothing; on a good one all is completed."""
+
+    def fail(at: int) -> list[str]:
+        place = small.fresh(tmp_path, phase)
+        _, wrong = call(hurt, place, phase, Fail(at, 10**9))
+        return judged(place, at, wrong + call(aftermath, place, untidy(phase)))
+
+    count = len(operations(small, tmp_path, phase))
+    assert together(fail, range(1, count + 1, step)) == []
+
+
+@pytest.mark.parametrize("phase", [*RUNS, "collect"])
+def test_disk_full_from_one_operation_on(
+    small: Place, step: int, tmp_path: Path, phase: str
+) -> None:
+    """When no space is left from some write on, the error says so, and nothing is torn."""
+
+    def fill(at: int) -> list[str]:
+        place = small.fresh(tmp_path, phase)
+        error, wrong = call(hurt, place, phase, Fail(at, 10**9, errno.ENOSPC, NEED_SPACE))
+        if error and not (isinstance(error, StoreError) and "No space left" in str(error)):
+            wrong.append(f"expected a StoreError that says so, got {error!r}")
+        return judged(place, at, wrong + call(aftermath, place, untidy(phase)))
+
+    names = operations(small, tmp_path, phase)
+    numbers = [number for number, name in enumerate(names, 1) if name in NEED_SPACE]
+    assert together(fill, numbers[::step]) == []
+
+
+@dataclass
+class SyncFails:
+    """A sync fails; it is noted when the same file is synced again."""
+
+    at: int
+    failed: list[os.stat_result] = field(default_factory=list)
+    again: list[str] = field(default_factory=list)
+
+    def __call__(self, operation: Operation) -> Any:
+        if operation.name in ("sync", "push_out"):
+            descriptor = operation.arguments[0].fileno()
+            now = os.fstat(descriptor)
+            if any(os.path.samestat(now, one) for one in self.failed):
+                self.again.append(f"synced again: {operation.path}")
+            if operation.number == self.at:
+                os.dup(descriptor)  # so that no other file gets its inode
+                self.failed.append(now)
+        if operation.number == self.at:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return operation.run()
+
+
+def sync_fails(place: Place, phase: str, at: int) -> list[str]:
+    """What is wrong when a sync fails, and then the same process tries again."""
+    fault = SyncFails(at)
+    error, wrong = hurt(place, phase, fault)
+    wrong += [] if isinstance(error, OSError) else [f"expected an OSError, got {error!r}"]
+    return wrong + next_run(place, PHASES[phase]) + fault.again
+
+
+@pytest.mark.parametrize("phase", RUNS)
+def test_sync_fails(small: Place, tmp_path: Path, phase: str) -> None:
+    """A sync that fails is an error; its file is given up, never synced again."""
+
+    def fail(at: int) -> list[str]:
+        place = small.fresh(tmp_path, phase)
+        wrong = call(sync_fails, place, phase, at)
+        return judged(place, at, wrong + call(aftermath, place, PHASES[phase].calm()))
+
+    names = operations(small, tmp_path, phase)
+    numbers = [number for number, name in enumerate(names, 1) if name in SYNCS]
+    assert together(fail, numbers) == []
+
+
+@dataclass(frozen=True)
+class SmallDisk:
+    """A file system of its own, in memory."""
+
+    folder: Path
+
+    def fill(self, free: int) -> None:
+        """Leaves so many bytes free."""
+        with (self.folder / "filling").open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        os.truncate(self.folder / "filling", (self.folder / "filling").stat().st_size - free)
+
+    def use_up_names(self) -> None:
+        """Leaves room for bytes, but for no more files."""
+        (self.folder / "files").mkdir()
+        with suppress(OSError):
+            for number in count():
+                (self.folder / "files" / str(number)).touch()
+
+    def free(self) -> None:
+        """Takes away what filled it."""
+        (self.folder / "filling").unlink(missing_ok=True)
+        shutil.rmtree(self.folder / "files", ignore_errors=True)
+
+    def mount(self, options: str) -> None:
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", self.folder],
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            lacking(f"a small disk cannot be mounted here: {done.stderr.strip()}")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """Room for some publications of each name."""
+    if not shutil.which("mount"):
+        lacking("there is no mount")
+    disk = SmallDisk(tmp_path / "disk")
+    disk.folder.mkdir()
+    disk.mount("size=32m,nr_inodes=1000")
+    yield disk
+    subprocess.run(["umount", disk.folder], check=True)
+
+
+def ended(place: Place, phase: str) -> tuple[Exception | None, list[str]]:
+    """How a phase ends, and what is wrong with what readers meet then."""
+    return hurt(place, phase, Operation.run)
+
+
+def refused(place: Place, phase: str, says: str) -> list[str]:
+    """What is wrong when a phase is to end with a StoreError that says something."""
+    error, wrong = call(ended, place, phase)
+    named = isinstance(error, StoreError) and says in str(error)
+    return wrong if named else [*wrong, f"expected a StoreError with '{says}', got {error!r}"]
+
+
+@pytest.mark.parametrize("free", [0, 4096, 1 << 16, 1 << 18, None])
+def test_full_disk(place: Place, small_disk: SmallDisk, free: int | None) -> None:
+    """A full disk, of bytes or of names, is an error that says so; freed, all is completed."""
+    here = place.fresh(small_disk.folder, "publish over")
+    if free is None:
+        small_disk.use_up_names()
+    else:
+        small_disk.fill(free)
+    assert refused(here, "publish over", "No space left") == []
+    assert call(ended, here, "find") == (None, [])
+    small_disk.free()
+    assert call(aftermath, here, PHASES["publish over"]) == []
+
+
+def test_read_only_store(place: Place, small_disk: SmallDisk) -> None:
+    """A read-only store is read and found up to date; what must be made there is an error."""
+    here = place.fresh(small_disk.folder, "publish over")
+    small_disk.mount("remount,ro")
+    assert call(ended, here, "find") == (None, [])
+    assert refused(here, "publish over", "Read-only file system") == []
+    small_disk.mount("remount,rw")
+    assert call(aftermath, here, PHASES["publish over"]) == []
+
+
+def test_command_on_a_full_disk(
+    sample: Path, server: str, place: Place, small_disk: SmallDisk
+) -> None:
+    """`ptm run` on a full disk ends with 1 and says why; `ptm verify` finds nothing torn."""
+    here = place.fresh(small_disk.folder, "publish over")
+    small_disk.fill(0)
+    ran = run_ptm("run", "wine", "--data", sample, "--artifacts", here.root)
+    assert ran.code == 1 and "wine: " in ran.words and "No space left" in ran.words
+    assert run_ptm("verify", "--artifacts", here.root).code == 0
+    small_disk.free()
+    assert call(aftermath, here, PHASES["publish over"]) == []
+
+
+def ordinarily(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function returns to a process that permissions count for, even if it is root's."""
+    no_capabilities = ctypes.CDLL(None).capset(struct.pack("Ii", CAPABILITIES, 0), bytes(24))
+    assert no_capabilities == 0
+    return function(*arguments)
+
+
+def permit(place: Place, mode: int) -> None:
+    """Gives every folder of a store a mode."""
+    for folder in [place.root, *(path for path in place.root.rglob("*") if path.is_dir())]:
+        folder.chmod(mode)
+
+
+def test_store_that_may_not_be_written(place: Place, tmp_path: Path) -> None:
+    """A store without permission to write is read; what must be made there is an error."""
+    here = place.fresh(tmp_path, "publish over")
+    permit(here, 0o555)
+    assert call(ordinarily, ended, here, "find") == (None, [])
+    error, wrong = call(ordinarily, ended, here, "publish over")
+    assert isinstance(error, StoreError) and "Permission denied" in str(error) and not wrong
+    permit(here, 0o755)
+    assert call(ordinarily, aftermath, here, PHASES["publish over"]) == []
+
+
+def test_home_that_may_not_be_read(place: Place, tmp_path: Path) -> None:
+    """A home without permission to read is an error that names it, and is not made again."""
+    here = place.fresh(tmp_path, "publish over")
+    (here.root / "cats").chmod(0)
+    error = call(ordinarily, attempt, Operation.run, run, here, "first")
+    assert isinstance(error, StoreError)
+    assert "cats" in str(error) and "Permission denied" in str(error)
+    permit(here, 0o755)
+    assert call(ordinarily, aftermath, here, PHASES["find"]) == []
