@@ -61,7 +61,7 @@ def run(
     ] = False,
 ) -> None:
     """Make every source that is not up to date, then the analyses that read them."""
-    from flows import screen
+    from flows import screen, screen_store
     from ptm.catalog import load_catalog
 
     if runner not in RUNNERS:
@@ -69,7 +69,7 @@ def run(
     known = load_catalog(catalog, data)
     chosen = [known[name] for name in sources or known]  # an unknown name is told at once
     if dry_run:
-        raise typer.Exit(1 if screen.dry_run(chosen, artifacts, rehash) else 0)
+        raise typer.Exit(1 if screen_store.dry_run(chosen, artifacts, rehash) else 0)
     # what the tasks log goes to the server; the terminal has the progress instead
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     options = {"catalog": str(catalog), "data": str(data), "artifacts": str(artifacts)}
@@ -111,7 +111,7 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Why the last run made an artifact, or did not; or what two of them differ in."""
-    from flows import screen
+    from flows import screen_store
     from ptm.explain import compare
     from ptm.explain import explain as explain_last
 
@@ -120,14 +120,14 @@ def explain(
         if as_json:
             _print_json([cause._asdict() for cause in causes])
         else:
-            screen.causes(causes, name, other)
+            screen_store.causes(causes, name, other)
         return
     explanation = explain_last(name, artifacts)
     if as_json:
         shown = vars(explanation) | {"causes": [cause._asdict() for cause in explanation.causes]}
         _print_json(shown)
     else:
-        screen.explanation(explanation)
+        screen_store.explanation(explanation)
 
 
 @app.command()
@@ -137,14 +137,14 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Read every byte of what the store keeps and compare the digests. Exit code 1 on damage."""
-    from flows import screen
+    from flows import screen_store
     from ptm import store
 
     if as_json:
         findings = store.verify(artifacts, names)
         _print_json([finding._asdict() for finding in findings])
     else:
-        findings = screen.verify(artifacts, names)
+        findings = screen_store.verify(artifacts, names)
     raise typer.Exit(1 if any(finding.error for finding in findings) else 0)
 
 
@@ -161,14 +161,14 @@ def gc(
 
     What is current stays, the last few of each name, and what those were made of.
     """
-    from flows import screen
+    from flows import screen_store
     from ptm import store
 
     taken = store.gc(artifacts, keep, dry_run)
     if as_json:
         _print_json([thing._asdict() for thing in taken])
     else:
-        screen.collected(taken, artifacts, dry_run)
+        screen_store.collected(taken, artifacts, dry_run)
 
 
 @data_app.command("pull")

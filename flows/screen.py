@@ -17,14 +17,9 @@ from rich.table import Table
 if TYPE_CHECKING:
     from prefect import Flow
 
-    from ptm.catalog import Source
     from ptm.content import Artifact
-    from ptm.explain import Cause, Explanation
-    from ptm.store import Collected, Finding
     from tasks.states import Outcome
 
-MOST_ROWS = 12  # of one kind in a table of causes
-SHORT = 18  # characters of a value that did not change
 console = Console(highlight=False)
 
 
@@ -69,10 +64,10 @@ def run(options: dict[str, Any], runner: str) -> bool:
 
 
 def _outcome(outcome: Outcome, artifacts: str) -> None:
-    table = _table("source", "tensors", ">size", ">seconds", "")
+    table = table_of("source", "tensors", ">size", ">seconds", "")
     for name, ref in outcome.made.items():
         cached = "[cyan]cached[/]" if ref.cached else "[green]made[/]"
-        table.add_row(name, _tensors(ref.tensors), _size(ref.bytes), f"{ref.seconds:.2f}", cached)
+        table.add_row(name, _tensors(ref.tensors), size(ref.bytes), f"{ref.seconds:.2f}", cached)
     for name in outcome.failed:
         table.add_row(name, "", "", "", "[red]failed[/]")
     for name, reason in outcome.skipped.items():
@@ -131,135 +126,18 @@ class _Watcher(logging.Handler):
         self._bar.update(self._task, description=", ".join(sorted(self._under_way)))
 
 
-def dry_run(sources: list[Source], artifacts: Path, rehash: bool) -> bool:
-    """What a run would make, and why; whether something would fail."""
-    from ptm.prepare import plan
-
-    plans = plan(sources, artifacts, rehash=rehash)
-    words = {
-        "cached": "[cyan]cached[/]",
-        "make": "[green]make[/]",
-        "maybe": "[yellow]maybe[/]",
-        "fail": "[red]fail[/]",
-    }
-    table = _table("source", "would", "why")
-    for one in plans:
-        table.add_row(one.name, words[one.action], escape(one.why))
-    console.print(table)
-    count = sum(one.action == "make" for one in plans)
-    console.print(f"Nothing was written. A run would make {count} of {len(plans)}.")
-    return any(one.action == "fail" for one in plans)
-
-
-def explanation(told: Explanation) -> None:
-    """Why the last run made an artifact, or did not."""
-    from ptm.explain import minute
-
-    colours = {"made": "green", "found": "cyan", "cached": "cyan", "failed": "red"}
-    colour = colours.get(told.decision, "yellow")
-    console.print(f"[bold]{told.name}[/]: [{colour}]{told.decision}[/] at {minute(told.when)}")
-    console.print(f"Why: {escape(told.why)}")
-    causes(told.causes, told.before or "", told.publication or "")
-    if told.kept:
-        console.print("Also kept: " + ", ".join(told.kept[:5]))
-        console.print(f"Compare two: ptm explain {told.kept[0]} {told.publication}")
-
-
-def causes(found: list[Cause], before: str, after: str) -> None:
-    """All that decides a content: each of few, a count of many that did not change."""
-    if before and before != after:
-        console.print(f"[dim]before[/] {before}   [dim]after[/] {after}")
-    table = _table("cause", "name", "", "before", "after")
-    colours = {"changed": "yellow", "added": "green", "removed": "red"}
-    for kind in dict.fromkeys(cause.kind for cause in found):
-        of_kind = [cause for cause in found if cause.kind == kind]
-        same = [cause for cause in of_kind if cause.state == "unchanged"]
-        rows = [cause for cause in of_kind if cause.state != "unchanged"]
-        for cause in rows[:MOST_ROWS]:
-            colour = colours[cause.state]
-            values = [_value(value) for value in (cause.before, cause.after)]
-            table.add_row(kind, escape(cause.name), f"[{colour}]{cause.state}[/]", *values)
-        if len(rows) > MOST_ROWS:
-            table.add_row(kind, f"… {len(rows) - MOST_ROWS} more", "", "", "")
-        if len(same) <= MOST_ROWS:
-            for cause in same:
-                table.add_row(
-                    kind, escape(cause.name), "[dim]unchanged[/]", "", _value(cause.after)
-                )
-        else:
-            table.add_row(kind, f"all {len(same)} others", "[dim]unchanged[/]", "", "")
-    console.print(table)
-
-
-def _value(value: Any) -> str:
-    from ptm.explain import shown
-
-    return "" if value is None else escape(shown(value))
-
-
-def verify(artifacts: Path, names: list[str] | None) -> list[Finding]:
-    """Verifies with one line of progress, and lists what is wrong."""
-    from ptm import store
-
-    bar = Progress(
-        SpinnerColumn(),
-        TextColumn("verified {task.description}"),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    with bar:
-        task = bar.add_task("", total=None)
-        findings: list[Finding] = []
-
-        def advance(finding: Finding) -> None:
-            findings.append(finding)
-            read = _size(sum(each.bytes for each in findings))
-            bar.update(task, description=f"{len(findings)}, {read}: {finding.name}")
-
-        store.verify(artifacts, names, advance)
-    wrong = [finding for finding in findings if finding.error]
-    for finding in wrong:
-        console.print(f"[red]damaged[/] {escape(finding.error)}", soft_wrap=True)
-    read = _size(sum(finding.bytes for finding in findings))
-    if wrong:
-        console.print(f"{len(wrong)} of {len(findings)} are damaged; {read} are whole.")
-        for remedy in dict.fromkeys(finding.remedy for finding in wrong):
-            console.print(f"Put it right: {remedy}")
-    elif not findings:
-        console.print(f"No artifacts in {artifacts} yet. Make them with: ptm run")
-    else:
-        kinds = len({finding.name for finding in findings})
-        console.print(f"All whole: {len(findings)} artifacts of {kinds} names, {read} read.")
-    return findings
-
-
-def collected(taken: list[Collected], artifacts: Path, dry_run: bool) -> None:
-    """What was collected, and what it frees."""
-    if taken:
-        table = _table("name", "what", ">size", "why")
-        for thing in taken:
-            why = f"stays: {thing.stays}" if thing.stays else thing.reason
-            table.add_row(thing.name, thing.what, _size(thing.bytes), why)
-        console.print(table)
-        freed = _size(sum(thing.bytes for thing in taken))
-        console.print(f"{'Would free' if dry_run else 'Freed'} {freed} in {artifacts}.")
-    else:
-        console.print(f"Nothing to collect in {artifacts}.")
-
-
 def status(rows: list[dict[str, Any]], artifacts: Path) -> None:
     """The artifacts of a store."""
     if not rows:
         console.print(f"No artifacts in {artifacts} yet. Make them with: ptm run")
         return
-    table = _table("name", "tensors", ">size", "made (UTC)")
+    table = table_of("name", "tensors", ">size", "made (UTC)")
     for row in rows:
         if "error" in row:
             table.add_row(row["name"], f"[red]{escape(row['error'])}[/]")
         else:
             made = (row["made"] or "")[:16].replace("T", " ")
-            table.add_row(row["name"], _tensors(row["tensors"]), _size(row["bytes"]), made)
+            table.add_row(row["name"], _tensors(row["tensors"]), size(row["bytes"]), made)
     console.print(table)
     console.print(f"Look closer: ptm show {rows[0]['name']}")
 
@@ -268,13 +146,13 @@ def show(artifact: Artifact, artifacts: Path) -> None:
     """One artifact."""
     manifest = artifact.manifest
     console.print(f"[bold]{artifact.name}[/] ({manifest['kind']}) {artifact.path}", soft_wrap=True)
-    table = _table("tensor", "shape", "dtype", "axes")
+    table = table_of("tensor", "shape", "dtype", "axes")
     for name, entry in manifest["tensors"].items():
         shape = " x ".join(map(str, entry["shape"]))
         table.add_row(name, shape, entry["dtype"], ", ".join(entry["axes"]))
     console.print(table)
     if artifact.scaler:
-        table = _table("scaled", ">shift", ">scale")
+        table = table_of("scaled", ">shift", ">scale")
         scaler = artifact.scaler
         for row in zip(scaler.names, scaler.shift, scaler.scale, strict=True):
             table.add_row(row[0], f"{row[1]:.6g}", f"{row[2]:.6g}")
@@ -294,7 +172,7 @@ def _frame(name: str, frame: Any) -> None:
     shown = list(frame.columns[:6])
     more = f", {len(frame.columns) - 6} more columns" if len(frame.columns) > 6 else ""
     console.print(f"\nTable {name}: {len(frame)} rows{more}; the first:")
-    table = _table(*(f"{column}" for column in shown))
+    table = table_of(*(f"{column}" for column in shown))
     units = [frame.attrs["units"].get(column, "") for column in shown]
     if any(units):
         table.add_row(*(f"[dim]{escape(unit)}[/]" for unit in units))
@@ -357,7 +235,7 @@ def files(data: Path) -> None:
     folders: dict[str, list[str]] = {}
     for name in read_registry():
         folders.setdefault(str(Path(name).parent), []).append(name)
-    table = _table("folder", ">files", ">there")
+    table = table_of("folder", ">files", ">there")
     for folder, names in folders.items():
         there = sum(name not in absent for name in names)
         table.add_row(escape(folder), str(len(names)), str(there))
@@ -366,7 +244,7 @@ def files(data: Path) -> None:
         console.print(f"{len(absent)} are missing. Get them with: ptm data pull")
 
 
-def _table(*columns: str) -> Table:
+def table_of(*columns: str) -> Table:
     """A plain table; a column whose name starts with '>' is aligned to the right."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
@@ -383,7 +261,8 @@ def _tensors(tensors: dict[str, Any]) -> str:
     return "\n".join(f"{name} {kind}" for name, kind in kinds.items())
 
 
-def _size(count: int) -> str:
+def size(count: int) -> str:
+    """Bytes for people."""
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
 
 

@@ -14,7 +14,6 @@ from ptm.store.memory import Memory
 from ptm.store.pointers import CURRENT, Pointer, pointers, publications, read_pointer
 from ptm.store.publishing import find, look, publish
 from ptm.store.reading import (
-    Finding,
     Publication,
     check,
     current,
@@ -25,9 +24,9 @@ from ptm.store.reading import (
     publication,
     remedy,
     status,
-    verify,
 )
 from ptm.store.runs import record_run, recorded_runs
+from ptm.store.verifying import Finding, verify
 
 __all__ = [
     "CURRENT",

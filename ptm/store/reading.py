@@ -7,7 +7,6 @@ import fcntl
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -21,7 +20,7 @@ from ptm.index import StatIndex
 from ptm.scaling import Scaler
 from ptm.store.manifest import MANIFEST, parse, problem
 from ptm.store.memory import Memory
-from ptm.store.pointers import CURRENT, Pointer, pointers, read_pointer
+from ptm.store.pointers import CURRENT, Pointer, read_pointer
 
 DENIED = {errno.EACCES, errno.EPERM}
 COLLECTING = 1.0  # s
@@ -278,81 +277,6 @@ def status(root: Path) -> list[dict[str, Any]]:
             row["error"] = str(error)
         rows.append(row)
     return rows
-
-
-class Finding(NamedTuple):
-    """What verifying one pointer came to.
-
-    Attributes:
-        name: of the artifact.
-        pointer: its path in the home of the name.
-        publication: the folder that it names; "" where it is garbage.
-        bytes: how much was read.
-        error: what is wrong; "" where all is well.
-        remedy: the command that puts it right; "" where all is well.
-    """
-
-    name: str
-    pointer: str
-    publication: str
-    bytes: int
-    error: str
-    remedy: str
-
-
-def verify(
-    root: Path,
-    wanted: list[str] | None = None,
-    progress: Callable[[Finding], None] = lambda _: None,
-) -> list[Finding]:
-    """Reads every byte of every artifact kept, the current ones and those of other keys.
-
-    Args:
-        root: the store.
-        wanted: the names to check; all where left out.
-        progress: called after each folder.
-
-    Raises:
-        ArtifactMissing: a wanted name is not in the store.
-    """
-    findings = []
-    for name in wanted or homes(root):
-        if wanted and not pointers(root / name):
-            current(name, root)  # raises what load would
-        for finding in _verify_home(root / name):
-            progress(finding)
-            findings.append(finding)
-    return findings
-
-
-def _verify_home(home: Path) -> Iterator[Finding]:
-    seen: set[str] = set()
-    for place in pointers(home):
-        pointer = read_pointer(home / place)
-        # the next run makes the current one again; what only an old key needs can just go
-        cure = remedy(home.name) if place == CURRENT else "ptm gc"
-        folder, size = pointer["publication"] if pointer else "", 0
-        if pointer is None:
-            error = f"{home.name}: {place}: expected a pointer, got something else ({home / place})"
-        elif place != CURRENT and not Path(place).name.startswith(folder[:12]):
-            error = f"{home.name}: {place}: expected an artifact of that key, got {folder}"
-        elif folder in seen:
-            continue
-        else:
-            seen.add(folder)
-            size, error = _verify_folder(home, pointer)
-        if error and not ((home / place).exists() and read_pointer(home / place) == pointer):
-            continue  # it was collected meanwhile, or healed
-        yield Finding(home.name, place, folder, size, error, cure if error else "")
-
-
-def _verify_folder(home: Path, pointer: Pointer) -> tuple[int, str]:
-    try:
-        held = publication(home, pointer)
-        check(held, StatIndex(scratch=home))
-    except (StoreError, OSError) as error:
-        return 0, str(error)
-    return sum(part["bytes"] for part in held.manifest["parts"]), ""
 
 
 def homes(root: Path) -> list[str]:
