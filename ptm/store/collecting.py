@@ -108,8 +108,8 @@ def _collect_home(
     for place, pointer in pointers(home).items():
         if pointer is None and place != CURRENT:
             if not dry_run:
-                with suppress(FileNotFoundError):  # another collector
-                    disk.remove(home / place)
+                with lease(home) as number:
+                    _remove_pointer(home, place, "", number)
             yield Collected(home.name, place, 0, "not a pointer")
     folders = sorted(name for name in os.listdir(home) if PUBLICATION.fullmatch(name))
     for folder in folders:
@@ -147,21 +147,26 @@ def _stays(home: Path, folder: str) -> str:
 
 def _unpoint(home: Path, folder: str, number: str) -> None:
     """Takes the pointers away that name a folder, so that none ever dangles."""
-    staged = home / f".pointer-{number}"
     for place, pointer in pointers(home).items():
         if place != CURRENT and pointer and pointer["publication"] == folder:
-            # moved away and then looked at: a writer may have replaced it since
-            try:
-                disk.replace(home / place, staged)
-            except FileNotFoundError:  # another collector
-                continue
-            other = read_pointer(staged)
-            if other and other["publication"] != folder:
-                with suppress(FileExistsError):
-                    disk.link(staged, home / place)
-            disk.remove(staged)
+            _remove_pointer(home, place, folder, number)
     if (home / KEYS).is_dir():
         disk.sync_folder(home / KEYS)
+
+
+def _remove_pointer(home: Path, place: str, folder: str, number: str) -> None:
+    """Takes a pointer away, if it names that folder; "" where it is none."""
+    staged = home / f".pointer-{number}"
+    # moved away and then looked at: a writer may have replaced it since
+    try:
+        disk.replace(home / place, staged)
+    except FileNotFoundError:  # another collector
+        return
+    now = read_pointer(staged)
+    if now and now["publication"] != folder:
+        with suppress(FileExistsError):
+            disk.link(staged, home / place)
+    disk.remove(staged)
 
 
 @contextmanager

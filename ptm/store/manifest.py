@@ -25,7 +25,7 @@ ENTRIES: dict[str, tuple[type, ...]] = {
     "facts": (dict,),
     "warnings": (list,),
 }
-FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")  # nothing that leaves the folder or hides in it
+FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")  # none leaves the folder or hides in it
 
 
 def problem(manifest: Any, name: str) -> str:

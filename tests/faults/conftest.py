@@ -34,4 +34,4 @@ def small(place: Place, faults: int, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="session")
 def step(faults: int) -> int:
     """From one operation that is tried to the next, where an operation takes long to try."""
-    return 1 if faults >= MANY else 3
+    return 1 if faults >= MANY else 4

@@ -5,6 +5,8 @@ Imports, and what `ptm.key` finds in the source of the rooms: both take longer t
 
 from __future__ import annotations
 
+import gc
+
 import imageio.plugins.pillow
 import imageio.v3
 import pandas
@@ -31,3 +33,4 @@ __all__ = ["PIL", "imageio", "pandas", "pyarrow", "pydicom", "tests", "torch"]
 for room in (images, tables, text, volumes, thresholds):
     code_of(room.__name__)
     package_versions(room.PACKAGES)
+gc.freeze()  # or each child would copy what it looks through

@@ -275,10 +275,10 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[OSError]]:
 
     hash_files, errors = index.hash_files, list[OSError]()
 
-    def flaky(files: list[tuple[str, str]]) -> Any:
+    def flaky(files: list[tuple[str, str]], scratch: Path | None = None) -> Any:
         if errors:
             raise errors.pop()
-        return hash_files(files)
+        return hash_files(files, scratch)
 
     monkeypatch.setattr(index, "hash_files", flaky)
     yield errors
