@@ -24,11 +24,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 
 @pytest.fixture(scope="session")
-def small(place: Place, faults: int, tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """One source, whose artifact takes every operation that there is; all, if there is time."""
-    if faults >= MANY:
-        return place
+def small(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """One source, whose artifact takes every operation that there is."""
     return prepare(tmp_path_factory.mktemp("small"), ("cats",))
+
+
+@pytest.fixture(scope="session")
+def varied(faults: int, request: pytest.FixtureRequest) -> Place:
+    """One source; all, and the analysis, if there is time."""
+    return request.getfixturevalue("place" if faults >= MANY else "small")
 
 
 @pytest.fixture(scope="session")

@@ -69,12 +69,12 @@ def hurt_and_again(place: Place, phase: str, fault: Fault, tidy: bool) -> list[s
 
 
 @pytest.mark.parametrize("phase", HURT)
-def test_one_operation_fails(small: Place, step: int, tmp_path: Path, phase: str) -> None:
+def test_one_operation_fails(varied: Place, step: int, tmp_path: Path, phase: str) -> None:
     """One operation that fails tears nothing; trying again, in that process or not, completes."""
-    names = operations(small, tmp_path, phase)
+    names = operations(varied, tmp_path, phase)
 
     def fail(at: int) -> list[str]:
-        place = small.fresh(tmp_path, phase)
+        place = varied.fresh(tmp_path, phase)
         tidy = phase in RUNS and not names[at - 1].startswith("remove")
         wrong = call(hurt_and_again, place, phase, Fail(at, at), tidy)
         return judged(place, at, wrong + call(aftermath, place, PHASES[phase].calm()))

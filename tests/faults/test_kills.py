@@ -52,16 +52,16 @@ def moments(names: list[str]) -> list[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("phase", HURT)
-def test_killed_at_every_operation(small: Place, tmp_path: Path, phase: str) -> None:
+def test_killed_at_every_operation(varied: Place, tmp_path: Path, phase: str) -> None:
     """SIGKILL at any operation tears nothing, and the next run completes."""
 
     def kill(moment: tuple[int, str]) -> list[str]:
-        place = small.fresh(tmp_path, phase)
+        place = varied.fresh(tmp_path, phase)
         code = Child(under, Signal(*moment), PHASES[phase].work, place).exit_code()
         wrong = [] if code == KILLED else [f"expected SIGKILL, ended with {code}"]
         return judged(place, moment, wrong + call(aftermath, place, PHASES[phase]))
 
-    assert together(kill, moments(operations(small, tmp_path, phase))) == []
+    assert together(kill, moments(operations(varied, tmp_path, phase))) == []
 
 
 def test_every_operation_is_reached(small: Place, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from ptm.store.pointers import as_json, checked
 from tests.ptm.conftest import FAULTS, check, flip, heal, home, leftovers, make, table
 
 PART, ROWS, MANIFEST = "part-00000.pt", "part-00000.parquet", "manifest.json"
-HEALED = 1 if FAULTS >= 10 else 25  # of how many that are damaged, one is healed as well
+HEALED = 1 if FAULTS >= 10 else 50  # of how many that are damaged, one is healed as well
 LARGE = 60_000  # rows; some MB
 Damage = Callable[[Path], str]
 
