@@ -37,13 +37,13 @@ from tests.faults.work import (
     aftermath,
     judged,
     leftovers,
-    next_run,
     operations,
     run,
     survey,
 )
 from tests.flows.conftest import run_ptm
 
+pytestmark = pytest.mark.timeout(3600)  # for thousands of faults
 CAPABILITIES = 0x20080522  # the version of the call that sets them
 NEED_SPACE = tuple(OPERATIONS.keys() - {"remove", "remove_folder", "remove_tree"})
 THOROUGH = ("make", "heal", "collect")  # of these every operation fails in every run of the tests
@@ -53,31 +53,34 @@ RUNS = ("make", "publish over", "put back", "heal")
 def hurt(place: Place, phase: str, fault: Fault) -> tuple[Exception | None, list[str]]:
     """How a phase ends under a fault, and what is wrong with what readers meet then."""
     error = attempt(fault, PHASES[phase].work, place)
-    # without an error it must be all done
-    return error, survey(place, PHASES[phase] if error else PHASES[phase].calm())
+    return error, survey(place, ended(phase, error))
 
 
-def hurt_and_again(place: Place, phase: str, fault: Fault, tidy: bool) -> list[str]:
-    """What is wrong with that, and with what the same process makes when it tries again.
+def ended(phase: str, error: Exception | None) -> Phase:
+    """A phase that ended: without an error, all of it must be done."""
+    return PHASES[phase] if error else PHASES[phase].calm()
+
+
+def fail_once(place: Place, phase: str, at: int, tidy: bool) -> list[str]:
+    """What is wrong when an operation fails, and the same process tries again.
 
     Args:
         tidy: whether a phase that fails is to leave nothing staged.
     """
-    error, wrong = hurt(place, phase, fault)
-    wrong += leftovers(place.root) if error and tidy else []
-    return wrong + next_run(place, PHASES[phase])
+    error = attempt(Fail(at, at), PHASES[phase].work, place)
+    left = leftovers(place.root) if error and tidy else []
+    return left + aftermath(place, ended(phase, error))
 
 
 @pytest.mark.parametrize("phase", HURT)
 def test_one_operation_fails(varied: Place, step: int, tmp_path: Path, phase: str) -> None:
-    """One operation that fails tears nothing; trying again, in that process or not, completes."""
+    """One operation that fails tears nothing; to try again is enough, in the same process too."""
     names = operations(varied, tmp_path, phase)
 
     def fail(at: int) -> list[str]:
         place = varied.fresh(tmp_path, phase)
         tidy = phase in RUNS and not names[at - 1].startswith("remove")
-        wrong = call(hurt_and_again, place, phase, Fail(at, at), tidy)
-        return judged(place, at, wrong + call(aftermath, place, PHASES[phase].calm()))
+        return judged(place, at, call(fail_once, place, phase, at, tidy))
 
     numbers = range(1, len(names) + 1)
     assert together(fail, numbers if phase in THOROUGH else numbers[::step]) == []
@@ -143,12 +146,12 @@ class SyncFails:
         return operation.run()
 
 
-def sync_fails(place: Place, phase: str, at: int) -> list[str]:
-    """What is wrong when a sync fails, and then the same process tries again."""
+def fail_sync(place: Place, phase: str, at: int) -> list[str]:
+    """What is wrong when a sync fails, and the same process tries again."""
     fault = SyncFails(at)
-    error, wrong = hurt(place, phase, fault)
-    wrong += [] if isinstance(error, OSError) else [f"expected an OSError, got {error!r}"]
-    return wrong + next_run(place, PHASES[phase]) + fault.again
+    error = attempt(fault, PHASES[phase].work, place)
+    wrong = [] if isinstance(error, OSError) else [f"expected an OSError, got {error!r}"]
+    return wrong + aftermath(place, ended(phase, error)) + fault.again
 
 
 @pytest.mark.parametrize("phase", RUNS)
@@ -157,8 +160,7 @@ def test_sync_fails(small: Place, tmp_path: Path, phase: str) -> None:
 
     def fail(at: int) -> list[str]:
         place = small.fresh(tmp_path, phase)
-        wrong = call(sync_fails, place, phase, at)
-        return judged(place, at, wrong + call(aftermath, place, PHASES[phase].calm()))
+        return judged(place, at, call(fail_sync, place, phase, at))
 
     names = operations(small, tmp_path, phase)
     numbers = [number for number, name in enumerate(names, 1) if name in SYNCS]
@@ -212,14 +214,14 @@ def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
     subprocess.run(["umount", disk.folder], check=True)
 
 
-def ended(place: Place, phase: str) -> tuple[Exception | None, list[str]]:
+def tried(place: Place, phase: str) -> tuple[Exception | None, list[str]]:
     """How a phase ends, and what is wrong with what readers meet then."""
     return hurt(place, phase, Operation.run)
 
 
 def refused(place: Place, phase: str, says: str) -> list[str]:
     """What is wrong when a phase is to end with a StoreError that says something."""
-    error, wrong = call(ended, place, phase)
+    error, wrong = call(tried, place, phase)
     named = isinstance(error, StoreError) and says in str(error)
     return wrong if named else [*wrong, f"expected a StoreError with '{says}', got {error!r}"]
 
@@ -233,7 +235,7 @@ def test_full_disk(place: Place, small_disk: SmallDisk, free: int | None) -> Non
     else:
         small_disk.fill(free)
     assert refused(here, "publish over", "No space left") == []
-    assert call(ended, here, "find") == (None, [])
+    assert call(tried, here, "find") == (None, [])
     small_disk.free()
     assert call(aftermath, here, PHASES["publish over"]) == []
 
@@ -242,7 +244,7 @@ def test_read_only_store(place: Place, small_disk: SmallDisk) -> None:
     """A read-only store is read and found up to date; what must be made there is an error."""
     here = place.fresh(small_disk.folder, "publish over")
     small_disk.mount("remount,ro")
-    assert call(ended, here, "find") == (None, [])
+    assert call(tried, here, "find") == (None, [])
     assert refused(here, "publish over", "Read-only file system") == []
     small_disk.mount("remount,rw")
     assert call(aftermath, here, PHASES["publish over"]) == []
@@ -278,8 +280,8 @@ def test_store_that_may_not_be_written(place: Place, tmp_path: Path) -> None:
     """A store without permission to write is read; what must be made there is an error."""
     here = place.fresh(tmp_path, "publish over")
     permit(here, 0o555)
-    assert call(ordinarily, ended, here, "find") == (None, [])
-    error, wrong = call(ordinarily, ended, here, "publish over")
+    assert call(ordinarily, tried, here, "find") == (None, [])
+    error, wrong = call(ordinarily, tried, here, "publish over")
     assert isinstance(error, StoreError) and "Permission denied" in str(error) and not wrong
     permit(here, 0o755)
     assert call(ordinarily, aftermath, here, PHASES["publish over"]) == []

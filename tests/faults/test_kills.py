@@ -43,6 +43,7 @@ from tests.faults.work import (
 )
 
 KILLED = -signal.SIGKILL
+pytestmark = pytest.mark.timeout(3600)  # for thousands of faults
 
 
 def moments(names: list[str]) -> list[tuple[int, str]]:
