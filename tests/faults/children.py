@@ -24,12 +24,11 @@ from ptm.errors import PtmError
 from ptm.store import disk
 
 T = TypeVar("T")
-_ASKING = Lock()  # multiprocessing loses exit codes when two threads ask at once
 SECONDS = 120  # longer than any child takes
 AT_ONCE = 2
+_ASKING = Lock()  # multiprocessing loses exit codes when two threads ask at once
 OPERATIONS = {name: function for name, function in vars(disk).items() if isfunction(function)}
 SYNCS = ("sync", "push_out", "sync_folder")
-NEED_SPACE = ("make_folder", "create", "write", "sync", "push_out", "rename", "replace", "link")
 
 
 @cache

@@ -32,7 +32,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Place:
 @pytest.fixture(scope="session")
 def varied(faults: int, request: pytest.FixtureRequest) -> Place:
     """One source; all, and the analysis, if there is time."""
-    return request.getfixturevalue("place" if faults >= MANY else "small")
+    chosen: Place = request.getfixturevalue("place" if faults >= MANY else "small")
+    return chosen
 
 
 @pytest.fixture(scope="session")

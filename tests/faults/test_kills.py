@@ -9,7 +9,7 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,30 +79,32 @@ def test_killed_at_random_moments(
     chance, begin = random.Random(seed), time.monotonic()
     timings = together(lambda _: [timed(place.fresh(tmp_path))], range(4))
     last = {name: statistics.median(one[name] for one in timings) for name in PHASES}
-
-    hits: Counter[str] = Counter()
+    hits: list[str] = []
 
     def kill(case: tuple[str, float]) -> list[str]:
         phase, share = case
         here = place.fresh(tmp_path)
         hit = struck(here, phase, share * last[phase])
-        wrong = call(aftermath, here, PHASES[hit]) if hit != "over" else []
-        hits[hit] += hit != "over"
-        return judged(here, f"seed {seed}, {case}: {hit}", wrong)
+        if hit == "over":  # too late
+            return judged(here, case, [])
+        hits.append(hit)
+        return judged(here, f"seed {seed}, {case}, {hit}", call(aftermath, here, PHASES[hit]))
 
-    while (left := faults - hits.total()) > 0:
-        cases = [(chance.choice(list(PHASES)), chance.random()) for _ in range(left)]
-        assert together(kill, cases) == []
+    while len(hits) < faults:
+        left = range(faults - len(hits))
+        assert together(kill, [(chance.choice([*PHASES]), chance.random()) for _ in left]) == []
     if faults >= MANY:
-        assert all(hits[phase] for phase in PHASES)
+        assert set(hits) == PHASES.keys()
+    seconds, told = time.monotonic() - begin, dict(Counter(hits))
     with capsys.disabled():
-        print(f"\nseed {seed}: {faults} kills in {time.monotonic() - begin:.0f} s: {dict(hits)}")
+        print(f"\nseed {seed}: {faults} kills in {seconds:.0f} s: {told}")
 
 
 def timed(place: Place) -> dict[str, float]:
     """How long each phase takes, seconds."""
     reader, writer = context().Pipe(duplex=False)
     child = Child(work, place, writer)
+    writer.close()
     starts = [(reader.recv(), time.monotonic()) for _ in range(len(PHASES) + 1)]
     child.result()
     ends = starts[1:]
@@ -118,12 +120,12 @@ def struck(place: Place, phase: str, seconds: float) -> str:
         pass
     time.sleep(seconds)
     child.kill()
-    assert child.exit_code() in (KILLED, 0)
-    try:
+    code = child.exit_code()
+    with suppress(EOFError):
         while True:
             hit = reader.recv()
-    except EOFError:
-        return str(hit)
+    assert code == KILLED or hit == "over"
+    return str(hit)
 
 
 @contextmanager
