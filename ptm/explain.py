@@ -116,7 +116,7 @@ def explain(name: str, artifacts: str | Path = "artifacts") -> Explanation:
         if not end:
             raise
         return Explanation(name, end["state"], end["when"], str(end["message"]), None, None, [], [])
-    pointer: Mapping[str, Any] = store.read_pointer(root / name / store.CURRENT) or {}
+    pointer = now.pointer
     # one that was put there by hand need not say more than which
     folder, made = now.folder.name, pointer.get("made", "")
     since = pointer.get("since", made)

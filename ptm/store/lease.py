@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ptm.errors import StoreError
 from ptm.store import disk
 from ptm.store.pointers import KEYS, pointed
 
@@ -38,20 +39,36 @@ os.register_at_fork(after_in_child=_forget)
 def lease(home: Path) -> Iterator[str]:
     """A fresh ID; what carries it in the home is this writer's, until the body or the process ends.
 
+    When the body fails, what carries the ID and is named by no pointer is taken away. What cannot
+    be keeps its lease, which nobody holds any more: the next sweep takes it.
+
     Args:
         home: the folder of one name in the store; it exists.
     """
     number, descriptor = _take(home)
-    owner = os.getpid()
+    owner, tidy = os.getpid(), True
     _held.add(descriptor)
     try:
         yield number
+    except BaseException:
+        if os.getpid() == owner:
+            tidy = _discarded(home, number)
+        raise
     finally:
         if os.getpid() == owner:  # a forked child that comes by here owns nothing
-            with suppress(OSError):  # a lease that stays is one that nobody holds
-                disk.remove(home / f"{LEASE}{number}")
+            if tidy:
+                with suppress(OSError):  # a lease that stays is one that nobody holds
+                    disk.remove(home / f"{LEASE}{number}")
             _held.discard(descriptor)
             os.close(descriptor)
+
+
+def _discarded(home: Path, number: str) -> bool:
+    try:
+        discard(home, number)
+    except (OSError, StoreError):
+        return False
+    return True
 
 
 def _take(home: Path) -> tuple[str, int]:

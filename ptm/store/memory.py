@@ -76,11 +76,6 @@ class Memory:
                 disk.make_folder(self._home / FOLDER)
             staged = self._home / f".stat-{number}"
             for name, raw in fresh.items():
-                try:
-                    with disk.create(staged) as file:
-                        disk.write(file, raw)
-                    disk.replace(staged, self._home / FOLDER / name)
-                except BaseException:
-                    with suppress(OSError):
-                        disk.remove(staged)
-                    raise
+                with disk.create(staged) as file:
+                    disk.write(file, raw)
+                disk.replace(staged, self._home / FOLDER / name)

@@ -84,29 +84,24 @@ def publish(
         with suppress(FileExistsError):
             disk.make_folder(home / KEYS)
         with lease(home) as number:
+            made = _now()
             folder = home / f"{about['key'][:12]}-{number}"
-            try:
-                made = _now()
-                text, files = _stage(home / f"{STAGING}{number}", folder, about, content)
-                pointer: Pointer = {
-                    "publication": folder.name,
-                    "manifest_sha256": hashlib.sha256(text).hexdigest(),
-                    "made": made,
-                    "seconds": round(seconds, 3),
-                }
-                # held while it is made current, so that it is not collected in between
-                winner, held = _claim(home, number, about["key"], pointer, memory)
-                _make_current(home, number, winner, made, healed)
-            except BaseException:
-                with suppress(OSError, StoreError):  # what cannot be taken now, the next run takes
-                    discard(home, number)
-                raise
-            if winner is not pointer:
+            text, files = _stage(home / f"{STAGING}{number}", folder, about, content)
+            pointer: Pointer = {
+                "publication": folder.name,
+                "manifest_sha256": hashlib.sha256(text).hexdigest(),
+                "made": made,
+                "seconds": round(seconds, 3),
+            }
+            # held while it is made current, so that it is not collected in between
+            held = _claim(home, number, about["key"], pointer, memory)
+            _make_current(home, number, held.pointer, made, healed)
+            if held.folder != folder:
                 discard(home, number)
-    if winner is pointer:
+    if held.folder == folder:
         for entry in written(files, home):
             memory.parts.put(entry)
-    return replace(held.ref(), cached=winner is not pointer)
+    return replace(held.ref(), cached=held.folder != folder)
 
 
 def look(root: Path, name: str, key: str, memory: Memory) -> tuple[Publication | None, str]:
@@ -143,19 +138,17 @@ def find(root: Path, name: str, key: str, memory: Memory) -> tuple[ArtifactRef |
     held, damage = look(root, name, key, memory)
     if held is None:
         return None, damage
-    now = read_pointer(home / CURRENT)
-    if now is None or now["publication"] != held.folder.name:
-        pointer = read_pointer(home / KEYS / f"{key}.json")
-        if pointer is None:  # another process heals it just now
-            return None, ""
-        with _named_errors(root), lease(home) as number:
-            try:
-                _make_current(home, number, pointer, _now())
-            except BaseException:
-                with suppress(OSError):
-                    discard(home, number)
-                raise
+    with _named_errors(root):
+        _put_back(home, held.pointer)
     return held.ref(), ""
+
+
+def _put_back(home: Path, pointer: Pointer) -> None:
+    """Makes a publication of before current again, unless it is."""
+    now = read_pointer(home / CURRENT)
+    if now is None or now["publication"] != pointer["publication"]:
+        with lease(home) as number:
+            _make_current(home, number, pointer, _now())
 
 
 def _stage(
@@ -175,9 +168,7 @@ def _stage(
     ]
 
 
-def _claim(
-    home: Path, number: str, key: str, pointer: Pointer, memory: Memory
-) -> tuple[Pointer, Publication]:
+def _claim(home: Path, number: str, key: str, pointer: Pointer, memory: Memory) -> Publication:
     """Gives a key its publication, unless another run was first: then that one has it."""
     place, staged = home / KEYS / f"{key}.json", home / f".pointer-{number}"
     _write_pointer(staged, pointer)
@@ -187,14 +178,12 @@ def _claim(
     except OSError as error:
         if not isinstance(error, FileExistsError) and error.errno not in NO_LINKS:
             raise
-        held, _ = look(home.parent, home.name, key, memory)
-        other = read_pointer(place)
-        if held and other:
-            disk.remove(staged)
-            return other, held
+        first, _ = look(home.parent, home.name, key, memory)
+        if first:
+            return first
         disk.replace(staged, place)
     disk.sync_folder(home / KEYS)
-    return pointer, publication(home, pointer)
+    return publication(home, pointer)
 
 
 def _make_current(home: Path, number: str, pointer: Pointer, since: str, healed: str = "") -> None:

@@ -31,7 +31,7 @@ class Lock:
     """A shared lock on a manifest: as long as it is held, the folder is not collected."""
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor, self._owner = descriptor, os.getpid()
+        self._descriptor = descriptor
 
     def __del__(self) -> None:
         if self._descriptor >= 0:
@@ -44,10 +44,11 @@ class Lock:
 
 
 class Publication(NamedTuple):
-    """A published folder whose manifest was checked, held as long as this lives."""
+    """A published folder and the pointer that named it; held as long as this lives."""
 
     folder: Path
     manifest: dict[str, Any]
+    pointer: Pointer
     lock: Lock
 
     def ref(self) -> ArtifactRef:
@@ -92,7 +93,7 @@ def opened(publication: Publication, parts: StatIndex) -> Artifact:
     """
     import torch
 
-    folder, manifest, _ = publication
+    folder, manifest = publication.folder, publication.manifest
     tensors: dict[str, torch.Tensor] = {}
     for file in dict.fromkeys(tensor["file"] for tensor in manifest["tensors"].values()):
         tensors |= _tensors(folder / file)
@@ -175,7 +176,7 @@ def publication(home: Path, pointer: Pointer) -> Publication:
     if wrong:
         expected, _, instead = wrong.partition(", got ")
         raise corrupt(place, expected, instead, home.name)
-    return Publication(folder, manifest, lock)
+    return Publication(folder, manifest, pointer, lock)
 
 
 def _read_held(descriptor: int, place: Path) -> bytes:
@@ -211,7 +212,7 @@ def check(publication: Publication, parts: StatIndex) -> None:
         ArtifactCorrupt: a file is missing, is one too many, or holds other bytes.
         StoreError: a file may not be read.
     """
-    folder, manifest, _ = publication
+    folder, manifest = publication.folder, publication.manifest
     try:
         there = set(os.listdir(folder))
     except OSError as error:
@@ -228,7 +229,7 @@ def checked(publication: Publication, parts: StatIndex, file: str) -> Path:
     Raises:
         ArtifactCorrupt, StoreError: as `check`.
     """
-    folder, manifest, _ = publication
+    folder, manifest = publication.folder, publication.manifest
     place = folder / file
     [part] = [part for part in manifest["parts"] if part["file"] == file]
     try:
@@ -261,8 +262,7 @@ def status(root: Path) -> list[dict[str, Any]]:
     for name in names(root):
         row: dict[str, Any] = {"name": name}
         try:
-            folder, manifest, _ = current(name, root)
-            pointer = read_pointer(root / name / CURRENT) or {}
+            folder, manifest, pointer, _ = current(name, root)
             row |= {
                 "kind": manifest["kind"],
                 "key": manifest["key"],
