@@ -69,13 +69,14 @@ def causes(found: list[Cause], before: str, after: str) -> None:
             table.add_row(kind, escape(cause.name), f"[{colour}]{cause.state}[/]", *values)
         if len(rows) > MOST_ROWS:
             table.add_row(kind, f"… {len(rows) - MOST_ROWS} more", "", "", "")
-        if len(same) <= MOST_ROWS:
-            for cause in same:
-                table.add_row(
-                    kind, escape(cause.name), "[dim]unchanged[/]", "", _value(cause.after)
-                )
-        else:
-            table.add_row(kind, f"all {len(same)} others", "[dim]unchanged[/]", "", "")
+        if len(same) > MOST_ROWS:
+            count = f"{len(same)} others" if rows else f"all {len(same)}"
+            table.add_row(kind, count, "[dim]unchanged[/]", "", "")
+            continue
+        for cause in same:
+            value = _value(cause.after)
+            short = value if len(value) <= SHORT else f"{value[: SHORT - 1]}…"
+            table.add_row(kind, escape(cause.name), "[dim]unchanged[/]", "", short)
     console.print(table)
 
 
