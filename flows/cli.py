@@ -29,7 +29,7 @@ Artifacts = Annotated[Path, typer.Option("--artifacts", help="The store of artif
 Data = Annotated[Path, typer.Option("--data", help="The data root.")]
 CatalogFile = Annotated[Path, typer.Option("--catalog", help="The TOML file of sources.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
-RUNNERS = ("threads", "processes")
+RUNNERS = ("threads", "processes", "dask", "ray")
 KEEP = 3
 
 
@@ -64,7 +64,7 @@ def run(
     from flows import screen, screen_store
     from ptm.catalog import load_catalog
 
-    if runner not in RUNNERS:
+    if runner.split("=")[0] not in RUNNERS:
         raise typer.BadParameter(f"expected one of {', '.join(RUNNERS)}, got '{runner}'")
     known = load_catalog(catalog, data)
     chosen = [known[name] for name in sources or known]  # an unknown name is told at once
@@ -73,8 +73,7 @@ def run(
     # what the tasks log goes to the server; the terminal has the progress instead
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     options = {"catalog": str(catalog), "data": str(data), "artifacts": str(artifacts)}
-    failed = screen.run(options | {"sources": sources or None, "rehash": rehash}, runner)
-    raise typer.Exit(1 if failed else 0)
+    raise typer.Exit(screen.run(options | {"sources": sources or None, "rehash": rehash}, runner))
 
 
 @app.command()

@@ -2,51 +2,90 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from prefect import Flow, get_run_logger
+from prefect import get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture, as_completed
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
 from pydantic import BaseModel
 
-from flows.server import connected
+from flows.served import LOST, OUTCOME, HistoryLost
+from flows.server import probe
+from flows.vitals import Vitals
 from ptm.content import ArtifactRef
 from ptm.store import record_run
 from tasks.analyses import analyze
 from tasks.dashboard import report
 from tasks.states import Outcome
 
-
-class ServedFlow(Flow[Any, Any]):
-    """A flow that, when it is called, finds or starts the server that keeps the history."""
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        with connected():
-            return super().__call__(*args, **kwargs)
+PATIENCE = 60.0  # s that a run waits for a server that was lost: longer than a restart takes
 
 
-def settle(futures: Mapping[str, PrefectFuture[Any]], artifacts: str) -> Outcome:
-    """Waits for all tasks, logging each as it ends; the store notes how, for `ptm explain`."""
+def finish(
+    futures: Mapping[str, PrefectFuture[Any]], artifacts: str | Path
+) -> dict[str, ArtifactRef] | State[Any]:
+    """Waits for all tasks, notes and reports how they ended; what the flow returns.
+
+    Raises:
+        HistoryLost: the server was lost; everything was made and published before.
+    """
+    outcome = _settle(futures)
+    record_run(Path(artifacts), outcome.ends())
+    OUTCOME.get([]).append(outcome)
+    _wait_for_the_server(outcome)
+    if not outcome.cancelled:
+        try:
+            report(outcome, str(artifacts))
+        except LOST:
+            raise
+        except Exception as error:  # what was made is none the worse for it
+            outcome.failed["report"] = f"report: {type(error).__name__}: {error}"
+    return outcome.result()
+
+
+def analyze_alone(
+    name: str, artifacts: Path, options: BaseModel
+) -> dict[str, ArtifactRef] | State[Any]:
+    """One analysis of what is in the store, with its tables and pictures in the dashboard."""
+    future = analyze.submit(name, str(artifacts), None, options.model_dump())
+    return finish({name: future}, artifacts)
+
+
+def _settle(futures: Mapping[str, PrefectFuture[Any]]) -> Outcome:
+    """What came of each task; each is logged as it ends."""
     logger = get_run_logger()
     names = {future.task_run_id: name for name, future in futures.items()}
     logger.info("to make or to find: %s", ", ".join(futures), extra={"ptm_total": len(futures)})
     outcome = Outcome()
-    for future in as_completed(list(futures.values())):
-        future.wait()  # only then does `state` hold the final one
-        name = names[future.task_run_id]
-        logger.info(outcome.add(name, future.state), extra={"ptm_ended": name})
-    outcome = outcome.in_order(list(futures))
-    record_run(Path(artifacts), outcome.ends())
-    return outcome
+    with Vitals(list(futures)) as vitals:
+        try:
+            for future in as_completed(list(futures.values())):
+                future.wait()  # only then does `state` hold the final one
+                name = names[future.task_run_id]
+                logger.info(outcome.add(name, future.state), extra={"ptm_ended": name})
+                vitals.ended(name)
+        except KeyboardInterrupt:
+            for name in futures.keys() - outcome.ends().keys():
+                outcome.cancelled[name] = "Ctrl-C"
+    return outcome.in_order(list(futures))
 
 
-def analyze_alone(
-    name: str, artifacts: str, options: BaseModel
-) -> dict[str, ArtifactRef] | State[Any]:
-    """One analysis of what is in the store, with its tables and pictures in the dashboard."""
-    future = analyze.submit(name, artifacts, None, options.model_dump())
-    outcome = settle({name: future}, artifacts)
-    report(outcome, artifacts)
-    return outcome.result()
+def _wait_for_the_server(outcome: Outcome) -> None:
+    """Gives a server that was lost the time to start again.
+
+    Raises:
+        HistoryLost: it did not.
+    """
+    api = PREFECT_API_URL.value()
+    if not api:
+        return  # a temporary server inside of this process
+    end = time.monotonic() + PATIENCE
+    while problem := probe(api, PREFECT_API_AUTH_STRING.value()):
+        if time.monotonic() > end:
+            raise HistoryLost(outcome, f"{api}: {problem}")
+        get_run_logger().warning("waiting for the Prefect server: %s", problem)
+        time.sleep(1)

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from prefect import allow_failure
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
-from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 
-from flows.outcome import ServedFlow, settle
+from flows.outcome import finish
+from flows.parameters import (
+    ArtifactsFolder,
+    CatalogFile,
+    DataRoot,
+    Rehash,
+    SourceName,
+    Sources,
+    run_name,
+)
+from flows.runners import expect_a_server, task_runner
+from flows.served import ServedFlow
 from ptm.analyses import ANALYSES
 from ptm.catalog import load_catalog
 from ptm.content import ArtifactRef
 from tasks.analyses import analyze
-from tasks.dashboard import report
 from tasks.tensorize import tensorize
-
-WORKERS = 4  # sources at once: enough to hide the disk, few enough to stay small in memory
 
 
 def run_pipeline(
-    catalog: str = "data/catalog.toml",
-    data: str = "data",
-    artifacts: str = "artifacts",
-    sources: list[str] | None = None,
-    rehash: bool = False,
+    catalog: CatalogFile = Path("data/catalog.toml"),
+    data: DataRoot = Path("data"),
+    artifacts: ArtifactsFolder = Path("artifacts"),
+    sources: Sources = None,
+    rehash: Rehash = False,
 ) -> dict[str, ArtifactRef] | State[Any]:
     """Makes what is not up to date and reports it to the dashboard.
 
@@ -38,26 +47,59 @@ def run_pipeline(
         rehash: read every byte again, whatever the times of the files say.
 
     Raises:
+        CatalogError: the catalog is not valid, or has no source of such a name.
         PipelineFailed: something failed; all that did not depend on it was completed.
     """
+    expect_a_server()
     known = load_catalog(catalog, data)
     futures: dict[str, PrefectFuture[Any]] = {}
-    for name in sources or known:
+    chosen: Iterable[str] = sources or known
+    for source in [known[name] for name in chosen]:
         # quoted: else Prefect takes equal empty options of two sources for a dependency
-        source: Any = quote(known[name])
-        futures[name] = tensorize.submit(source, artifacts, rehash)
+        quoted: Any = quote(source)
+        futures[source.name] = tensorize.submit(quoted, str(artifacts), rehash)
     for name, analysis in ANALYSES.items():
         if analysis.source in futures:
             upstream = allow_failure(futures[analysis.source])
-            futures[name] = analyze.submit(name, artifacts, upstream, rehash=rehash)
-    outcome = settle(futures, artifacts)
-    report(outcome, artifacts)
-    return outcome.result()
+            futures[name] = analyze.submit(name, str(artifacts), upstream, rehash=rehash)
+    return finish(futures, artifacts)
+
+
+def run_source(
+    source: SourceName,
+    catalog: CatalogFile = Path("data/catalog.toml"),
+    data: DataRoot = Path("data"),
+    artifacts: ArtifactsFolder = Path("artifacts"),
+    rehash: Rehash = False,
+) -> dict[str, ArtifactRef] | State[Any]:
+    """Makes one source, if it is not up to date, and the analyses that read it.
+
+    Args:
+        source: its name in the catalog.
+        catalog: the TOML file that names the sources.
+        data: the folder that its paths are relative to.
+        artifacts: the store.
+        rehash: read every byte again, whatever the times of the files say.
+
+    Raises:
+        CatalogError: the catalog is not valid, or has no source of that name.
+        PipelineFailed: something failed; all that did not depend on it was completed.
+    """
+    return run_pipeline(catalog, data, artifacts, [source], rehash)
 
 
 pipeline = ServedFlow(
     run_pipeline,
     name="pipeline",
+    flow_run_name=run_name,
     description="Prepares every source of a catalog, then runs the analyses that read them.",
-    task_runner=ThreadPoolTaskRunner(max_workers=WORKERS),  # type: ignore[arg-type]  # its generics
+    task_runner=task_runner("threads"),
+)
+
+source = ServedFlow(
+    run_source,
+    name="source",
+    flow_run_name=run_name,
+    description="Prepares one source of a catalog on demand, then runs the analyses that read it.",
+    task_runner=task_runner("threads"),
 )

@@ -15,38 +15,40 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from prefect import Flow
-
     from ptm.content import Artifact
     from tasks.states import Outcome
 
 console = Console(highlight=False)
+CANCELLED = 130  # the exit code after Ctrl-C: 128 and the number of the signal
 
 
-def run(options: dict[str, Any], runner: str) -> bool:
-    """Runs the pipeline and shows what it came to; whether something failed."""
+def run(options: dict[str, Any], runner: str) -> int:
+    """Runs the pipeline and shows what it came to; the exit code."""
     from prefect.utilities.urls import url_for
 
-    from flows.pipeline import WORKERS, pipeline
+    from flows.pipeline import pipeline
+    from flows.runners import task_runner
+    from flows.served import HistoryLost
     from flows.server import connected
     from ptm.sample import is_sample
     from tasks.states import Outcome, PipelineFailed
 
-    flow: Flow[Any, Any] = pipeline
-    if runner == "processes":
-        from prefect.task_runners import ProcessPoolTaskRunner
-
-        processes: Any = ProcessPoolTaskRunner(max_workers=WORKERS)
-        flow = pipeline.with_options(task_runner=processes)
+    # what the tasks run on is loaded first: its lack is told before a server is started
+    flow = pipeline.with_options(task_runner=task_runner(runner))
+    address = ""
     with connected(console.print), _progress():
-        state: Any = flow(**options, return_state=True)
-        address = url_for("flow-run", obj_id=state.state_details.flow_run_id)
-        result = state.result(raise_on_failure=False)
-    if isinstance(result, PipelineFailed):
+        try:
+            state: Any = flow(**options, return_state=True)
+            address = str(url_for("flow-run", obj_id=state.state_details.flow_run_id))
+            result = state.result(raise_on_failure=False)
+        except HistoryLost as error:
+            result = error
+    if isinstance(result, PipelineFailed | HistoryLost):
         outcome = result.outcome
     elif isinstance(result, BaseException):
-        console.print(f"[red]error: {escape(str(result))}[/]\nRun in the dashboard: {address}")
-        return True
+        console.print(f"[red]error: {escape(str(result))}[/]")
+        console.print(f"Run in the dashboard: {address}", soft_wrap=True)
+        return 1
     else:
         outcome = Outcome(result)
     _outcome(outcome, options["artifacts"])
@@ -54,13 +56,19 @@ def run(options: dict[str, Any], runner: str) -> bool:
         console.print(
             "[bold yellow]All of it from GENERATED SAMPLE DATA: the figures mean nothing.[/]"
         )
+    if isinstance(result, HistoryLost):
+        console.print(f"[red]error: {escape(str(result))}[/]")
+        return 1
     console.print(f"Run in the dashboard: {address}", soft_wrap=True)
+    if outcome.cancelled:
+        console.print("[yellow]Cancelled.[/] Go on with: ptm run")
+        return CANCELLED
     again = [name for name, ref in outcome.made.items() if ref.why not in ("", "new")]
     if again:
         console.print(f"Why it was made again: ptm explain {again[0]}")
     elif outcome.made:
         console.print(f"Look closer: ptm show {next(iter(outcome.made))}")
-    return bool(outcome.failed or outcome.skipped)
+    return 1 if outcome.failed or outcome.skipped else 0
 
 
 def _outcome(outcome: Outcome, artifacts: str) -> None:
@@ -72,6 +80,8 @@ def _outcome(outcome: Outcome, artifacts: str) -> None:
         table.add_row(name, "", "", "", "[red]failed[/]")
     for name, reason in outcome.skipped.items():
         table.add_row(name, escape(reason), "", "", "[yellow]skipped[/]")
+    for name, reason in outcome.cancelled.items():
+        table.add_row(name, escape(reason), "", "", "[yellow]cancelled[/]")
     console.print(table)
     for name, ref in outcome.made.items():
         for warning in ref.warnings:

@@ -6,7 +6,9 @@ Prefect home runs on 127.0.0.1 with SQLite; it outlives the runs, so that they c
 
 from __future__ import annotations
 
+import base64
 import fcntl
+import ipaddress
 import json
 import os
 import signal
@@ -28,6 +30,8 @@ PORT = 4200
 START_SECONDS = 180.0
 STOP_SECONDS = 20.0
 PROBE_SECONDS = 5.0
+PORTS_TRIED = 5  # another program may take a port between the moment it is found free and the start
+CLIENT_RETRIES = 4  # waits of 2 + 4 + 8 + 16 s: longer than a server takes to start again
 
 
 class ServerError(PtmError):
@@ -40,46 +44,65 @@ class Server:
 
     Attributes:
         pid: its process.
-        port: where it listens on 127.0.0.1.
+        port: where it listens.
         log: its log file.
+        host: the address that it listens on.
     """
 
     pid: int
     port: int
     log: str
+    host: str = HOST
 
     @property
     def api(self) -> str:
         """Address of the API."""
-        return f"http://{HOST}:{self.port}/api"
+        return f"{self.ui}/api"
 
     @property
     def ui(self) -> str:
         """Address of the dashboard."""
-        return f"http://{HOST}:{self.port}"
+        return f"http://{HOST if _is_every_address(self.host) else self.host}:{self.port}"
 
 
 @contextmanager
-def connected(say: Callable[[str], None] = print) -> Iterator[str]:
+def connected(say: Callable[[str], None] = lambda _: None) -> Iterator[str]:
     """Runs its body against the server in charge; gives the address of the API.
 
     Raises:
-        ServerError: the configured server does not answer, or the local one does not start.
+        ServerError: the configured server does not answer or refuses the password, or the local
+            one does not start.
     """
     from prefect import context
-    from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
+    from prefect.settings import (
+        PREFECT_API_AUTH_STRING,
+        PREFECT_API_URL,
+        PREFECT_CLIENT_MAX_RETRIES,
+        PREFECT_UI_URL,
+        temporary_settings,
+    )
 
     configured = PREFECT_API_URL.value()
     if configured:
-        if not answers(configured):
+        problem = probe(configured, PREFECT_API_AUTH_STRING.value())
+        if problem:
             raise ServerError(
-                f"expected a Prefect server at {configured}, got no answer in "
-                f"{PROBE_SECONDS:g} s; start it, or unset PREFECT_API_URL to use a local one"
+                f"expected a Prefect server at {configured}, got {problem}; start it, or unset "
+                "PREFECT_API_URL (environment or `prefect config`) to use a local one"
             )
-        yield configured
+        say(f"Prefect server: {configured}")
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: CLIENT_RETRIES}):
+            yield configured
         return
     server = start(say)
-    with temporary_settings({PREFECT_API_URL: server.api, PREFECT_UI_URL: server.ui}):
+    say(f"Prefect server: {server.api}")
+    settings = {
+        PREFECT_API_URL: server.api,
+        PREFECT_UI_URL: server.ui,
+        PREFECT_CLIENT_MAX_RETRIES: CLIENT_RETRIES,
+        PREFECT_API_AUTH_STRING: _password(),
+    }
+    with temporary_settings(settings):
         # worker processes inherit the environment only, and the thread that forwards their events
         # sees the global settings only: without these it would start a server of its own
         whole = context.GLOBAL_SETTINGS_CONTEXT
@@ -92,27 +115,36 @@ def connected(say: Callable[[str], None] = print) -> Iterator[str]:
             context.GLOBAL_SETTINGS_CONTEXT = whole
 
 
-def start(say: Callable[[str], None] = print) -> Server:
+def start(say: Callable[[str], None] = lambda _: None, host: str | None = None) -> Server:
     """The local server, started if it does not run; one caller at a time starts it.
 
+    Args:
+        say: told what goes on.
+        host: where to listen; what Prefect's settings say where left out, which is 127.0.0.1.
+
     Raises:
-        ServerError: it did not answer in time; its log is named.
+        ServerError: it did not answer in time, its log is named; or it was to listen on more than
+            this computer without a password.
     """
+    from prefect.settings import PREFECT_SERVER_API_AUTH_STRING, PREFECT_SERVER_API_HOST
+
+    host = host or PREFECT_SERVER_API_HOST.value() or HOST
+    if not _is_loopback(host) and not PREFECT_SERVER_API_AUTH_STRING.value():
+        raise ServerError(
+            f"expected a password for a server on {host}, which other computers can reach, got "
+            "none; set PREFECT_SERVER_API_AUTH_STRING=user:password, or listen on 127.0.0.1"
+        )
     home = _home()
     home.mkdir(parents=True, exist_ok=True)
     with (home / "ptm-server.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        running = find()
-        return running or _start(home, say)
+        return find() or _start(home, host, say)
 
 
 def find() -> Server | None:
     """The local server that ptm started, if it runs and answers."""
-    try:
-        server = Server(**json.loads(_state_file().read_text()))
-    except (OSError, ValueError, TypeError):
-        return None
-    return server if answers(server.api) else None
+    server = _last()
+    return server if server and _is_ours(server) and not probe(server.api, _password()) else None
 
 
 def stop() -> Server | None:
@@ -121,72 +153,141 @@ def stop() -> Server | None:
     Raises:
         ServerError: it does not stop.
     """
-    server = find()
+    server = _last()  # it is stopped even where it does not answer any more
     if server is None or not _is_ours(server):
         return None
     os.kill(server.pid, signal.SIGTERM)
     end = time.monotonic() + STOP_SECONDS
     while time.monotonic() < end:
         if not _alive(server.pid):
-            _state_file().unlink(missing_ok=True)
             return server
         time.sleep(0.05)
     raise ServerError(f"expected process {server.pid} to stop in {STOP_SECONDS:g} s, it still runs")
 
 
-def answers(api: str) -> bool:
-    """Whether a Prefect server answers at the address of its API."""
+def probe(api: str, password: str | None = None) -> str:
+    """What is wrong with the server at the address of an API; "" where it answers.
+
+    Args:
+        api: the address.
+        password: user:password, where one is needed.
+    """
     try:
-        with urllib.request.urlopen(f"{api}/health", timeout=PROBE_SECONDS) as answer:
-            return bool(answer.status == 200)
+        _get(f"{api}/admin/version", password)
     except urllib.error.HTTPError as error:
-        return error.code in (401, 403)  # it is there, and wants a password
-    except (OSError, ValueError):
-        return False
+        if error.code in (401, 403):
+            given = "a wrong one" if password else "none"
+            return f"a demand for a password, and {given} in PREFECT_API_AUTH_STRING=user:password"
+        return f"HTTP status {error.code}"
+    except (OSError, ValueError) as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        if isinstance(reason, TimeoutError):
+            return f"no answer in {PROBE_SECONDS:g} s"
+        if isinstance(reason, ConnectionRefusedError):
+            return "a refused connection, as nothing listens there"
+        return f"an error: {reason}"
+    return ""
 
 
-def _start(home: Path, say: Callable[[str], None]) -> Server:
-    port = _free_port()
+def _get(address: str, password: str | None) -> bytes:
+    request = urllib.request.Request(address)
+    if password:
+        token = base64.b64encode(password.encode()).decode()
+        request.add_header("Authorization", f"Basic {token}")
+    with urllib.request.urlopen(request, timeout=PROBE_SECONDS) as answer:
+        body: bytes = answer.read()
+        return body
+
+
+def _password() -> str | None:
+    """That of the server in charge, user:password; on this computer the settings may hold both."""
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_SERVER_API_AUTH_STRING
+
+    either: str | None = PREFECT_API_AUTH_STRING.value() or PREFECT_SERVER_API_AUTH_STRING.value()
+    return either
+
+
+def _start(home: Path, host: str, say: Callable[[str], None]) -> Server:
+    """Starts it: on the port that it had before, so that a run that still waits finds it again."""
     log = home / "ptm-server.log"
+    last = _last()
+    ports = [last.port] if last and last.host == host else []
+    for port in [*ports, PORT, *[0] * PORTS_TRIED]:
+        free = _free_port(host, port)
+        if free is None:
+            continue
+        server = _spawn(home, Server(0, free, str(log), host), say)
+        if server:
+            fresh = _state_file().with_suffix(".new")
+            fresh.write_text(json.dumps(asdict(server)))
+            fresh.replace(_state_file())
+            return server
+    raise ServerError(f"expected the Prefect server to start, it did not; see {log}")
+
+
+def _spawn(home: Path, planned: Server, say: Callable[[str], None]) -> Server | None:
+    """The server as it answers; None where it ended, as it does when the port was just taken."""
+    api_of_ui = planned.api if _is_loopback(planned.host) else "/api"
     environment = os.environ | {
-        "PREFECT_SERVER_UI_API_URL": f"http://{HOST}:{port}/api",
+        "PREFECT_SERVER_UI_API_URL": api_of_ui,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
+        "NO_COLOR": "1",  # its log is a file
     }
     # the client's address must not leak into the server, which would call itself through it
     environment.pop("PREFECT_API_URL", None)
-    command = [
-        sys.executable,
-        "-m",
-        "prefect",
-        "server",
-        "start",
-        "--host",
-        HOST,
-        "--port",
-        str(port),
-    ]
-    say(f"Starting the Prefect server on http://{HOST}:{port} (about 15 s the first time) …")
-    with log.open("ab") as out:
+    where = ["--host", planned.host, "--port", str(planned.port)]
+    say(f"Starting the Prefect server on {planned.ui} (about 15 s the first time) …")
+    with Path(planned.log).open("ab") as out:
         process = subprocess.Popen(
-            command,
+            [sys.executable, "-m", "prefect", "server", "start", *where],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
             start_new_session=True,
         )
-    server = Server(process.pid, port, str(log))
+    server = Server(process.pid, planned.port, planned.log, planned.host)
     end = time.monotonic() + START_SECONDS
-    while not answers(server.api):
-        if process.poll() is not None or time.monotonic() > end:
+    while process.poll() is None:
+        if _home_of(server.api) == str(home):  # and not another's, which took the port meanwhile
+            return server
+        if time.monotonic() > end:
             process.kill()
-            raise ServerError(f"expected the Prefect server to start, it did not; see {log}")
+            process.wait()
+            raise ServerError(
+                f"expected the Prefect server to answer in {START_SECONDS:g} s, it did not; "
+                f"see {planned.log}"
+            )
         time.sleep(0.1)
-    fresh = _state_file().with_suffix(".new")
-    fresh.write_text(json.dumps(asdict(server)))
-    fresh.replace(_state_file())
-    return server
+    return None
+
+
+def _home_of(api: str) -> str | None:
+    """The Prefect home of the server at an address."""
+    try:
+        return str(json.loads(_get(f"{api}/admin/settings", _password()))["home"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _last() -> Server | None:
+    """The server that ptm started last, whether it still runs or not."""
+    try:
+        return Server(**json.loads(_state_file().read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False  # a name, which may mean anything
+
+
+def _is_every_address(host: str) -> bool:
+    return host in ("0.0.0.0", "::")
 
 
 def _home() -> Path:
@@ -199,16 +300,15 @@ def _state_file() -> Path:
     return _home() / "ptm-server.json"
 
 
-def _free_port() -> int:
-    for port in (PORT, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise ServerError(f"expected a free port on {HOST}, got none")
+def _free_port(host: str, port: int) -> int | None:
+    """The port, if it is free; any free one for 0."""
+    with socket.socket() as probing:
+        probing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probing.bind((HOST if _is_every_address(host) else host, port))
+        except OSError:
+            return None
+        return int(probing.getsockname()[1])
 
 
 def _is_ours(server: Server) -> bool:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from prefect.client.schemas.objects import State
 
-from flows.outcome import ServedFlow, analyze_alone
+from flows.outcome import analyze_alone
+from flows.parameters import ArtifactsFolder, run_name
+from flows.served import ServedFlow
 from ptm.analyses.temperature import Options
 from ptm.content import ArtifactRef
 
 
 def run_temperature(
-    artifacts: str = "artifacts", options: Options | None = None
+    artifacts: ArtifactsFolder = Path("artifacts"), options: Options | None = None
 ) -> dict[str, ArtifactRef] | State[Any]:
     """Fits the readings of an artifact that is in the store.
 
@@ -29,5 +32,6 @@ def run_temperature(
 temperature = ServedFlow(
     run_temperature,
     name="temperature",
+    flow_run_name=run_name,
     description="The unit of an unknown thermometer, found by gradient descent.",
 )

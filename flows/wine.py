@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from prefect.client.schemas.objects import State
 
-from flows.outcome import ServedFlow, analyze_alone
+from flows.outcome import analyze_alone
+from flows.parameters import ArtifactsFolder, run_name
+from flows.served import ServedFlow
 from ptm.analyses.thresholds import Options
 from ptm.content import ArtifactRef
 
 
 def run_wine(
-    artifacts: str = "artifacts", options: Options | None = None
+    artifacts: ArtifactsFolder = Path("artifacts"), options: Options | None = None
 ) -> dict[str, ArtifactRef] | State[Any]:
     """Runs the threshold analysis on an artifact that is in the store.
 
@@ -29,5 +32,6 @@ def run_wine(
 wine = ServedFlow(
     run_wine,
     name="wine",
+    flow_run_name=run_name,
     description="Which threshold of which column separates good wine.",
 )

@@ -27,6 +27,7 @@ from ptm.errors import CatalogError
 
 Measure = Literal["continuous", "ordinal", "categorical"]
 MOST_CLASSES = 100_000  # one-hot rows longer than that are a slip of the pen
+NAME = r"^[a-z0-9][a-z0-9_-]*$"  # of a source, and so of a folder and of a key of the dashboard
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -68,7 +69,7 @@ class Source(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
     room: ClassVar[str]
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    name: str = Field(pattern=NAME)
     root: Path
     kind: str
     path: InsidePath = Field(min_length=1)
@@ -206,10 +207,15 @@ KINDS = {spec.model_fields["kind"].annotation.__args__[0]: spec for spec in SPEC
 
 
 class Catalog(Mapping[str, Source]):
-    """The sources of one catalog by name, in the order of the file."""
+    """The sources of one catalog by name, in the order of the file.
 
-    def __init__(self, sources: Mapping[str, Source]) -> None:
+    Attributes:
+        name: of the whole, for run names; what `name = "…"` at its top says, else that of the file.
+    """
+
+    def __init__(self, sources: Mapping[str, Source], name: str = "catalog") -> None:
         self._sources = dict(sources)
+        self.name = name
 
     def __getitem__(self, name: str) -> Source:
         if name not in self._sources:
@@ -256,6 +262,8 @@ def load_catalog(catalog: str | Path, data: str | Path = "data") -> Catalog:
     except tomllib.TOMLDecodeError as error:
         raise CatalogError(f"{catalog}: expected TOML, got: {error}") from error
     sources, problems = {}, []
+    # a string; a table of that name is a source
+    title = entries.pop("name") if isinstance(entries.get("name"), str) else catalog.stem
     for name, entry in entries.items():
         try:
             sources[name] = _source(name, entry, Path(data))
@@ -265,7 +273,7 @@ def load_catalog(catalog: str | Path, data: str | Path = "data") -> Catalog:
         problems.append("expected at least one source, got an empty file")
     if problems:
         raise CatalogError(f"{catalog}:\n  " + "\n  ".join(problems))
-    return Catalog(sources)
+    return Catalog(sources, title)
 
 
 def _source(name: str, entry: object, root: Path) -> Source:

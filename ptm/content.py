@@ -57,6 +57,7 @@ class ArtifactRef:
         kind: kind of the source, or "analysis".
         tensors: for each tensor its shape, dtype and axis names.
         bytes: size of the artifact's files.
+        digests: SHA-256 of each of them.
         cached: True when it was up to date and nothing was made.
         seconds: wall time of making it (of finding it, when cached).
         warnings: sentences for people.
@@ -69,6 +70,7 @@ class ArtifactRef:
     kind: str
     tensors: dict[str, dict[str, Any]]
     bytes: int
+    digests: dict[str, str] = field(default_factory=dict)
     cached: bool = False
     seconds: float = 0.0
     warnings: tuple[str, ...] = ()

@@ -35,11 +35,15 @@ def _table(artifact: Artifact) -> bytes:
 
 def _timeseries(artifact: Artifact) -> bytes:
     """The last column of the file, which by custom is the quantity of interest."""
+    import pandas as pd
+
     hourly = artifact.tensors["hourly"]
     column = artifact.manifest["facts"]["channels"][hourly.shape[1] - 1]
     unit = artifact.table.attrs["units"].get(column, column)
     days = hourly[:, -1].reshape(-1, 24).numpy()
-    return plots.heat_map(days, f"{artifact.name}: {column} by day and hour", unit)
+    dates = pd.to_datetime(artifact.table[artifact.manifest["options"]["date"]])
+    weekdays = dates.dt.dayofweek.to_numpy()[::24]
+    return plots.heat_map(days, weekdays, f"{artifact.name}: {column} by hour", f"{unit} per hour")
 
 
 DRAWN: dict[str, Callable[[Artifact], bytes]] = {

@@ -10,10 +10,15 @@ from prefect.client.schemas.objects import State
 from ptm.analyses import ANALYSES
 from ptm.content import ArtifactRef
 from ptm.prepare import analyze as run
-from tasks.states import RETRY, done, skipped
+from tasks.states import RETRY, STOPPING, cancelled, done, skipped
 
 
-@task(name="analyze", task_run_name="{name}", **RETRY)
+@task(
+    name="analyze",
+    task_run_name="{name}",
+    description="Artifacts of the store to what they tell: tensors, tables, pictures.",
+    **RETRY,
+)
 def analyze(
     name: str,
     artifacts: str,
@@ -25,6 +30,8 @@ def analyze(
 
     None as `upstream` stands for whatever artifact is in the store.
     """
+    if STOPPING.is_set():
+        return cancelled()
     if upstream is not None and not isinstance(upstream, ArtifactRef):
         return skipped(ANALYSES[name].source)
     get_run_logger().info("%s: started", name, extra={"ptm_started": name})

@@ -2,39 +2,60 @@
 
 from __future__ import annotations
 
-import base64
-import math
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from ptm.content import ArtifactRef
-from ptm.store import load
+from ptm.errors import PtmError
+from ptm.exhibits import Exhibit, exhibits
+from ptm.explain import UNCHANGED, explain, shown
 from tasks.states import Outcome
 
-if TYPE_CHECKING:
-    import pandas as pd
+MOST_SHOWN = 20  # sources and analyses with pictures: nobody looks at more on one page
+MOST_ROWS = 1000  # of a table
+DIGITS = 12  # of a digest
 
 
-@task(name="report", task_run_name="report")
+@task(
+    name="report",
+    task_run_name="report",
+    description="Writes the tables and pictures of a run for the dashboard.",
+)
 def report(outcome: Outcome, artifacts: str) -> None:
-    """Writes what the run came to: a table of sources, and one of each analysis that was made."""
+    """Writes what the run came to: sources, what changed, and tables and pictures of each."""
     create_table_artifact(
         key="sources",
-        table=source_rows(outcome),
-        description="Each tensor of the run; MB and seconds are those of its whole artifact.",
+        table=source_rows(outcome)[:MOST_ROWS],
+        description="Each tensor of the run. MB (10^6 bytes) and seconds are those of its whole "
+        f"artifact; digest is how the SHA-256 of its file begins.{_first(outcome)}",
     )
-    for name, show in SHOWN.items():
-        if name in outcome.made:
-            show(outcome.made[name], artifacts)
+    create_table_artifact(
+        key="changes",
+        table=change_rows(outcome, artifacts)[:MOST_ROWS],
+        description="What changed since the run before, and so was made again: bytes of a file, an "
+        f"option, the code, a version of a package.{_first(outcome)}",
+    )
+    count = 0
+    for ref in outcome.made.values():
+        found = exhibits(ref, artifacts) if count < MOST_SHOWN else []
+        count += bool(found)
+        for exhibit in found:
+            _show(exhibit, ref)
     get_run_logger().info("reported %d sources and analyses", len(outcome.made))
 
 
 def source_rows(outcome: Outcome) -> list[dict[str, Any]]:
     """One row for each tensor; one for each source that failed or was skipped."""
-    rows = []
+    rows: list[dict[str, Any]] = []
+    for state, reasons in (
+        ("failed", outcome.failed),
+        ("skipped", outcome.skipped),
+        ("cancelled", outcome.cancelled),
+    ):
+        rows += [{"source": name, "state": state, "reason": r} for name, r in reasons.items()]
     for name, ref in outcome.made.items():
         for tensor, entry in ref.tensors.items():
             rows.append(
@@ -46,62 +67,58 @@ def source_rows(outcome: Outcome) -> list[dict[str, Any]]:
                     "dtype": entry["dtype"],
                     "MB": float(f"{ref.bytes / 1e6:.3g}"),
                     "seconds": round(ref.seconds, 3),
+                    "digest": ref.digests.get(entry["file"], "")[:DIGITS],
                 }
             )
-    for state, reasons in (("failed", outcome.failed), ("skipped", outcome.skipped)):
-        rows += [{"source": name, "state": state, "reason": r} for name, r in reasons.items()]
     return rows
 
 
-def _show_wine(ref: ArtifactRef, artifacts: str) -> None:
-    wine = load(ref.name, artifacts)
-    create_table_artifact(
-        key="wine-groups",
-        table=_rows(wine.tables["groups"]),
-        description="Mean of each column for bad, mid and good wines, in the unit of the column.",
-    )
-    create_table_artifact(
-        key="wine-columns",
-        table=_rows(wine.tables["columns"]),
-        description="How well each column alone separates good wine. "
-        + wine.manifest["facts"]["answer"],
-    )
+def change_rows(outcome: Outcome, artifacts: str) -> list[dict[str, Any]]:
+    """One row for each thing that changed; one for each source where nothing did."""
+    rows: list[dict[str, Any]] = []
+    for name, ref in outcome.made.items():
+        if ref.cached and not ref.why:
+            rows.append({"source": name, "what": "nothing", "before": "", "after": ""})
+        elif ref.why == "new":
+            rows.append({"source": name, "what": "new", "before": "", "after": ""})
+        else:
+            rows += _changes(name, ref, artifacts)
+    return rows
 
 
-def _show_fits(ref: ArtifactRef, artifacts: str) -> None:
-    fits = load(ref.name, artifacts)
-    create_table_artifact(
-        key="temperature-fits",
-        table=_rows(fits.tables["fits"].iloc[:, :FIT_COLUMNS]),
-        description="Each fit of the unknown thermometer: °C = slope * reading + intercept; "
-        "the loss is the mean squared error in °C².",
-    )
-    picture = fits.file("loss_curves.png").read_bytes()
-    create_markdown_artifact(
-        key="loss-curves",
-        markdown="# Loss curves\n\nMean squared error in °C² for each epoch of each fit.\n\n"
-        f"![Loss curves](data:image/png;base64,{base64.b64encode(picture).decode()})\n",
-        description="Loss of each temperature fit by epoch.",
-    )
-
-
-FIT_COLUMNS = 8  # those that tell how it ended; more do not fit on the page
-SHOWN = {"wine_threshold": _show_wine, "temperature_fits": _show_fits}
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows for a table of the dashboard: four digits, and words where JSON has no number."""
-    columns: Iterable[str] = table.columns
+def _changes(name: str, ref: ArtifactRef, artifacts: str) -> list[dict[str, Any]]:
+    try:
+        changed = [c for c in explain(name, artifacts).causes if c.state != UNCHANGED]
+    except PtmError:  # another run may have made it current again meanwhile
+        changed = []
+    if not changed:
+        return [{"source": name, "what": ref.why, "before": "", "after": ""}]
     return [
-        {column: _cell(value) for column, value in zip(columns, row, strict=True)}
-        for row in table.itertuples(index=False)
+        {
+            "source": name,
+            "what": f"{cause.kind} {cause.name} {cause.state}",
+            "before": "" if cause.before is None else shown(cause.before),
+            "after": "" if cause.after is None else shown(cause.after),
+        }
+        for cause in changed
     ]
 
 
-def _cell(value: Any) -> Any:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, float):
-        usual = value == 0 or 1e-4 <= abs(value) < 1e6
-        return float(f"{value:.5g}") if usual else f"{value:.4g}"
-    return value.item() if hasattr(value, "item") else value
+def _show(exhibit: Exhibit, ref: ArtifactRef) -> None:
+    of = f" (of {ref.name}, publication {Path(ref.path).name})"
+    if exhibit.rows is not None:
+        create_table_artifact(
+            key=exhibit.key, table=exhibit.rows, description=exhibit.sentence + of
+        )
+        return
+    create_markdown_artifact(
+        key=exhibit.key,
+        markdown=f"# {exhibit.title}\n\n{exhibit.sentence}\n\n"
+        f"![{exhibit.title}](data:image/png;base64,{exhibit.png})\n",
+        description=exhibit.sentence + of,
+    )
+
+
+def _first(outcome: Outcome) -> str:
+    total = sum(len(ref.tensors) for ref in outcome.made.values()) + len(outcome.failed)
+    return f" The first {MOST_ROWS} of about {total} rows." if total > MOST_ROWS else ""

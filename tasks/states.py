@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import errno
+import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from prefect.client.schemas.objects import State, StateType
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Failed
 from prefect.tasks import exponential_backoff
 
 from ptm.content import ArtifactRef
 from ptm.errors import PtmError
+
+
+T = TypeVar("T")
 
 
 class PipelineFailed(PtmError):
@@ -26,6 +30,7 @@ class PipelineFailed(PtmError):
         self.outcome = outcome
         failed = [f"  {error}" for error in outcome.failed.values()]
         failed += [f"  {name}: skipped, {reason}" for name, reason in outcome.skipped.items()]
+        failed += [f"  {name}: cancelled, {reason}" for name, reason in outcome.cancelled.items()]
         total = len(outcome.made) + len(failed)
         super().__init__(f"{len(failed)} of {total} were not made:\n" + "\n".join(failed))
 
@@ -41,11 +46,13 @@ class Outcome:
         made: references, made or cached.
         failed: messages that begin with the name.
         skipped: why they were not tried.
+        cancelled: those that had not begun when the run was cancelled, and by what.
     """
 
     made: dict[str, ArtifactRef] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    cancelled: dict[str, str] = field(default_factory=dict)
 
     def add(self, name: str, state: State[Any]) -> str:
         """Takes in the final state of a task; one line that says how it ended."""
@@ -57,6 +64,9 @@ class Outcome:
         if state.name == "Skipped":
             self.skipped[name] = state.message or ""
             return f"{name}: skipped, {state.message}"
+        if state.is_cancelled():
+            self.cancelled[name] = state.message or ""
+            return f"{name}: cancelled, {state.message}"
         error = state.result(raise_on_failure=False)
         text = str(error) if isinstance(error, Exception) else str(state.message)
         if not isinstance(error, PtmError):
@@ -66,10 +76,16 @@ class Outcome:
 
     def in_order(self, names: list[str]) -> Outcome:
         """The same, in the order of `names`."""
-        made = {name: self.made[name] for name in names if name in self.made}
-        failed = {name: self.failed[name] for name in names if name in self.failed}
-        skipped = {name: self.skipped[name] for name in names if name in self.skipped}
-        return Outcome(made, failed, skipped)
+
+        def ordered(ends: dict[str, T]) -> dict[str, T]:
+            return {name: ends[name] for name in names if name in ends}
+
+        return Outcome(
+            ordered(self.made),
+            ordered(self.failed),
+            ordered(self.skipped),
+            ordered(self.cancelled),
+        )
 
     def ends(self) -> dict[str, dict[str, Any]]:
         """How each ended, as `ptm.store.record_run` notes it."""
@@ -84,11 +100,12 @@ class Outcome:
         return ends
 
     def result(self) -> dict[str, ArtifactRef] | State[Any]:
-        """What a flow returns: the references, or a failed state that lists what went wrong."""
-        if not self.failed and not self.skipped:
+        """What a flow returns: the references, or a state that lists what was not made."""
+        if not self.failed and not self.skipped and not self.cancelled:
             return self.made
         error = PipelineFailed(self)
-        return Failed(message=str(error), data=error)
+        end = Cancelled if self.cancelled else Failed
+        return end(message=str(error), data=error)
 
 
 def may_pass(_task: object, _task_run: object, state: State[Any]) -> bool:
@@ -121,6 +138,14 @@ def done(ref: ArtifactRef) -> ArtifactRef | State[ArtifactRef]:
     if not ref.cached:
         return ref
     return Completed(name="Cached", message="the artifact in the store is up to date", data=ref)
+
+
+STOPPING = threading.Event()  # set by Ctrl-C: what has not begun is not begun any more
+
+
+def cancelled() -> State[None]:
+    """The end of a task that had not begun when the run was cancelled."""
+    return Cancelled(message="Ctrl-C came before it began")
 
 
 def skipped(upstream: str) -> State[None]:

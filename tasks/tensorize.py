@@ -8,13 +8,20 @@ from prefect.client.schemas.objects import State
 from ptm.catalog import Source
 from ptm.content import ArtifactRef
 from ptm.prepare import tensorize as make
-from tasks.states import RETRY, done
+from tasks.states import RETRY, STOPPING, cancelled, done
 
 
-@task(name="tensorize", task_run_name="{source.name}", **RETRY)
+@task(
+    name="tensorize",
+    task_run_name="{source.name}",
+    description="Files of one source to verified tensors and tables in the store.",
+    **RETRY,
+)
 def tensorize(
     source: Source, artifacts: str, rehash: bool = False
-) -> ArtifactRef | State[ArtifactRef]:
+) -> ArtifactRef | State[ArtifactRef] | State[None]:
     """Makes the tensors of one source, unless the store has them."""
+    if STOPPING.is_set():
+        return cancelled()
     get_run_logger().info("%s: started", source.name, extra={"ptm_started": source.name})
     return done(make(source, artifacts, rehash=rehash))

@@ -61,6 +61,7 @@ class Publication(NamedTuple):
             kind=manifest["kind"],
             tensors=manifest["tensors"],
             bytes=sum(part["bytes"] for part in manifest["parts"]),
+            digests={part["file"]: part["sha256"] for part in manifest["parts"]},
             warnings=tuple(manifest["warnings"]),
         )
 

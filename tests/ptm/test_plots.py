@@ -62,7 +62,7 @@ PICTURES: dict[str, Callable[[], bytes]] = {
     "histograms of few": lambda: plots.histograms(
         pd.DataFrame({"class": [1, 2, 2], "same": 5.0, "gaps": [1, None, 2.5], "t": list("abc")})
     ),
-    "heat_map": lambda: plots.heat_map(HOURS, "Rentals", "rentals per hour"),
+    "heat_map": lambda: plots.heat_map(HOURS, np.arange(len(HOURS)) % 7, "Rentals", "per hour"),
 }  # fmt: skip
 RANDOM_MEANS = RANDOM.normal(size=11)
 RANDOM_VOLUME = RANDOM.normal(-600, 400, (1, 40, 96, 96)).astype(np.float32)

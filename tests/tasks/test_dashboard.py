@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 
+from ptm import exhibits
 from tasks import dashboard
 from tests.tasks.test_states import ended
 
@@ -21,7 +22,7 @@ def test_rows_are_strict_json() -> None:
             "diverged": [True, False, False],
         }
     )
-    rows = dashboard._rows(table)
+    rows = exhibits.table_rows(table)
     assert json.loads(json.dumps(rows, allow_nan=False)) == [
         {"loss": 1.2346, "fit": "sgd", "epochs": 1, "diverged": True},
         {"loss": "inf", "fit": "", "epochs": 2, "diverged": False},
