@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -72,8 +73,33 @@ def run(
         raise typer.Exit(1 if screen_store.dry_run(chosen, artifacts, rehash) else 0)
     # what the tasks log goes to the server; the terminal has the progress instead
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    os.environ.setdefault("PREFECT_INTERNAL_LOGGING_LEVEL", "CRITICAL")
+    logging.raiseExceptions = False  # a log line that a lost server did not take
     options = {"catalog": str(catalog), "data": str(data), "artifacts": str(artifacts)}
     raise typer.Exit(screen.run(options | {"sources": sources or None, "rehash": rehash}, runner))
+
+
+@app.command()
+def serve(
+    catalog: CatalogFile = Path("data/catalog.toml"),
+    data: Data = Path("data"),
+    artifacts: Artifacts = Path("artifacts"),
+    cron: Annotated[
+        str | None, typer.Option(help="When the pipeline runs, as '0 9 * * *', in local time.")
+    ] = None,
+    every: Annotated[str | None, typer.Option(help="How often it runs: 30s, 15m, 6h, 1d.")] = None,
+    limit: Annotated[
+        int, typer.Option(min=1, help="Runs of one deployment at once; one more is cancelled.")
+    ] = 1,
+) -> None:
+    """Wait for runs: on a schedule, from the dashboard, or from Python. Ctrl-C stops it."""
+    from flows import deployments
+
+    try:
+        schedule = deployments.schedule_of(cron, every)
+    except PtmError as error:
+        raise typer.BadParameter(str(error)) from error
+    deployments.serve(catalog, data, artifacts, schedule, limit, typer.echo)
 
 
 @app.command()
@@ -202,11 +228,16 @@ def data_list(data: Data = Path("data")) -> None:
 
 
 @server_app.command("start")
-def server_start() -> None:
+def server_start(
+    host: Annotated[
+        str | None,
+        typer.Option(help="Where to listen; anything but this computer needs a password."),
+    ] = None,
+) -> None:
     """Start the local server, unless it runs."""
     from flows import server
 
-    running = server.start(typer.echo)
+    running = server.start(typer.echo, host)
     typer.echo(f"The Prefect server runs: dashboard {running.ui}, log {running.log}")
 
 

@@ -13,6 +13,7 @@ from prefect.futures import PrefectFuture, as_completed
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
 from pydantic import BaseModel
 
+from flows import deaths
 from flows.served import LOST, OUTCOME, HistoryLost
 from flows.server import probe
 from flows.vitals import Vitals
@@ -22,7 +23,7 @@ from tasks.analyses import analyze
 from tasks.dashboard import report
 from tasks.states import Outcome
 
-PATIENCE = 60.0  # s that a run waits for a server that was lost: longer than a restart takes
+PATIENCE = 45.0  # s that a run waits for a server that was lost: longer than a restart takes
 
 
 def finish(
@@ -37,6 +38,7 @@ def finish(
     record_run(Path(artifacts), outcome.ends())
     OUTCOME.get([]).append(outcome)
     _wait_for_the_server(outcome)
+    deaths.try_to_close_task_runs()
     if not outcome.cancelled:
         try:
             report(outcome, str(artifacts))
@@ -83,9 +85,11 @@ def _wait_for_the_server(outcome: Outcome) -> None:
     api = PREFECT_API_URL.value()
     if not api:
         return  # a temporary server inside of this process
-    end = time.monotonic() + PATIENCE
+    start = time.monotonic()
     while problem := probe(api, PREFECT_API_AUTH_STRING.value()):
-        if time.monotonic() > end:
+        waited = time.monotonic() - start
+        if waited > PATIENCE:
             raise HistoryLost(outcome, f"{api}: {problem}")
-        get_run_logger().warning("waiting for the Prefect server: %s", problem)
+        text = "all is made; waiting %.0f of %.0f s for the Prefect server (%s)"
+        get_run_logger().warning(text, waited, PATIENCE, problem, extra={"ptm_waiting": True})
         time.sleep(1)

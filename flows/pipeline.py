@@ -19,10 +19,9 @@ from flows.parameters import (
     Rehash,
     SourceName,
     Sources,
-    run_name,
 )
 from flows.runners import expect_a_server, task_runner
-from flows.served import ServedFlow
+from flows.served import served_flow
 from ptm.analyses import ANALYSES
 from ptm.catalog import load_catalog
 from ptm.content import ArtifactRef
@@ -30,7 +29,11 @@ from tasks.analyses import analyze
 from tasks.tensorize import tensorize
 
 
-def run_pipeline(
+@served_flow(
+    description="Prepares every source of a catalog, then runs the analyses that read them.",
+    task_runner=task_runner("threads"),
+)
+def pipeline(
     catalog: CatalogFile = Path("data/catalog.toml"),
     data: DataRoot = Path("data"),
     artifacts: ArtifactsFolder = Path("artifacts"),
@@ -65,7 +68,11 @@ def run_pipeline(
     return finish(futures, artifacts)
 
 
-def run_source(
+@served_flow(
+    description="Prepares one source of a catalog on demand, then runs the analyses that read it.",
+    task_runner=task_runner("threads"),
+)
+def source(
     source: SourceName,
     catalog: CatalogFile = Path("data/catalog.toml"),
     data: DataRoot = Path("data"),
@@ -85,21 +92,7 @@ def run_source(
         CatalogError: the catalog is not valid, or has no source of that name.
         PipelineFailed: something failed; all that did not depend on it was completed.
     """
-    return run_pipeline(catalog, data, artifacts, [source], rehash)
-
-
-pipeline = ServedFlow(
-    run_pipeline,
-    name="pipeline",
-    flow_run_name=run_name,
-    description="Prepares every source of a catalog, then runs the analyses that read them.",
-    task_runner=task_runner("threads"),
-)
-
-source = ServedFlow(
-    run_source,
-    name="source",
-    flow_run_name=run_name,
-    description="Prepares one source of a catalog on demand, then runs the analyses that read it.",
-    task_runner=task_runner("threads"),
-)
+    made: dict[str, ArtifactRef] | State[Any] = pipeline.fn(
+        catalog, data, artifacts, [source], rehash
+    )
+    return made

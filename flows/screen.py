@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +25,11 @@ CANCELLED = 130  # the exit code after Ctrl-C: 128 and the number of the signal
 
 
 def run(options: dict[str, Any], runner: str) -> int:
-    """Runs the pipeline and shows what it came to; the exit code."""
+    """Runs the pipeline and shows what it came to; the exit code.
+
+    It does not return where the server was lost: what Prefect still has to send has nowhere to go,
+    and it would try for minutes.
+    """
     from prefect.utilities.urls import url_for
 
     from flows.pipeline import pipeline
@@ -58,7 +64,8 @@ def run(options: dict[str, Any], runner: str) -> int:
         )
     if isinstance(result, HistoryLost):
         console.print(f"[red]error: {escape(str(result))}[/]")
-        return 1
+        sys.stdout.flush()
+        os._exit(1)
     console.print(f"Run in the dashboard: {address}", soft_wrap=True)
     if outcome.cancelled:
         console.print("[yellow]Cancelled.[/] Go on with: ptm run")
@@ -133,7 +140,10 @@ class _Watcher(logging.Handler):
         total = getattr(record, "ptm_total", None)
         if total:
             self._bar.update(self._task, total=total)
-        self._bar.update(self._task, description=", ".join(sorted(self._under_way)))
+        text = ", ".join(sorted(self._under_way))
+        if getattr(record, "ptm_waiting", False):
+            text = record.getMessage()
+        self._bar.update(self._task, description=escape(text))
 
 
 def status(rows: list[dict[str, Any]], artifacts: Path) -> None:

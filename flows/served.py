@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -15,6 +16,7 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.parameters import run_name
 from flows.server import ServerError, connected
 from tasks.states import STOPPING, Outcome
 
@@ -65,6 +67,23 @@ class ServedFlow(Flow[Any, Any]):
         finally:
             OUTCOME.reset(token)
 
+    def with_options(self, **options: Any) -> ServedFlow:
+        """The same with other options; Prefect gives a plain flow here."""
+        flow = super().with_options(**options)
+        flow.__class__ = type(self)
+        assert isinstance(flow, ServedFlow)
+        return flow
+
+
+def served_flow(**options: Any) -> Callable[[Callable[..., Any]], ServedFlow]:
+    """As Prefect's `flow`, and it finds its server.
+
+    Flow and function have one name: Prefect imports the one by the name of the other.
+    """
+    return lambda function: ServedFlow(
+        function, name=function.__name__, flow_run_name=run_name, **options
+    )
+
 
 @contextmanager
 def _ctrl_c(threads: bool) -> Iterator[None]:
@@ -80,6 +99,8 @@ def _ctrl_c(threads: bool) -> Iterator[None]:
     def stop(*_: object) -> None:
         STOPPING.set()
         signal.signal(signal.SIGINT, before)
+        # no print: the signal may have come in the middle of one
+        os.write(2, b"\nCancelling: what is under way ends first, nothing more begins.\n")
 
     signal.signal(signal.SIGINT, stop)
     try:

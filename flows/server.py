@@ -31,7 +31,7 @@ START_SECONDS = 180.0
 STOP_SECONDS = 20.0
 PROBE_SECONDS = 5.0
 PORTS_TRIED = 5  # another program may take a port between the moment it is found free and the start
-CLIENT_RETRIES = 4  # waits of 2 + 4 + 8 + 16 s: longer than a server takes to start again
+CLIENT_RETRIES = 3  # of one request, with waits of 2, 4 and 8 s
 
 
 class ServerError(PtmError):
@@ -218,6 +218,7 @@ def _start(home: Path, host: str, say: Callable[[str], None]) -> Server:
             continue
         server = _spawn(home, Server(0, free, str(log), host), say)
         if server:
+            _watch(server)
             fresh = _state_file().with_suffix(".new")
             fresh.write_text(json.dumps(asdict(server)))
             fresh.replace(_state_file())
@@ -261,6 +262,16 @@ def _spawn(home: Path, planned: Server, say: Callable[[str], None]) -> Server | 
             )
         time.sleep(0.1)
     return None
+
+
+def _watch(server: Server) -> None:
+    """Has it watch for runs that die."""
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+
+    from flows import deaths
+
+    with temporary_settings({PREFECT_API_URL: server.api, PREFECT_API_AUTH_STRING: _password()}):
+        deaths.watch()
 
 
 def _home_of(api: str) -> str | None:

@@ -8,13 +8,14 @@ from typing import Any
 from prefect.client.schemas.objects import State
 
 from flows.outcome import analyze_alone
-from flows.parameters import ArtifactsFolder, run_name
-from flows.served import ServedFlow
+from flows.parameters import ArtifactsFolder
+from flows.served import served_flow
 from ptm.analyses.temperature import Options
 from ptm.content import ArtifactRef
 
 
-def run_temperature(
+@served_flow(description="The unit of an unknown thermometer, found by gradient descent.")
+def temperature(
     artifacts: ArtifactsFolder = Path("artifacts"), options: Options | None = None
 ) -> dict[str, ArtifactRef] | State[Any]:
     """Fits the readings of an artifact that is in the store.
@@ -27,11 +28,3 @@ def run_temperature(
         PipelineFailed: the artifact is not there, or cannot be fitted.
     """
     return analyze_alone("temperature_fits", artifacts, options or Options())
-
-
-temperature = ServedFlow(
-    run_temperature,
-    name="temperature",
-    flow_run_name=run_name,
-    description="The unit of an unknown thermometer, found by gradient descent.",
-)

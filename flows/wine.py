@@ -8,13 +8,14 @@ from typing import Any
 from prefect.client.schemas.objects import State
 
 from flows.outcome import analyze_alone
-from flows.parameters import ArtifactsFolder, run_name
-from flows.served import ServedFlow
+from flows.parameters import ArtifactsFolder
+from flows.served import served_flow
 from ptm.analyses.thresholds import Options
 from ptm.content import ArtifactRef
 
 
-def run_wine(
+@served_flow(description="Which threshold of which column separates good wine.")
+def wine(
     artifacts: ArtifactsFolder = Path("artifacts"), options: Options | None = None
 ) -> dict[str, ArtifactRef] | State[Any]:
     """Runs the threshold analysis on an artifact that is in the store.
@@ -27,11 +28,3 @@ def run_wine(
         PipelineFailed: the artifact is not there, or cannot be analysed.
     """
     return analyze_alone("wine_threshold", artifacts, options or Options())
-
-
-wine = ServedFlow(
-    run_wine,
-    name="wine",
-    flow_run_name=run_name,
-    description="Which threshold of which column separates good wine.",
-)

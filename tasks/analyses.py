@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import State
 from ptm.analyses import ANALYSES
 from ptm.content import ArtifactRef
 from ptm.prepare import analyze as run
-from tasks.states import RETRY, STOPPING, cancelled, done, skipped
+from tasks.states import RETRY, cancelled, done, skipped, stopping
 
 
 @task(
@@ -30,7 +30,7 @@ def analyze(
 
     None as `upstream` stands for whatever artifact is in the store.
     """
-    if STOPPING.is_set():
+    if stopping():
         return cancelled()
     if upstream is not None and not isinstance(upstream, ArtifactRef):
         return skipped(ANALYSES[name].source)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from prefect import get_run_logger, task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import ArtifactCreate
+from prefect.context import TaskRunContext
 
 from ptm.content import ArtifactRef
 from ptm.errors import PtmError
@@ -26,25 +29,40 @@ DIGITS = 12  # of a digest
 )
 def report(outcome: Outcome, artifacts: str) -> None:
     """Writes what the run came to: sources, what changed, and tables and pictures of each."""
-    create_table_artifact(
-        key="sources",
-        table=source_rows(outcome)[:MOST_ROWS],
-        description="Each tensor of the run. MB (10^6 bytes) and seconds are those of its whole "
-        f"artifact; digest is how the SHA-256 of its file begins.{_first(outcome)}",
-    )
-    create_table_artifact(
-        key="changes",
-        table=change_rows(outcome, artifacts)[:MOST_ROWS],
-        description="What changed since the run before, and so was made again: bytes of a file, an "
-        f"option, the code, a version of a package.{_first(outcome)}",
-    )
-    count = 0
-    for ref in outcome.made.values():
-        found = exhibits(ref, artifacts) if count < MOST_SHOWN else []
-        count += bool(found)
-        for exhibit in found:
-            _show(exhibit, ref)
+    with get_client(sync_client=True) as client:  # one for all: each new one takes its time
+        for exhibit in (_sources(outcome), _changed(outcome, artifacts)):
+            _show(client, exhibit)
+        count = 0
+        for ref in outcome.made.values():
+            found = exhibits(ref, artifacts) if count < MOST_SHOWN else []
+            count += bool(found)
+            for exhibit in found:
+                _show(client, exhibit, f" (of {ref.name}, publication {Path(ref.path).name})")
     get_run_logger().info("reported %d sources and analyses", len(outcome.made))
+
+
+def _sources(outcome: Outcome) -> Exhibit:
+    return _table(
+        "sources",
+        "Each tensor of the run. MB (10^6 bytes) and seconds are those of its whole artifact; "
+        "digest is how the SHA-256 of its file begins.",
+        source_rows(outcome),
+    )
+
+
+def _changed(outcome: Outcome, artifacts: str) -> Exhibit:
+    return _table(
+        "changes",
+        "What changed since the run before, and so was made again: bytes of a file, an option, the "
+        "code, a version of a package.",
+        change_rows(outcome, artifacts),
+    )
+
+
+def _table(key: str, sentence: str, rows: list[dict[str, Any]]) -> Exhibit:
+    if len(rows) > MOST_ROWS:
+        sentence += f" The first {MOST_ROWS} of {len(rows)} rows."
+    return Exhibit(key, sentence, rows[:MOST_ROWS])
 
 
 def source_rows(outcome: Outcome) -> list[dict[str, Any]]:
@@ -104,21 +122,22 @@ def _changes(name: str, ref: ArtifactRef, artifacts: str) -> list[dict[str, Any]
     ]
 
 
-def _show(exhibit: Exhibit, ref: ArtifactRef) -> None:
-    of = f" (of {ref.name}, publication {Path(ref.path).name})"
-    if exhibit.rows is not None:
-        create_table_artifact(
-            key=exhibit.key, table=exhibit.rows, description=exhibit.sentence + of
+def _show(client: SyncPrefectClient, exhibit: Exhibit, of: str = "") -> None:
+    context = TaskRunContext.get()
+    assert context
+    table = exhibit.rows is not None
+    client.create_artifact(
+        ArtifactCreate(
+            key=exhibit.key,
+            type="table" if table else "markdown",
+            description=exhibit.sentence + of,
+            data=json.dumps(exhibit.rows, allow_nan=False) if table else _markdown(exhibit),
+            task_run_id=context.task_run.id,
+            flow_run_id=context.task_run.flow_run_id,
         )
-        return
-    create_markdown_artifact(
-        key=exhibit.key,
-        markdown=f"# {exhibit.title}\n\n{exhibit.sentence}\n\n"
-        f"![{exhibit.title}](data:image/png;base64,{exhibit.png})\n",
-        description=exhibit.sentence + of,
     )
 
 
-def _first(outcome: Outcome) -> str:
-    total = sum(len(ref.tensors) for ref in outcome.made.values()) + len(outcome.failed)
-    return f" The first {MOST_ROWS} of about {total} rows." if total > MOST_ROWS else ""
+def _markdown(exhibit: Exhibit) -> str:
+    picture = f"![{exhibit.title}](data:image/png;base64,{exhibit.png})"
+    return f"# {exhibit.title}\n\n{exhibit.sentence}\n\n{picture}\n"

@@ -15,7 +15,6 @@ from prefect.tasks import exponential_backoff
 from ptm.content import ArtifactRef
 from ptm.errors import PtmError
 
-
 T = TypeVar("T")
 
 
@@ -143,9 +142,14 @@ def done(ref: ArtifactRef) -> ArtifactRef | State[ArtifactRef]:
 STOPPING = threading.Event()  # set by Ctrl-C: what has not begun is not begun any more
 
 
+def stopping() -> bool:
+    """Whether nothing more may begin. (Tasks are pickled with what they name: a lock cannot be.)"""
+    return STOPPING.is_set()
+
+
 def cancelled() -> State[None]:
     """The end of a task that had not begun when the run was cancelled."""
-    return Cancelled(message="Ctrl-C came before it began")
+    return Cancelled(message="Ctrl-C")
 
 
 def skipped(upstream: str) -> State[None]:

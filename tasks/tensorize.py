@@ -8,7 +8,7 @@ from prefect.client.schemas.objects import State
 from ptm.catalog import Source
 from ptm.content import ArtifactRef
 from ptm.prepare import tensorize as make
-from tasks.states import RETRY, STOPPING, cancelled, done
+from tasks.states import RETRY, cancelled, done, stopping
 
 
 @task(
@@ -21,7 +21,7 @@ def tensorize(
     source: Source, artifacts: str, rehash: bool = False
 ) -> ArtifactRef | State[ArtifactRef] | State[None]:
     """Makes the tensors of one source, unless the store has them."""
-    if STOPPING.is_set():
+    if stopping():
         return cancelled()
     get_run_logger().info("%s: started", source.name, extra={"ptm_started": source.name})
     return done(make(source, artifacts, rehash=rehash))

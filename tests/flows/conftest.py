@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import psutil
 import pytest
 
 PTM = Path(sys.executable).parent / "ptm"
+SLOW = Path(__file__).parent / "slow"
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,142 @@ def run_ptm(
         out.seek(0)
         err.seek(0)
         return Done(process.returncode, out.read(), err.read(), left_behind)
+
+
+class Started:
+    """A `ptm` command that goes on, in a process group of its own; what it prints is in a file.
+
+    Attributes:
+        process: it.
+    """
+
+    def __init__(self, out: Path, *arguments: str | Path, **environment: str) -> None:
+        self._out = out
+        with out.open("w") as file:
+            self.process = subprocess.Popen(
+                [str(PTM), *map(str, arguments)],
+                env=os.environ | {"COLUMNS": "80", "NO_COLOR": "1"} | environment,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def out(self) -> str:
+        """All that it has printed."""
+        return self._out.read_text()
+
+    def wait_for(self, text: str, seconds: float = 120) -> None:
+        """Until it has printed that."""
+        wait_until(lambda: text in self.out or self.process.poll() is not None, seconds, self.out)
+        assert text in self.out, self.out
+
+    def signal(self, number: int) -> None:
+        """To it and all that it started, as a terminal does."""
+        os.killpg(self.process.pid, number)
+
+    def end(self, seconds: float = 240) -> Done:
+        """Waits for its end."""
+        self.process.wait(seconds)
+        return Done(self.process.returncode, self.out, "", _end_group(self.process.pid))
+
+
+def wait_until(happened: Callable[[], Any], seconds: float, what: object = "") -> Any:
+    """What `happened` gives once it gives something."""
+    deadline = time.monotonic() + seconds
+    while not (found := happened()):
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        time.sleep(0.2)
+    return found
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
+    """Starts `ptm` commands that go on; what is left of them is ended with the test."""
+    started: list[Started] = []
+
+    def begin(*arguments: str | Path, **environment: str) -> Started:
+        out = tmp_path / f"out-{len(started)}.txt"
+        started.append(Started(out, *arguments, **environment))
+        return started[-1]
+
+    yield begin
+    for each in started:
+        if each.process.poll() is None:
+            each.process.kill()
+            each.process.wait()
+        _end_group(each.process.pid)
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Keeps table sources from ending, in processes that have its environment.
+
+    Attributes:
+        file: they wait as long as it is there.
+    """
+
+    file: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs."""
+        return {"PYTHONPATH": str(SLOW), "PTM_TEST_HOLD": str(self.file)}
+
+    def release(self) -> None:
+        """Lets them end."""
+        self.file.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def hold(tmp_path: Path) -> Iterator[Hold]:
+    """Table sources last until the test says so."""
+    held = Hold(tmp_path / "hold")
+    held.file.touch()
+    yield held
+    held.release()
+
+
+@dataclass(frozen=True)
+class Home:
+    """A Prefect home of its own, with a server of its own.
+
+    Attributes:
+        environment: for commands.
+        path: the folder.
+    """
+
+    path: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For commands that are to use it."""
+        return {"PREFECT_HOME": str(self.path), "PREFECT_API_URL": ""}
+
+    @property
+    def pid(self) -> int:
+        """The process of the server that was started last."""
+        pid: int = json.loads((self.path / "ptm-server.json").read_text())["pid"]
+        return pid
+
+    @property
+    def api(self) -> str:
+        """The address of its API."""
+        port = json.loads((self.path / "ptm-server.json").read_text())["port"]
+        return f"http://127.0.0.1:{port}/api"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    """A Prefect home without history; a server that was started in it is stopped."""
+    own = Home(tmp_path / "prefect")
+    yield own
+    run_ptm("server", "stop", **own.environment)
+    with contextlib.suppress(OSError, psutil.Error):
+        left = psutil.Process(own.pid)
+        if "prefect" in left.cmdline():  # and no other process of that number
+            left.kill()
 
 
 def _end_group(group: int) -> list[str]:
@@ -128,6 +266,49 @@ def recorded(api: str, flow_run: object) -> Recorded:
     )
 
 
+def deployment(api: str, name: str) -> dict[str, Any]:
+    """That of a flow; nothing as long as there is none."""
+    answer = httpx.get(f"{api}/deployments/name/{name}/{name}", timeout=30)
+    found: dict[str, Any] = answer.json() if answer.status_code == 200 else {}
+    return found
+
+
+def served_run(api: str, name: str, **parameters: Any) -> dict[str, Any]:
+    """Asks for a run of a flow, as the dashboard does; the run."""
+    address = f"{api}/deployments/{deployment(api, name)['id']}/create_flow_run"
+
+    def ask() -> dict[str, Any]:
+        answer = httpx.post(address, json={"parameters": parameters}, timeout=30)
+        if answer.status_code == 503:  # it is busy: every client asks again
+            return {}
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
+
+    run: dict[str, Any] = wait_until(ask, 60, "a run")
+    return run
+
+
+def flow_run_in(out: str) -> str:
+    """The id in the address that a run printed."""
+    found = re.search(r"/runs/flow-run/([0-9a-f-]{36})", out)
+    assert found, out
+    return found[1]
+
+
+def states_of(api: str, flow_run: object) -> dict[str, str]:
+    """The state of each task run by name, once all of them are terminal."""
+    terminal = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
+
+    def ended() -> Any:
+        tasks = recorded(api, flow_run).tasks
+        done = tasks and {task["state_type"] for task in tasks.values()} <= terminal
+        return tasks if done else None
+
+    tasks = wait_until(ended, 60, f"all task runs of {flow_run} terminal")
+    return {name: task["state_name"] for name, task in tasks.items()}
+
+
 @pytest.fixture(scope="session")
 def history(server: str) -> Callable[[object], Recorded]:
     """What the server recorded of a run, by its id."""
@@ -149,9 +330,7 @@ class SampleRun:
     @property
     def flow_run(self) -> str:
         """The id in the address that it printed."""
-        found = re.search(r"/runs/flow-run/([0-9a-f-]{36})", self.done.out)
-        assert found, self.done
-        return found[1]
+        return flow_run_in(self.done.out)
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,11 @@
-"""The `ptm` command as a person meets it: exit codes, what it prints, the local server."""
+"""The `ptm` command as a person meets it: exit codes, what it prints."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -280,96 +274,3 @@ def test_data_pull_from_nowhere(ptm: Any, tmp_path: Path, mirror: str, says: str
     assert says in done.words and "PTM_DATA_MIRROR" in done.words
     assert "Traceback" not in done.err
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
-
-
-@pytest.fixture
-def silent() -> Iterator[str]:
-    """The address of an API that takes connections and never answers."""
-    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listening:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/api"
-
-
-def _expect_no_server(ptm: Any, address: str, sample: Path, store: Path) -> None:
-    start = time.monotonic()
-    done = ptm("run", "--data", sample, "--artifacts", store, PREFECT_API_URL=address)
-    assert time.monotonic() - start < 30
-    assert done.code == 1
-    assert f"expected a Prefect server at {address}" in done.words
-    assert "PREFECT_API_URL" in done.words
-    assert "Traceback" not in done.err
-    assert not store.exists()
-
-
-def test_server_that_is_not_there(ptm: Any, sample: Path, tmp_path: Path) -> None:
-    """A PREFECT_API_URL that nobody listens on ends a run within seconds, code 1, and is named."""
-    _expect_no_server(ptm, f"{NOWHERE}/api", sample, tmp_path / "artifacts")
-
-
-def test_server_that_is_silent(ptm: Any, sample: Path, tmp_path: Path, silent: str) -> None:
-    """A PREFECT_API_URL that never answers ends a run within seconds, code 1, and is named."""
-    _expect_no_server(ptm, silent, sample, tmp_path / "artifacts")
-
-
-@pytest.fixture
-def home(ptm: Any, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """The environment of a Prefect home of its own; a server that was started in it is stopped."""
-    environment = {"PREFECT_HOME": str(tmp_path / "prefect")}
-    yield environment
-    ptm("server", "stop", **environment)
-    state = tmp_path / "prefect" / "ptm-server.json"
-    if state.exists():  # it was not stopped: the test has failed, and leaves nothing behind
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(json.loads(state.read_text())["pid"], signal.SIGKILL)
-
-
-@pytest.fixture
-def usual_port_taken() -> Iterator[None]:
-    """Somebody listens on port 4200: this test, unless somebody does already."""
-    try:
-        listening = socket.create_server(("127.0.0.1", 4200))
-    except OSError:
-        yield
-        return
-    with contextlib.closing(listening):
-        yield
-
-
-@pytest.mark.usefixtures("usual_port_taken")
-def test_server_cycle(ptm: Any, home: dict[str, str]) -> None:
-    """The server starts on a free port, is found, serves a dashboard that calls it, and stops."""
-    assert ptm("server", "status", **home).code == 1
-    started = ptm("server", "start", **home)
-    assert started.code == 0, started
-    address = next(word for word in started.words.split() if word.startswith("http")).rstrip(",")
-    assert ":4200" not in address
-    with urllib.request.urlopen(f"{address}/ui-settings", timeout=10) as answer:
-        assert json.load(answer)["api_url"] == f"{address}/api"
-    found = ptm("server", "status", **home)
-    assert found.code == 0 and address in found.words
-    again = ptm("server", "start", **home)
-    assert again.code == 0 and address in again.words and "Starting" not in again.words
-    stopped = ptm("server", "stop", **home)
-    assert stopped.code == 0 and address in stopped.words
-    assert ptm("server", "status", **home).code == 1
-    gone = ptm("server", "stop", **home)
-    assert gone.code == 0 and "No local server runs" in gone.words
-
-
-def test_server_stop_spares_strangers(ptm: Any, server: str, tmp_path: Path) -> None:
-    """`ptm server stop` ends no process that only has the number of a server of the past."""
-    port = int(server.split(":")[2].split("/")[0])
-    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    try:
-        state = {"pid": stranger.pid, "port": port, "log": ""}
-        (tmp_path / "ptm-server.json").write_text(json.dumps(state))
-        ptm("server", "stop", PREFECT_HOME=str(tmp_path))
-        time.sleep(0.2)
-        assert stranger.poll() is None
-    finally:
-        stranger.kill()
-        stranger.wait()
-
-
-def test_tests_have_a_home_of_their_own() -> None:
-    """The tests start their server in a temporary Prefect home, not in a person's."""
-    assert "ptm-tests-" in os.environ["PREFECT_HOME"]

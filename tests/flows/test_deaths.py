@@ -1,0 +1,242 @@
+"""What really happens: Ctrl-C, a server that is lost or starts again, a served run that is killed.
+
+Each test ends real processes, then asks the database, the store and the exit code.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+import ptm as library
+from flows.server import CLIENT_RETRIES
+from ptm.store import verify
+from tests.flows.conftest import (
+    Hold,
+    Home,
+    Started,
+    deployment,
+    flow_run_in,
+    recorded,
+    run_ptm,
+    served_run,
+    states_of,
+    wait_until,
+)
+
+Start = Callable[..., Started]
+HELD = {"wine", "temperature"}  # the table sources of the book's catalog
+FREE = ["dog", "cats", "ct", "bikes", "austen"]
+ANALYSES = {"wine_threshold", "temperature_fits"}
+
+
+def expect_whole(store: Path, names: list[str]) -> None:
+    """Each of these artifacts is there, and no byte of the store is damaged."""
+    for name in names:
+        library.load(name, store)
+    findings = verify(store)
+    assert sorted(finding.name for finding in findings) == sorted(names)
+    assert not [finding for finding in findings if finding.error]
+
+
+def expect_rest_is_made(sample: Path, store: Path, there: list[str], environment: Any) -> str:
+    """A run makes all that was not there, and nothing else; its id."""
+    done = run_ptm("run", "--data", sample, "--artifacts", store, **environment)
+    assert done.code == 0, done
+    lines = [line.split(": ") for line in done.out.splitlines() if ": made in" in line]
+    assert {line[0] for line in lines} == {*FREE, *HELD, *ANALYSES} - {*there}
+    return flow_run_in(done.out)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """An empty store."""
+    return tmp_path / "artifacts"
+
+
+def test_ctrl_c(start: Start, hold: Hold, server: str, sample: Path, store: Path) -> None:
+    """Ctrl-C lets end what is under way, begins nothing more, marks the run Cancelled: code 130."""
+    run = start("run", "--data", sample, "--artifacts", store, **hold.environment)
+    for name in FREE:
+        run.wait_for(f"{name}: made")
+    run.signal(signal.SIGINT)
+    run.wait_for("Cancelling")
+    hold.release()
+    done = run.end()
+    assert done.code == 130
+    assert not done.left_behind
+    assert "Traceback" not in done.out and "Cancelled." in done.out
+    flow_run = flow_run_in(done.out)
+    states = states_of(server, flow_run)
+    assert states == dict.fromkeys([*FREE, *HELD], "Completed") | dict.fromkeys(
+        ANALYSES, "Cancelled"
+    )
+    recorded_run = recorded(server, flow_run).flow_run
+    assert recorded_run["state_name"] == "Cancelled"
+    assert "temperature_fits: cancelled" in recorded_run["state"]["message"]
+    expect_whole(store, [*FREE, *HELD])
+    expect_rest_is_made(sample, store, [*FREE, *HELD], {})
+
+
+def test_ctrl_c_with_processes(
+    start: Start, hold: Hold, server: str, sample: Path, store: Path
+) -> None:
+    """Ctrl-C in a run on processes marks it Cancelled too, and leaves no process behind."""
+    run = start(
+        *("run", "--data", sample, "--artifacts", store, "--runner", "processes"),
+        **hold.environment,
+    )
+    run.wait_for("austen: made")
+    run.wait_for("bikes: made")
+    run.signal(signal.SIGINT)
+    hold.release()
+    done = run.end()
+    assert done.code == 130, done
+    assert not done.left_behind
+    flow_run = flow_run_in(done.out)
+    assert recorded(server, flow_run).flow_run["state_name"] == "Cancelled"
+    states = states_of(server, flow_run)
+    made = [name for name in [*FREE, *HELD] if (store / name / "current.json").exists()]
+    assert {"austen", "bikes"} <= {*made}
+    assert {states[name] for name in FREE if name in made} == {"Completed"}
+    expect_whole(store, made)
+    expect_rest_is_made(sample, store, made, {})
+
+
+def test_server_lost_on_the_way(
+    start: Start, hold: Hold, home: Home, sample: Path, store: Path
+) -> None:
+    """A run that loses the server makes and publishes all, says what is missing, ends with 1."""
+    run = start(
+        *("run", "--data", sample, "--artifacts", store), **home.environment, **hold.environment
+    )
+    run.wait_for("bikes: made")
+    psutil.Process(home.pid).kill()
+    hold.release()
+    done = run.end(seconds=300)
+    assert done.code == 1
+    assert not done.left_behind
+    words = " ".join(done.out.split())
+    assert "the Prefect server was lost on the way" in words
+    assert "its history in the dashboard is incomplete" in words
+    assert "Traceback" not in done.out and "Error logging" not in done.out
+    expect_whole(store, [*FREE, *HELD, *ANALYSES])
+    again = expect_rest_is_made(sample, store, [*FREE, *HELD, *ANALYSES], home.environment)
+    assert set(states_of(home.api, again).values()) == {"Cached", "Completed"}
+
+
+def test_server_starts_again_on_the_way(
+    start: Start, hold: Hold, home: Home, sample: Path, store: Path
+) -> None:
+    """A server that is killed in the middle of a run and started again has all of its history."""
+    run = start(
+        *("run", "--data", sample, "--artifacts", store), **home.environment, **hold.environment
+    )
+    run.wait_for("bikes: made")
+    psutil.Process(home.pid).kill()
+    assert run_ptm("server", "start", **home.environment).code == 0
+    hold.release()
+    done = run.end(seconds=300)
+    assert done.code == 0, done.out
+    flow_run = flow_run_in(done.out)
+    expected = dict.fromkeys([*FREE, *HELD, *ANALYSES, "report"], "Completed")
+    assert states_of(home.api, flow_run) == expected
+    assert recorded(home.api, flow_run).flow_run["state_name"] == "Completed"
+
+
+def state_of(api: str, flow_run: str) -> str:
+    """The name of the state of a run."""
+    return str(recorded(api, flow_run).flow_run["state_name"])
+
+
+@pytest.fixture
+def serving(
+    start: Start, hold: Hold, home: Home, sample: Path, store: Path
+) -> Iterator[Callable[[], Started]]:
+    """Starts `ptm serve` of the sample, whose table sources are held."""
+
+    # else it would be a child of the first `ptm serve`, and be killed with its children
+    assert run_ptm("server", "start", **home.environment).code == 0
+
+    def begin() -> Started:
+        options = ("--data", sample, "--artifacts", store)
+        serve = start("serve", *options, **home.environment, **hold.environment)
+        serve.wait_for("Stop with Ctrl-C")
+        wait_until(
+            lambda: deployment(home.api, "pipeline"), 60, "the deployments are known to the server"
+        )
+        return serve
+
+    yield begin
+
+
+def expect_started(home: Home, flow_run: str, store: Path) -> None:
+    """Waits until a run has made what is not held."""
+    wait_until(
+        lambda: all((store / name / "current.json").exists() for name in FREE),
+        120,
+        f"{flow_run} makes what is not held",
+    )
+    assert state_of(home.api, flow_run) == "Running"
+
+
+def test_killed_with_its_server_process(
+    serving: Callable[[], Started], hold: Hold, home: Home, sample: Path, store: Path
+) -> None:
+    """Killed at once with `ptm serve`, a run is Crashed within minutes; the next makes the rest.
+
+    Its task runs are closed by that next run, and the place that it held is free again.
+    """
+    serve = serving()
+    dead = served_run(home.api, "pipeline")["id"]
+    expect_started(home, dead, store)
+    tree = [*psutil.Process(serve.process.pid).children(recursive=True)]
+    assert tree, "the run is a process of its own"
+    for process in (psutil.Process(serve.process.pid), *tree):
+        process.kill()
+    serve.process.wait()
+    wait_until(lambda: state_of(home.api, dead) == "Crashed", 300, "Crashed for want of a beat")
+    assert "No sign of life" in recorded(home.api, dead).flow_run["state"]["message"]
+    hold.release()
+    expect_whole(store, FREE)
+    serving()
+    again = served_run(home.api, "pipeline")["id"]
+    wait_until(
+        lambda: state_of(home.api, again) in ("Completed", "Cancelled", "Failed", "Crashed"), 180
+    )
+    assert states_of(home.api, again) == (
+        dict.fromkeys(FREE, "Cached") | dict.fromkeys([*HELD, *ANALYSES, "report"], "Completed")
+    )
+    states = states_of(home.api, dead)  # terminal, each of them
+    assert {states[name] for name in FREE} == {"Completed"}
+    assert {states[name] for name in HELD} == {"Crashed"}
+    expect_whole(store, [*FREE, *HELD, *ANALYSES])
+
+
+def test_killed_alone(
+    serving: Callable[[], Started], hold: Hold, home: Home, sample: Path, store: Path
+) -> None:
+    """A run whose process alone is killed is Crashed at once; `ptm serve` goes on to the next."""
+    serve = serving()
+    dead = served_run(home.api, "pipeline")["id"]
+    expect_started(home, dead, store)
+    for process in psutil.Process(serve.process.pid).children(recursive=True):
+        process.kill()
+    wait_until(lambda: state_of(home.api, dead) == "Crashed", 60, "Crashed, as its parent saw it")
+    hold.release()
+    again = served_run(home.api, "pipeline")["id"]
+    wait_until(lambda: state_of(home.api, again) == "Completed", 180)
+    states = states_of(home.api, again)
+    assert {states[name] for name in FREE} == {"Cached"}
+    serve.signal(signal.SIGINT)
+    assert serve.end().code == 0
+
+
+def test_patience_is_bounded() -> None:
+    """A request to a server that is lost is given up after less than half a minute of waits."""
+    assert sum(2.0**attempt for attempt in range(1, CLIENT_RETRIES + 1)) < 30

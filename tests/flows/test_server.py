@@ -1,0 +1,221 @@
+"""The local server: found, started once, on a free port, for this computer only; or refused."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from prefect.flow_engine import run_flow
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_SERVER_ALLOW_EPHEMERAL_MODE,
+    temporary_settings,
+)
+
+from flows.pipeline import pipeline
+from flows.runners import task_runner
+from flows.server import ServerError
+from tests.flows.conftest import Home, flow_run_in, run_ptm, states_of
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of an API that takes connections and never answers."""
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/api"
+
+
+def _expect_no_server(ptm: Any, address: str, got: str, sample: Path, store: Path) -> None:
+    start = time.monotonic()
+    done = ptm("run", "--data", sample, "--artifacts", store, PREFECT_API_URL=address)
+    assert time.monotonic() - start < 30
+    assert done.code == 1
+    assert f"expected a Prefect server at {address}, got {got}" in done.words
+    assert "PREFECT_API_URL" in done.words
+    assert "Traceback" not in done.err
+    assert not store.exists()
+
+
+def test_server_that_is_not_there(ptm: Any, sample: Path, tmp_path: Path) -> None:
+    """A PREFECT_API_URL that nobody listens on ends a run within seconds, code 1, and is named."""
+    _expect_no_server(ptm, f"{NOWHERE}/api", "a refused", sample, tmp_path / "artifacts")
+
+
+def test_server_that_is_silent(ptm: Any, sample: Path, tmp_path: Path, silent: str) -> None:
+    """A PREFECT_API_URL that never answers ends a run within seconds, code 1, and is named."""
+    _expect_no_server(ptm, silent, "no answer", sample, tmp_path / "artifacts")
+
+
+@pytest.fixture
+def usual_port_taken() -> Iterator[None]:
+    """Somebody listens on port 4200: this test, unless somebody does already."""
+    try:
+        listening = socket.create_server(("127.0.0.1", 4200))
+    except OSError:
+        yield
+        return
+    with contextlib.closing(listening):
+        yield
+
+
+@pytest.mark.usefixtures("usual_port_taken")
+def test_server_cycle(ptm: Any, home: Home) -> None:
+    """The server starts on a free port, is found, serves a dashboard that calls it, and stops."""
+    assert ptm("server", "status", **home.environment).code == 1
+    started = ptm("server", "start", **home.environment)
+    assert started.code == 0, started
+    address = next(word for word in started.words.split() if word.startswith("http")).rstrip(",")
+    assert ":4200" not in address
+    with urllib.request.urlopen(f"{address}/ui-settings", timeout=10) as answer:
+        assert json.load(answer)["api_url"] == f"{address}/api"
+    found = ptm("server", "status", **home.environment)
+    assert found.code == 0 and address in found.words
+    again = ptm("server", "start", **home.environment)
+    assert again.code == 0 and address in again.words and "Starting" not in again.words
+    stopped = ptm("server", "stop", **home.environment)
+    assert stopped.code == 0 and address in stopped.words
+    assert ptm("server", "status", **home.environment).code == 1
+    gone = ptm("server", "stop", **home.environment)
+    assert gone.code == 0 and "No local server runs" in gone.words
+
+
+def test_server_stop_spares_strangers(ptm: Any, server: str, tmp_path: Path) -> None:
+    """`ptm server stop` ends no process that only has the number of a server of the past."""
+    port = int(server.split(":")[2].split("/")[0])
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        state = {"pid": stranger.pid, "port": port, "log": ""}
+        (tmp_path / "ptm-server.json").write_text(json.dumps(state))
+        ptm("server", "stop", PREFECT_HOME=str(tmp_path))
+        time.sleep(0.2)
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_tests_have_a_home_of_their_own() -> None:
+    """The tests start their server in a temporary Prefect home, not in a person's."""
+    assert "ptm-tests-" in os.environ["PREFECT_HOME"]
+
+
+def servers(port: str) -> list[int]:
+    """The processes that serve on that port."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            line = process.cmdline()
+            if "server" in line and "--port" in line and line[line.index("--port") + 1] == port:
+                found.append(process.pid)
+    return found
+
+
+def test_started_once_by_many(home: Home) -> None:
+    """Four that start it at once get one server."""
+    with ThreadPoolExecutor(4) as pool:
+        commands = [("server", "start")] * 4
+        done = list(pool.map(lambda words: run_ptm(*words, **home.environment), commands))
+    assert [each.code for each in done] == [0] * 4, done
+    assert len({each.words.split("dashboard ")[1].split(",")[0] for each in done}) == 1
+    assert sum("Starting" in each.words for each in done) == 1
+    assert len(servers(home.api.split(":")[2].split("/")[0])) == 1
+
+
+def test_two_homes_at_once(tmp_path: Path) -> None:
+    """Two Prefect homes whose servers start in the same moment get a port and a server each."""
+    homes = [Home(tmp_path / name) for name in ("one", "two")]
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            done = list(pool.map(lambda h: run_ptm("server", "start", **h.environment), homes))
+        assert [each.code for each in done] == [0, 0], done
+        assert homes[0].api != homes[1].api
+        for each in homes:
+            with urllib.request.urlopen(f"{each.api}/admin/settings", timeout=10) as answer:
+                settings = json.load(answer)
+            assert settings["home"] == str(each.path)
+            assert settings["server"]["analytics_enabled"] is False
+    finally:
+        for each in homes:
+            run_ptm("server", "stop", **each.environment)
+
+
+def test_killed_and_started_again(home: Home, sample: Path, tmp_path: Path) -> None:
+    """A server that was killed is started again on its port, and has lost nothing of the past."""
+    store = tmp_path / "artifacts"
+    run = ("run", "dog", "--data", sample, "--artifacts", store)
+    first = run_ptm(*run, **home.environment)
+    assert first.code == 0, first
+    states_of(home.api, flow_run_in(first.out))  # all is written
+    api = home.api
+    psutil.Process(home.pid).kill()
+    assert run_ptm("server", "status", **home.environment).code == 1
+    again = run_ptm(*run, **home.environment)
+    assert again.code == 0 and "Starting the Prefect server" in again.words
+    assert home.api == api
+    assert states_of(api, flow_run_in(first.out)) == {"dog": "Completed", "report": "Completed"}
+    assert states_of(api, flow_run_in(again.out)) == {"dog": "Cached", "report": "Completed"}
+
+
+@pytest.mark.parametrize(
+    ("options", "environment"),
+    [(["--host", "0.0.0.0"], {}), ([], {"PREFECT_SERVER_API_HOST": "0.0.0.0"})],
+    ids=["option", "setting"],
+)
+def test_open_to_others_needs_a_password(
+    home: Home, options: list[str], environment: dict[str, str]
+) -> None:
+    """Listening on more than this computer without a password is refused, and nothing starts."""
+    done = run_ptm("server", "start", *options, **home.environment, **environment)
+    assert done.code == 1
+    assert "expected a password for a server on 0.0.0.0" in done.words
+    assert "PREFECT_SERVER_API_AUTH_STRING" in done.words
+    assert not (home.path / "ptm-server.json").exists()
+
+
+def test_password(home: Home, sample: Path, tmp_path: Path) -> None:
+    """With a password it may listen everywhere; a run needs it, and says so without it."""
+    password = {"PREFECT_SERVER_API_AUTH_STRING": "ann:secret"}
+    started = run_ptm("server", "start", "--host", "0.0.0.0", **home.environment, **password)
+    assert started.code == 0, started
+    run = ("run", "dog", "--data", sample, "--artifacts", tmp_path / "artifacts")
+    environment = home.environment | {"PREFECT_API_URL": home.api}
+    for wrong in ({}, {"PREFECT_API_AUTH_STRING": "ann:guess"}):
+        refused = run_ptm(*run, **environment, **wrong)
+        assert refused.code == 1
+        assert f"expected a Prefect server at {home.api}, got a demand for a password" in (
+            refused.words
+        )
+        assert "PREFECT_API_AUTH_STRING" in refused.words and "Traceback" not in refused.err
+    right = run_ptm(*run, **environment, PREFECT_API_AUTH_STRING="ann:secret")
+    assert right.code == 0, right
+    found = run_ptm(*run, **home.environment, **password)  # the local server, by its own password
+    assert found.code == 0 and "cached" in found.words
+
+
+@pytest.mark.parametrize("runner", ["processes", "dask", "ray"])
+def test_other_processes_need_a_server(runner: str, book_catalog: Path, sample: Path) -> None:
+    """Tasks in other processes are not started without a server that all of them can reach."""
+    if runner != "processes":
+        pytest.importorskip(f"prefect_{runner}", reason=f"prefect-{runner} is not installed")
+    flow = pipeline.with_options(task_runner=task_runner(runner))
+    given = {"catalog": book_catalog, "data": sample, "artifacts": sample / "nowhere"}
+    with temporary_settings({PREFECT_API_URL: None, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: True}):
+        state: Any = run_flow(flow, parameters=given, return_type="state")
+    error = state.result(raise_on_failure=False)
+    assert isinstance(error, ServerError), state
+    assert "expected a Prefect server" in str(error) and "ptm server start" in str(error)
+    assert not (sample / "nowhere").exists()
