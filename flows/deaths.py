@@ -17,8 +17,6 @@ from flows.vitals import BEAT_SECONDS, HEARTBEAT
 FLOWS = ["pipeline", "source", "wine", "temperature"]
 SILENCE = timedelta(seconds=6 * BEAT_SECONDS)  # after which a run counts as dead
 NAME = "ptm: a run without a sign of life has crashed"
-ENDED = [StateType.CRASHED, StateType.CANCELLED, StateType.FAILED, StateType.COMPLETED]
-UNFINISHED = [StateType.PENDING, StateType.RUNNING]
 
 
 def watch() -> None:
@@ -59,18 +57,25 @@ def watch() -> None:
 
 def close_task_runs() -> int:
     """Marks as Crashed the task runs that a dead run left unfinished; how many."""
-    before = datetime.now(UTC) - SILENCE  # what ended just now may still be on its way
+    dead = {"state": {"type": {"any_": [StateType.CRASHED]}}}
+    # the last words of a run that ended just now may still be on their way
+    ended = {
+        "state": {"type": {"any_": [StateType.CANCELLED, StateType.FAILED, StateType.COMPLETED]}},
+        "end_time": {"before_": datetime.now(UTC) - SILENCE},
+    }
+    unfinished = {"state": {"type": {"any_": [StateType.PENDING, StateType.RUNNING]}}}
+    closed = 0
     with get_client(sync_client=True) as client:
-        left = client.read_task_runs(
-            flow_run_filter=FlowRunFilter.model_validate(
-                {"state": {"type": {"any_": ENDED}}, "end_time": {"before_": before}}
-            ),
-            task_run_filter=TaskRunFilter.model_validate({"state": {"type": {"any_": UNFINISHED}}}),
-        )
-        for task_run in left:
-            state: State[None] = Crashed(message="its run died before it ended")
-            client.set_task_run_state(task_run.id, state, force=True)
-    return len(left)
+        for runs in (dead, ended):
+            left = client.read_task_runs(
+                flow_run_filter=FlowRunFilter.model_validate(runs),
+                task_run_filter=TaskRunFilter.model_validate(unfinished),
+            )
+            for task_run in left:
+                state: State[None] = Crashed(message="its run died before it ended")
+                client.set_task_run_state(task_run.id, state, force=True)
+            closed += len(left)
+    return closed
 
 
 def try_to_close_task_runs() -> None:

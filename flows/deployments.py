@@ -58,7 +58,8 @@ def serve(
             say(f"  {deployment.full_name}: {deployment.description}")
         say(f"Schedule of the pipeline: {_shown(schedule)}")
         say(f"Dashboard: {api.removesuffix('/api')}/deployments")
-        say("Run one now: prefect deployment run source/source -p source=wine")
+        command = "prefect deployment run source/source -p source=wine"
+        say(f"Run one now: PREFECT_API_URL={api} {command}")
         say("Stop with Ctrl-C; the schedule then pauses.")
         os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
         # one more of each than may go: only what is asked for can be cancelled as one too many

@@ -42,7 +42,7 @@ def _timeseries(artifact: Artifact) -> bytes:
     unit = artifact.table.attrs["units"].get(column, column)
     days = hourly[:, -1].reshape(-1, 24).numpy()
     dates = pd.to_datetime(artifact.table[artifact.manifest["options"]["date"]])
-    weekdays = dates.dt.dayofweek.to_numpy()[::24]
+    weekdays = dates.dt.day_of_week.to_numpy()[::24]
     return plots.heat_map(days, weekdays, f"{artifact.name}: {column} by hour", f"{unit} per hour")
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
+from prefect.settings import PREFECT_API_URL
 
 import ptm
 from flows.pipeline import pipeline
@@ -23,7 +27,12 @@ pytestmark = pytest.mark.usefixtures("server")
 
 SOURCES = ["dog", "cats", "ct", "wine", "bikes", "austen", "temperature"]
 ANALYSES = ["wine_threshold", "temperature_fits"]
-DASHBOARD = {"sources", "wine-groups", "wine-columns", "temperature-fits", "loss-curves"}
+TABLES = {"sources", "changes", "wine-groups", "wine-columns", "temperature-fits"}
+PICTURES = {
+    *("dog-contact-sheet", "cats-contact-sheet", "ct-slices", "bikes-week"),
+    *("wine-roc", "fitted-lines", "loss-curves"),
+}
+DASHBOARD = TABLES | PICTURES
 TERMINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
 History = Callable[[object], Any]
 
@@ -151,8 +160,8 @@ def test_dashboard_keeps_a_history_of_each_key(good: Run, again: Run, history: H
     """Each run writes its tables and its picture under the same keys, numbers all finite."""
     for done in (good, again):
         artifacts = history(done.id).artifacts
-        assert set(artifacts) == DASHBOARD
-        for key in DASHBOARD - {"loss-curves"}:
+        assert set(artifacts) - {"progress"} == DASHBOARD
+        for key in TABLES:
             rows = strict(artifacts[key]["data"])
             assert rows and all(isinstance(row, dict) for row in rows)
 
@@ -165,6 +174,29 @@ def test_dashboard_lists_sources(good: Run, history: History) -> None:
     row = named["wine", "features"]
     assert (row["state"], row["shape"], row["dtype"]) == ("made", "400 x 11", "float32")
     assert row["seconds"] > 0
+    sums = ptm.load("wine", good.store).manifest["parts"]
+    assert row["digest"] == sums[0]["sha256"][:12]
+
+
+def test_dashboard_lists_changes(
+    good: Run, again: Run, book_catalog: Path, sample: Path, tmp_path: Path, history: History
+) -> None:
+    """The table of changes says what is new, what is unchanged, and what changed from what to what."""
+
+    def changes(done: Run) -> dict[str, dict[str, str]]:
+        return {row["source"]: row for row in strict(history(done.id).artifacts["changes"]["data"])}
+
+    assert {row["what"] for row in changes(good).values()} == {"new"}
+    assert list(changes(again)) == SOURCES + ANALYSES
+    assert {row["what"] for row in changes(again).values()} == {"nothing"}
+    text = book_catalog.read_text(encoding="utf-8")
+    catalog = tmp_path / "catalog.toml"
+    catalog.write_text(text.replace("line = 200", "line = 3"), encoding="utf-8")
+    rows = changes(run(catalog, sample, good.store))
+    austen = {"source": "austen", "what": "option line changed", "before": "200", "after": "3"}
+    assert rows["austen"] == austen
+    assert {row["what"] for name, row in rows.items() if name != "austen"} == {"nothing"}
+    run(book_catalog, sample, good.store)
 
 
 def test_dashboard_lists_groups_and_fits(good: Run, history: History) -> None:
@@ -177,11 +209,41 @@ def test_dashboard_lists_groups_and_fits(good: Run, history: History) -> None:
     assert len(fits) == len(ptm.load("temperature_fits", good.store).tables["fits"])
 
 
-def test_dashboard_picture_is_small(good: Run, history: History) -> None:
-    """The picture of the loss curves is one PNG in markdown, under 50 KB."""
-    markdown = history(good.id).artifacts["loss-curves"]["data"]
-    assert "![Loss curves](data:image/png;base64,iVBOR" in markdown
-    assert len(markdown) < 50_000
+def test_dashboard_pictures_are_small(good: Run, again: Run, history: History) -> None:
+    """Each picture is one PNG in markdown, under 50 KB, and the same where nothing changed."""
+    first, second = history(good.id).artifacts, history(again.id).artifacts
+    for key in PICTURES:
+        markdown = first[key]["data"]
+        assert markdown.count("](data:image/png;base64,iVBOR") == 1
+        assert len(markdown) < 50_000
+        assert second[key]["data"] == markdown
+    assert "![Loss curves](" in first["loss-curves"]["data"]
+
+
+def test_dashboard_explains_itself(good: Run, history: History) -> None:
+    """Each table and picture says in a sentence what it shows, and names its units."""
+    artifacts = history(good.id).artifacts
+    assert all(len(artifacts[key]["description"].split()) > 5 for key in DASHBOARD)
+    for key, unit in {
+        "sources": "MB (10^6 bytes)",
+        "wine-groups": "unit of the column",
+        "wine-roc": "from 0 to 1",
+        "temperature-fits": "°C²",
+        "fitted-lines": "°C",
+        "loss-curves": "°C²",
+        "ct-slices": "Hounsfield units",
+        "bikes-week": "colour bar has the unit",
+    }.items():
+        assert unit in artifacts[key]["description"]
+
+
+def test_run_names_say_what_ran(good: Run, sample: Path, book_catalog: Path) -> None:
+    """A run is named after its data or its sources, and the minute."""
+    run_of_one = run(book_catalog, sample, good.store, ["dog"])
+    for done, what in ((good, "sample"), (run_of_one, "dog")):
+        with get_client(sync_client=True) as client:
+            name = client.read_flow_run(done.id).name  # type: ignore[arg-type]
+        assert re.fullmatch(what + r"-\d{4}-\d\d-\d\d-\d{4}", name)
 
 
 def test_same_bytes_in_another_store(good: Run, sample_run: Any) -> None:
@@ -284,6 +346,13 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[OSError]]:
     yield errors
 
 
+def states_in_time(task_run: str) -> list[str]:
+    """The names of the states that a task run went through."""
+    api = PREFECT_API_URL.value()
+    answer = httpx.get(f"{api}/task_run_states/", params={"task_run_id": task_run}, timeout=30)
+    return [state["name"] for state in answer.json()]
+
+
 @pytest.mark.usefixtures("impatient")
 def test_what_may_pass_is_tried_again(
     failing: list[OSError], book_catalog: Path, sample: Path, tmp_path: Path, history: History
@@ -294,6 +363,7 @@ def test_what_may_pass_is_tried_again(
     assert done.state.is_completed()
     task = history(done.id).tasks["dog"]
     assert (task["state_name"], task["run_count"]) == ("Completed", 3)
+    assert states_in_time(task["id"]).count("AwaitingRetry") == 2
 
 
 @pytest.mark.usefixtures("impatient")

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +251,8 @@ def production() -> Iterator[Topology]:
     """The topology of the compose file, with a second server, for all tests of this folder."""
     for name in ("initdb", "postgres", "createdb", "redis-server"):
         program(name)
+    if find_spec("prefect_redis") is None:
+        lacking("prefect-redis is not installed")
     # not in pytest's folder, into which the user of PostgreSQL may not look
     folder = Path(tempfile.mkdtemp(prefix="ptm-production-"))
     folder.chmod(0o755)
