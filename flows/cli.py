@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,7 +31,7 @@ Artifacts = Annotated[Path, typer.Option("--artifacts", help="The store of artif
 Data = Annotated[Path, typer.Option("--data", help="The data root.")]
 CatalogFile = Annotated[Path, typer.Option("--catalog", help="The TOML file of sources.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
-RUNNERS = ("threads", "processes", "dask", "ray")
+RUNNER = r"threads|processes|(dask|ray)(=.+)?"
 KEEP = 3
 
 
@@ -52,7 +53,7 @@ def run(
     data: Data = Path("data"),
     artifacts: Artifacts = Path("artifacts"),
     runner: Annotated[
-        str, typer.Option(help=f"Where tasks run: {', '.join(RUNNERS)}.")
+        str, typer.Option(help="Where tasks run: threads, processes, dask or ray.")
     ] = "threads",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only tell what would be made, and why.")
@@ -65,8 +66,9 @@ def run(
     from flows import screen, screen_store
     from ptm.catalog import load_catalog
 
-    if runner.split("=")[0] not in RUNNERS:
-        raise typer.BadParameter(f"expected one of {', '.join(RUNNERS)}, got '{runner}'")
+    if not re.fullmatch(RUNNER, runner):
+        expected = "expected one of threads, processes, dask, ray (or dask=ADDRESS, ray=ADDRESS)"
+        raise typer.BadParameter(f"{expected}, got '{runner}'")
     known = load_catalog(catalog, data)
     chosen = [known[name] for name in sources or known]  # an unknown name is told at once
     if dry_run:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
-from prefect.automations import Automation, EventTrigger, Posture
+from prefect.automations import AutomationCore, EventTrigger, Posture
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, TaskRunFilter
 from prefect.client.schemas.objects import State, StateType
 from prefect.events.actions import ChangeFlowRunState
 from prefect.states import Crashed
 
-from flows.vitals import BEAT_SECONDS, HEARTBEAT
-
-FLOWS = ["pipeline", "source", "wine", "temperature"]
+TAG = "ptm"  # of every run
+HEARTBEAT = "prefect.flow-run.heartbeat"  # the event, and its resource, that Prefect's have
+BEAT_SECONDS = 20.0
 SILENCE = timedelta(seconds=6 * BEAT_SECONDS)  # after which a run counts as dead
 NAME = "ptm: a run without a sign of life has crashed"
+PAGE = 200  # task runs that the server gives at once
 
 
 def watch() -> None:
@@ -25,12 +27,15 @@ def watch() -> None:
     A run beats every 20 s; without any event for two minutes it is dead. Prefect has no other way
     to learn of it when the process and the one that started it are killed at once.
     """
-    wanted = Automation(
+    wanted = AutomationCore(
         name=NAME,
-        description=f"Crashes runs of {', '.join(FLOWS)} after {SILENCE.seconds} s of silence.",
+        description=f"Crashes runs with the tag {TAG} after {SILENCE.seconds} s of silence.",
         trigger=EventTrigger(
             match={"prefect.resource.id": "prefect.flow-run.*"},
-            match_related={"prefect.resource.role": "flow", "prefect.resource.name": FLOWS},
+            match_related={
+                "prefect.resource.id": f"prefect.tag.{TAG}",
+                "prefect.resource.role": "tag",
+            },
             for_each={"prefect.resource.id"},
             after={"prefect.flow-run.Pending", "prefect.flow-run.Running", HEARTBEAT},
             expect={"prefect.flow-run.*"},
@@ -52,35 +57,41 @@ def watch() -> None:
             if known.trigger == wanted.trigger and known.actions == wanted.actions:
                 return
             client.delete_automation(known.id)
-    wanted.create()
+        client.create_automation(wanted)
 
 
-def close_task_runs() -> int:
-    """Marks as Crashed the task runs that a dead run left unfinished; how many."""
-    dead = {"state": {"type": {"any_": [StateType.CRASHED]}}}
+def close_task_runs() -> None:
+    """Marks as Crashed the task runs that a dead run left unfinished.
+
+    A server that does not answer just now is no reason to fail: the next run does it.
+    """
+    of_ptm = {"tags": {"all_": [TAG]}}
+    dead = {"state": {"type": {"any_": [StateType.CRASHED]}}} | of_ptm
     # the last words of a run that ended just now may still be on their way
     ended = {
         "state": {"type": {"any_": [StateType.CANCELLED, StateType.FAILED, StateType.COMPLETED]}},
         "end_time": {"before_": datetime.now(UTC) - SILENCE},
-    }
-    unfinished = {"state": {"type": {"any_": [StateType.PENDING, StateType.RUNNING]}}}
-    closed = 0
-    with get_client(sync_client=True) as client:
-        for runs in (dead, ended):
-            left = client.read_task_runs(
-                flow_run_filter=FlowRunFilter.model_validate(runs),
-                task_run_filter=TaskRunFilter.model_validate(unfinished),
-            )
-            for task_run in left:
-                state: State[None] = Crashed(message="its run died before it ended")
-                client.set_task_run_state(task_run.id, state, force=True)
-            closed += len(left)
-    return closed
-
-
-def try_to_close_task_runs() -> None:
-    """The same; a server that does not answer just now is no reason to fail."""
+    } | of_ptm
     try:
-        close_task_runs()
+        for runs in (dead, ended):
+            while _close_some(runs) == PAGE:
+                pass
     except httpx.HTTPError:
         return
+
+
+def _close_some(runs: dict[str, Any]) -> int:
+    """How many task runs it closed."""
+    # one that waits for its next attempt is scheduled
+    types = [StateType.PENDING, StateType.RUNNING, StateType.SCHEDULED]
+    unfinished = {"state": {"type": {"any_": types}}}
+    with get_client(sync_client=True) as client:
+        left = client.read_task_runs(
+            flow_run_filter=FlowRunFilter.model_validate(runs),
+            task_run_filter=TaskRunFilter.model_validate(unfinished),
+            limit=PAGE,
+        )
+        for task_run in left:
+            state: State[None] = Crashed(message="its run died before it ended")
+            client.set_task_run_state(task_run.id, state, force=True)
+    return len(left)

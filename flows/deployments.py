@@ -26,7 +26,6 @@ from ptm.errors import PtmError
 
 Schedule = CronSchedule | IntervalSchedule
 POLL_SECONDS = 5  # a run on demand starts within this time
-TAGS = ["ptm"]
 
 
 def serve(
@@ -58,7 +57,8 @@ def serve(
             say(f"  {deployment.full_name}: {deployment.description}")
         say(f"Schedule of the pipeline: {_shown(schedule)}")
         say(f"Dashboard: {api.removesuffix('/api')}/deployments")
-        command = "prefect deployment run source/source -p source=wine"
+        first = next(iter(load_catalog(catalog, data)))
+        command = f"prefect deployment run source/source -p source={first}"
         say(f"Run one now: PREFECT_API_URL={api} {command}")
         say("Stop with Ctrl-C; the schedule then pauses.")
         os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
@@ -89,7 +89,7 @@ def deployments(
     # Prefect makes the schema from the code, which knows no catalog
     of_pipeline, of_source = (each._parameter_openapi_schema.properties for each in offered[:2])
     of_source["source"]["enum"] = names
-    of_pipeline["sources"]["anyOf"][0]["items"]["enum"] = names
+    of_pipeline["sources"]["items"]["enum"] = names
     return offered
 
 
@@ -101,7 +101,7 @@ def _deployment(
         schedules=[schedule] if schedule else None,
         parameters=dict(parameters),
         description=flow.description,
-        tags=TAGS,
+        tags=[deaths.TAG],
         version=version("ptm"),
         concurrency_limit=ConcurrencyLimitConfig(
             limit=limit, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
@@ -117,15 +117,15 @@ def schedule_of(cron: str | None, every: str | None) -> Schedule | None:
     Raises:
         PtmError: both are given, or one of them is not valid.
     """
-    if cron and every:
+    if cron is not None and every is not None:
         raise PtmError("expected --cron or --every, got both")
     try:
-        if cron:
+        if cron is not None:
             return CronSchedule(cron=cron, timezone=get_localzone_name())
-        if every:
+        if every is not None:
             return IntervalSchedule(interval=_interval(every), timezone=get_localzone_name())
-    except ValueError as error:
-        got = cron or every
+    except (ValueError, OverflowError) as error:
+        got = every if cron is None else cron
         raise PtmError(
             f"expected a cron line as '0 9 * * *' or an interval as 30s, 15m, 6h or 1d, got '{got}'"
         ) from error
@@ -133,7 +133,7 @@ def schedule_of(cron: str | None, every: str | None) -> Schedule | None:
 
 
 def _interval(text: str) -> timedelta:
-    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}.get(text[-1])
+    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}.get(text[-1:])
     interval = timedelta(**{unit: float(text[:-1])}) if unit else timedelta(seconds=float(text))
     if interval < timedelta(seconds=1):
         raise ValueError(text)

@@ -38,7 +38,7 @@ def finish(
     record_run(Path(artifacts), outcome.ends())
     OUTCOME.get([]).append(outcome)
     _wait_for_the_server(outcome)
-    deaths.try_to_close_task_runs()
+    deaths.close_task_runs()
     if not outcome.cancelled:
         try:
             report(outcome, str(artifacts))

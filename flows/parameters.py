@@ -1,4 +1,4 @@
-"""The parameters of the flows, which the form of the dashboard explains and checks; run names."""
+"""What the parameters of the flows are checked for, and how runs are named after them."""
 
 from __future__ import annotations
 
@@ -7,34 +7,15 @@ from pathlib import Path
 from typing import Annotated
 
 from prefect.runtime import flow_run
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from ptm.catalog import NAME, load_catalog
 from ptm.errors import CatalogError
 from ptm.sample import is_sample
 
-CatalogFile = Annotated[
-    Path, Field(title="Catalog", description="The TOML file that names the sources.")
-]
-DataRoot = Annotated[
-    Path, Field(title="Data root", description="The folder that the catalog's paths are in.")
-]
-ArtifactsFolder = Annotated[Path, Field(title="Artifacts", description="The store: a folder.")]
-SourceName = Annotated[
-    str,
-    Field(title="Source", description="The name of a source in the catalog.", pattern=NAME),
-]
-Sources = Annotated[
-    list[SourceName] | None,
-    Field(
-        title="Sources",
-        description="The sources to make, with the analyses that read them; all where left out.",
-    ),
-]
-Rehash = Annotated[
-    bool,
-    Field(title="Rehash", description="Read every byte again, whatever the files' times say."),
-]
+SourceName = Annotated[str, Field(pattern=NAME)]
+# a plain list for the form, where None could not be told from a list; from Python None may be given
+Sources = Annotated[list[SourceName], BeforeValidator(lambda names: names or [])]
 
 
 def run_name() -> str:

@@ -9,24 +9,16 @@ from typing import Any
 from prefect import allow_failure
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
-from prefect.utilities.annotations import quote
 
 from flows.outcome import finish
-from flows.parameters import (
-    ArtifactsFolder,
-    CatalogFile,
-    DataRoot,
-    Rehash,
-    SourceName,
-    Sources,
-)
+from flows.parameters import SourceName, Sources
 from flows.runners import expect_a_server, task_runner
 from flows.served import served_flow
 from ptm.analyses import ANALYSES
 from ptm.catalog import load_catalog
 from ptm.content import ArtifactRef
 from tasks.analyses import analyze
-from tasks.tensorize import tensorize
+from tasks.tensorize import Sealed, tensorize
 
 
 @served_flow(
@@ -34,20 +26,20 @@ from tasks.tensorize import tensorize
     task_runner=task_runner("threads"),
 )
 def pipeline(
-    catalog: CatalogFile = Path("data/catalog.toml"),
-    data: DataRoot = Path("data"),
-    artifacts: ArtifactsFolder = Path("artifacts"),
-    sources: Sources = None,
-    rehash: Rehash = False,
+    catalog: Path = Path("data/catalog.toml"),
+    data: Path = Path("data"),
+    artifacts: Path = Path("artifacts"),
+    sources: Sources = [],  # noqa: B006 - never changed
+    rehash: bool = False,
 ) -> dict[str, ArtifactRef] | State[Any]:
     """Makes what is not up to date and reports it to the dashboard.
 
     Args:
-        catalog: the TOML file that names the sources.
-        data: the folder that its paths are relative to.
-        artifacts: the store.
-        sources: the sources to make, with the analyses that read them; all where left out.
-        rehash: read every byte again, whatever the times of the files say.
+        catalog: The TOML file that names the sources.
+        data: The folder that the paths in the catalog are relative to.
+        artifacts: The folder of the store.
+        sources: Names of the sources to make, with the analyses that read them; all if none.
+        rehash: Whether to read every byte again, whatever the times of the files say.
 
     Raises:
         CatalogError: the catalog is not valid, or has no source of such a name.
@@ -58,9 +50,7 @@ def pipeline(
     futures: dict[str, PrefectFuture[Any]] = {}
     chosen: Iterable[str] = sources or known
     for source in [known[name] for name in chosen]:
-        # quoted: else Prefect takes equal empty options of two sources for a dependency
-        quoted: Any = quote(source)
-        futures[source.name] = tensorize.submit(quoted, str(artifacts), rehash)
+        futures[source.name] = tensorize.submit(Sealed(source), str(artifacts), rehash)
     for name, analysis in ANALYSES.items():
         if analysis.source in futures:
             upstream = allow_failure(futures[analysis.source])
@@ -74,19 +64,19 @@ def pipeline(
 )
 def source(
     source: SourceName,
-    catalog: CatalogFile = Path("data/catalog.toml"),
-    data: DataRoot = Path("data"),
-    artifacts: ArtifactsFolder = Path("artifacts"),
-    rehash: Rehash = False,
+    catalog: Path = Path("data/catalog.toml"),
+    data: Path = Path("data"),
+    artifacts: Path = Path("artifacts"),
+    rehash: bool = False,
 ) -> dict[str, ArtifactRef] | State[Any]:
     """Makes one source, if it is not up to date, and the analyses that read it.
 
     Args:
-        source: its name in the catalog.
-        catalog: the TOML file that names the sources.
-        data: the folder that its paths are relative to.
-        artifacts: the store.
-        rehash: read every byte again, whatever the times of the files say.
+        source: The name of the source in the catalog.
+        catalog: The TOML file that names the sources.
+        data: The folder that the paths in the catalog are relative to.
+        artifacts: The folder of the store.
+        rehash: Whether to read every byte again, whatever the times of the files say.
 
     Raises:
         CatalogError: the catalog is not valid, or has no source of that name.

@@ -17,6 +17,7 @@ CLUSTERS = {
     "dask": ("prefect_dask", "DaskTaskRunner"),
     "ray": ("prefect_ray", "RayTaskRunner"),
 }
+ONE_EACH = {"n_workers": WORKERS, "threads_per_worker": 1}
 RUNNERS = ("threads", "processes", *CLUSTERS)
 
 
@@ -48,7 +49,7 @@ def task_runner(wanted: str) -> Any:
         return runner(address=address)
     if name == "ray":
         return runner(init_kwargs={"num_cpus": WORKERS, "include_dashboard": False})
-    return runner(cluster_kwargs={"n_workers": WORKERS, "threads_per_worker": 1})
+    return runner(cluster_kwargs={**ONE_EACH, "dashboard_address": None})
 
 
 def expect_a_server() -> None:

@@ -208,13 +208,14 @@ def _cell(value: Any) -> str:
 
 
 def _pictures(artifact: Artifact, artifacts: Path) -> list[Path]:
+    from ptm.exhibits import FOLDER
     from ptm.previews import preview
 
     stored = [artifact.path / part["file"] for part in artifact.manifest["parts"]]
     pictures = [path for path in stored if path.suffix == ".png"]
     png = preview(artifact)
     if png:
-        place = artifacts / ".previews" / f"{artifact.name}.png"
+        place = artifacts / FOLDER / f"{artifact.name}.png"
         place.parent.mkdir(exist_ok=True)
         place.write_bytes(png)
         pictures.append(place)

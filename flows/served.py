@@ -62,7 +62,8 @@ class ServedFlow(Flow[Any, Any]):
         except LOST as error:
             outcome = OUTCOME.get()
             if not outcome:
-                raise
+                text = f"the Prefect server was lost before the run had ended: {error}"
+                raise ServerError(text) from error
             raise HistoryLost(outcome[0], error) from error
         finally:
             OUTCOME.reset(token)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import fcntl
+import http.client
 import ipaddress
 import json
 import os
@@ -15,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -22,6 +24,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from ptm.errors import PtmError
 
@@ -31,6 +34,7 @@ START_SECONDS = 180.0
 STOP_SECONDS = 20.0
 PROBE_SECONDS = 5.0
 PORTS_TRIED = 5  # another program may take a port between the moment it is found free and the start
+LEASES = "prefect.server.concurrency.lease_storage"
 CLIENT_RETRIES = 3  # of one request, with waits of 2, 4 and 8 s
 
 
@@ -73,7 +77,6 @@ def connected(say: Callable[[str], None] = lambda _: None) -> Iterator[str]:
         ServerError: the configured server does not answer or refuses the password, or the local
             one does not start.
     """
-    from prefect import context
     from prefect.settings import (
         PREFECT_API_AUTH_STRING,
         PREFECT_API_URL,
@@ -102,17 +105,47 @@ def connected(say: Callable[[str], None] = lambda _: None) -> Iterator[str]:
         PREFECT_CLIENT_MAX_RETRIES: CLIENT_RETRIES,
         PREFECT_API_AUTH_STRING: _password(),
     }
-    with temporary_settings(settings):
-        # worker processes inherit the environment only, and the thread that forwards their events
-        # sees the global settings only: without these it would start a server of its own
-        whole = context.GLOBAL_SETTINGS_CONTEXT
-        context.GLOBAL_SETTINGS_CONTEXT = context.get_settings_context()
-        os.environ["PREFECT_API_URL"] = server.api
-        try:
-            yield server.api
-        finally:
-            del os.environ["PREFECT_API_URL"]
-            context.GLOBAL_SETTINGS_CONTEXT = whole
+    with temporary_settings(settings), _for_the_whole_process(server.api):
+        yield server.api
+
+
+@contextmanager
+def _for_the_whole_process(api: str) -> Iterator[None]:
+    """Settings for those that do not see the ones of this context.
+
+    Worker processes inherit the environment only, and the thread that forwards their events sees
+    the global settings only: without these it would start a server of its own. Several threads
+    may be here at once; the last one to leave puts back what was.
+    """
+    from prefect import context
+
+    with GLOBAL.lock:
+        if not GLOBAL.users:
+            GLOBAL.before = context.GLOBAL_SETTINGS_CONTEXT, os.environ.get("PREFECT_API_URL")
+            context.GLOBAL_SETTINGS_CONTEXT = context.get_settings_context()
+            os.environ["PREFECT_API_URL"] = api
+        GLOBAL.users += 1
+    try:
+        yield
+    finally:
+        with GLOBAL.lock:
+            GLOBAL.users -= 1
+            if not GLOBAL.users:
+                context.GLOBAL_SETTINGS_CONTEXT, address = GLOBAL.before
+                os.environ.pop("PREFECT_API_URL")
+                if address is not None:
+                    os.environ["PREFECT_API_URL"] = address
+
+
+class _Global:
+    """Who uses the settings of the whole process, and what they were before."""
+
+    def __init__(self) -> None:
+        self.lock, self.users = threading.Lock(), 0
+        self.before: Any = None
+
+
+GLOBAL = _Global()
 
 
 def start(say: Callable[[str], None] = lambda _: None, host: str | None = None) -> Server:
@@ -129,6 +162,8 @@ def start(say: Callable[[str], None] = lambda _: None, host: str | None = None) 
     from prefect.settings import PREFECT_SERVER_API_AUTH_STRING, PREFECT_SERVER_API_HOST
 
     host = host or PREFECT_SERVER_API_HOST.value() or HOST
+    if ":" in host:
+        raise ServerError(f"expected a name or an address of IPv4 to listen on, got '{host}'")
     if not _is_loopback(host) and not PREFECT_SERVER_API_AUTH_STRING.value():
         raise ServerError(
             f"expected a password for a server on {host}, which other computers can reach, got "
@@ -138,7 +173,27 @@ def start(say: Callable[[str], None] = lambda _: None, host: str | None = None) 
     home.mkdir(parents=True, exist_ok=True)
     with (home / "ptm-server.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return find() or _start(home, host, say)
+        running = _last()
+        if running and _is_ours(running):  # a second one would write into the same database
+            _wait_for(running)
+            return running
+        return _start(home, host, say)
+
+
+def _wait_for(server: Server) -> None:
+    """Until a server that runs answers; it may have much to do.
+
+    Raises:
+        ServerError: it does not answer, or wants another password.
+    """
+    end = time.monotonic() + START_SECONDS
+    while problem := probe(server.api, _password()):
+        if "password" in problem or time.monotonic() > end:
+            raise ServerError(
+                f"expected the local Prefect server at {server.api} to answer, got {problem}; "
+                f"its log is {server.log}"
+            )
+        time.sleep(0.5)
 
 
 def find() -> Server | None:
@@ -173,19 +228,20 @@ def probe(api: str, password: str | None = None) -> str:
         password: user:password, where one is needed.
     """
     try:
-        _get(f"{api}/admin/version", password)
+        if not isinstance(json.loads(_get(f"{api.rstrip('/')}/admin/version", password)), str):
+            return "something that is no Prefect server"
     except urllib.error.HTTPError as error:
         if error.code in (401, 403):
             given = "a wrong one" if password else "none"
             return f"a demand for a password, and {given} in PREFECT_API_AUTH_STRING=user:password"
         return f"HTTP status {error.code}"
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         if isinstance(reason, TimeoutError):
             return f"no answer in {PROBE_SECONDS:g} s"
         if isinstance(reason, ConnectionRefusedError):
             return "a refused connection, as nothing listens there"
-        return f"an error: {reason}"
+        return f"something that is no Prefect server ({type(reason).__name__}: {reason})"
     return ""
 
 
@@ -218,7 +274,6 @@ def _start(home: Path, host: str, say: Callable[[str], None]) -> Server:
             continue
         server = _spawn(home, Server(0, free, str(log), host), say)
         if server:
-            _watch(server)
             fresh = _state_file().with_suffix(".new")
             fresh.write_text(json.dumps(asdict(server)))
             fresh.replace(_state_file())
@@ -234,6 +289,10 @@ def _spawn(home: Path, planned: Server, say: Callable[[str], None]) -> Server | 
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "NO_COLOR": "1",  # its log is a file
+        # in memory, the place that a run holds would stay taken after the server was killed
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": f"{LEASES}.filesystem",
+        # runs that died with the server are found dead however late it starts again
+        "PREFECT_SERVER_EVENTS_EXPIRED_BUCKET_BUFFER": "P30D",
     }
     # the client's address must not leak into the server, which would call itself through it
     environment.pop("PREFECT_API_URL", None)
@@ -250,35 +309,28 @@ def _spawn(home: Path, planned: Server, say: Callable[[str], None]) -> Server | 
         )
     server = Server(process.pid, planned.port, planned.log, planned.host)
     end = time.monotonic() + START_SECONDS
-    while process.poll() is None:
-        if _home_of(server.api) == str(home):  # and not another's, which took the port meanwhile
-            return server
-        if time.monotonic() > end:
-            process.kill()
-            process.wait()
-            raise ServerError(
-                f"expected the Prefect server to answer in {START_SECONDS:g} s, it did not; "
-                f"see {planned.log}"
-            )
-        time.sleep(0.1)
+    try:
+        while process.poll() is None:
+            if _home_of(server.api) == str(home):  # and not another's, which took the port
+                return server
+            if time.monotonic() > end:
+                raise ServerError(
+                    f"expected the Prefect server to answer in {START_SECONDS:g} s, it did not; "
+                    f"see {planned.log}"
+                )
+            time.sleep(0.1)
+    except BaseException:  # nobody would find it
+        process.kill()
+        process.wait()
+        raise
     return None
-
-
-def _watch(server: Server) -> None:
-    """Has it watch for runs that die."""
-    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
-
-    from flows import deaths
-
-    with temporary_settings({PREFECT_API_URL: server.api, PREFECT_API_AUTH_STRING: _password()}):
-        deaths.watch()
 
 
 def _home_of(api: str) -> str | None:
     """The Prefect home of the server at an address."""
     try:
         return str(json.loads(_get(f"{api}/admin/settings", _password()))["home"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
         return None
 
 
@@ -324,13 +376,14 @@ def _free_port(host: str, port: int) -> int | None:
 
 def _is_ours(server: Server) -> bool:
     """Whether the process is the server: numbers of processes are used again."""
-    shown = subprocess.run(
-        ["ps", "-ww", "-o", "command=", "-p", str(server.pid)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return "prefect server start" in shown.stdout and f"--port {server.port}" in shown.stdout
+    try:
+        words = Path(f"/proc/{server.pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        if Path("/proc/self").exists():
+            return False
+        asked = ["ps", "-ww", "-o", "command=", "-p", str(server.pid)]  # where there is no /proc
+        words = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+    return "prefect server start" in words and f"--port {server.port}" in words
 
 
 def _alive(pid: int) -> bool:

@@ -8,7 +8,6 @@ from typing import Any
 from prefect.client.schemas.objects import State
 
 from flows.outcome import analyze_alone
-from flows.parameters import ArtifactsFolder
 from flows.served import served_flow
 from ptm.analyses.temperature import Options
 from ptm.content import ArtifactRef
@@ -16,13 +15,13 @@ from ptm.content import ArtifactRef
 
 @served_flow(description="The unit of an unknown thermometer, found by gradient descent.")
 def temperature(
-    artifacts: ArtifactsFolder = Path("artifacts"), options: Options | None = None
+    artifacts: Path = Path("artifacts"), options: Options | None = None
 ) -> dict[str, ArtifactRef] | State[Any]:
     """Fits the readings of an artifact that is in the store.
 
     Args:
-        artifacts: the store.
-        options: which artifact, and how it is split for validation; the book's where left out.
+        artifacts: The folder of the store.
+        options: Which artifact, and how it is split for validation; the book's where left out.
 
     Raises:
         PipelineFailed: the artifact is not there, or cannot be fitted.

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from contextvars import copy_context
 from types import TracebackType
 from uuid import UUID
 
-import httpx
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 from prefect.events import emit_event
 
-HEARTBEAT = "prefect.flow-run.heartbeat"  # the event, and its resource, that Prefect's have
-BEAT_SECONDS = 20.0
-PROGRESS_AFTER = 3.0  # s; shorter work needs no progress
-STEP = 1.0  # s between looks
+from flows import deaths
+
+LONG = 3.0  # s; shorter runs need neither progress nor beats
+STEP = 0.5  # s between looks
+JOIN_SECONDS = 5.0
 
 
 class Vitals:
@@ -47,46 +50,69 @@ class Vitals:
         traceback: TracebackType | None,
     ) -> None:
         self._over.set()
+        if self._run:
+            self._thread.join(JOIN_SECONDS)
         if self._artifact:
-            self._tell()
+            _try_to(self._tell)
 
     def ended(self, name: str) -> None:
         """One more is done."""
         self._left.pop(name, None)
 
     def _live(self) -> None:
-        start = beat = time.monotonic()
+        run = self._run
+        assert run
+        _try_to(lambda: _tag(run))
+        start, beats, watched = time.monotonic(), 0, False
         while not self._over.wait(STEP):
-            now = time.monotonic()
-            if now - beat >= BEAT_SECONDS:
-                beat = now
-                self._beat()
-            if now - start >= PROGRESS_AFTER:
-                self._tell()
-
-    def _beat(self) -> None:
-        assert self._run
-        emit_event(
-            event=HEARTBEAT,
-            resource={
-                "prefect.resource.id": f"prefect.flow-run.{self._run.id}",
-                "prefect.resource.name": self._run.name,
-            },
-        )
+            lived = time.monotonic() - start
+            if lived >= LONG + beats * deaths.BEAT_SECONDS:
+                beats += 1
+                _try_to(lambda: _beat(run))
+            if lived >= LONG:
+                watched = watched or _try_to(deaths.watch)
+                _try_to(self._tell)
 
     def _tell(self) -> None:
         done = len(self._names) - len(self._left)
-        try:
-            if self._artifact is None:
-                created = create_progress_artifact(
-                    progress=100 * done / len(self._names),
-                    key="progress",
-                    description=f"Percent of the {len(self._names)} sources and analyses of the "
-                    "run that are done.",
-                )
-                self._artifact = created if isinstance(created, UUID) else None
-            elif done != self._told:
-                update_progress_artifact(self._artifact, progress=100 * done / len(self._names))
-            self._told = done
-        except httpx.HTTPError:
-            return  # of what does not answer the flow will tell
+        percent = 100 * done / len(self._names)
+        if self._artifact is None:
+            created = create_progress_artifact(
+                progress=percent,
+                key="progress",
+                description=f"Percent of the {len(self._names)} sources and analyses of the run "
+                "that are done.",
+            )
+            self._artifact = created if isinstance(created, UUID) else None
+        elif done != self._told:
+            update_progress_artifact(self._artifact, progress=percent)
+        self._told = done
+
+
+def _tag(run: FlowRun) -> None:
+    """Deployments tag their runs; one that is called from Python has no tag yet."""
+    if deaths.TAG not in run.tags:
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(run.id, tags=[*run.tags, deaths.TAG])
+
+
+def _beat(run: FlowRun) -> None:
+    emit_event(
+        event=deaths.HEARTBEAT,
+        resource={
+            "prefect.resource.id": f"prefect.flow-run.{run.id}",
+            "prefect.resource.name": run.name,
+        },
+        related=[
+            {"prefect.resource.id": f"prefect.tag.{deaths.TAG}", "prefect.resource.role": "tag"}
+        ],
+    )
+
+
+def _try_to(act: Callable[[], object]) -> bool:
+    """Whether it worked; a server that does not answer is the flow's to tell of."""
+    try:
+        act()
+    except Exception:
+        return False
+    return True

@@ -8,7 +8,6 @@ from typing import Any
 from prefect.client.schemas.objects import State
 
 from flows.outcome import analyze_alone
-from flows.parameters import ArtifactsFolder
 from flows.served import served_flow
 from ptm.analyses.thresholds import Options
 from ptm.content import ArtifactRef
@@ -16,13 +15,13 @@ from ptm.content import ArtifactRef
 
 @served_flow(description="Which threshold of which column separates good wine.")
 def wine(
-    artifacts: ArtifactsFolder = Path("artifacts"), options: Options | None = None
+    artifacts: Path = Path("artifacts"), options: Options | None = None
 ) -> dict[str, ArtifactRef] | State[Any]:
     """Runs the threshold analysis on an artifact that is in the store.
 
     Args:
-        artifacts: the store.
-        options: which artifact, columns, groups and threshold; the book's where left out.
+        artifacts: The folder of the store.
+        options: Which artifact, columns, groups and threshold; the book's where left out.
 
     Raises:
         PipelineFailed: the artifact is not there, or cannot be analysed.

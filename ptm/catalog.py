@@ -28,6 +28,7 @@ from ptm.errors import CatalogError
 Measure = Literal["continuous", "ordinal", "categorical"]
 MOST_CLASSES = 100_000  # one-hot rows longer than that are a slip of the pen
 NAME = r"^[a-z0-9][a-z0-9_-]*$"  # of a source, and so of a folder and of a key of the dashboard
+ABOUT = "catalog"  # the table that is no source
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -206,11 +207,18 @@ SPECS: tuple[type[Source], ...] = (
 KINDS = {spec.model_fields["kind"].annotation.__args__[0]: spec for spec in SPECS}  # type: ignore[union-attr]
 
 
+class _About(BaseModel):
+    """What a catalog says of itself, in its table `[catalog]`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    name: str | None = Field(default=None, pattern=NAME)
+
+
 class Catalog(Mapping[str, Source]):
     """The sources of one catalog by name, in the order of the file.
 
     Attributes:
-        name: of the whole, for run names; what `name = "…"` at its top says, else that of the file.
+        name: of the whole, for the names of runs: what its table `[catalog]` says, else the file's.
     """
 
     def __init__(self, sources: Mapping[str, Source], name: str = "catalog") -> None:
@@ -262,8 +270,11 @@ def load_catalog(catalog: str | Path, data: str | Path = "data") -> Catalog:
     except tomllib.TOMLDecodeError as error:
         raise CatalogError(f"{catalog}: expected TOML, got: {error}") from error
     sources, problems = {}, []
-    # a string; a table of that name is a source
-    title = entries.pop("name") if isinstance(entries.get("name"), str) else catalog.stem
+    try:
+        title = _About.model_validate(entries.pop(ABOUT, {})).name or catalog.stem
+    except ValidationError:
+        title = ""
+        problems.append(f"[{ABOUT}]: expected a table with a 'name' of a-z, 0-9, '_' and '-'")
     for name, entry in entries.items():
         try:
             sources[name] = _source(name, entry, Path(data))

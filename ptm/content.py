@@ -57,11 +57,11 @@ class ArtifactRef:
         kind: kind of the source, or "analysis".
         tensors: for each tensor its shape, dtype and axis names.
         bytes: size of the artifact's files.
-        digests: SHA-256 of each of them.
         cached: True when it was up to date and nothing was made.
         seconds: wall time of making it (of finding it, when cached).
         warnings: sentences for people.
         why: why it had to be made, or to be made current again; "" when nothing had changed.
+        digests: SHA-256 of each of its files.
     """
 
     name: str
@@ -70,11 +70,11 @@ class ArtifactRef:
     kind: str
     tensors: dict[str, dict[str, Any]]
     bytes: int
-    digests: dict[str, str] = field(default_factory=dict)
     cached: bool = False
     seconds: float = 0.0
     warnings: tuple[str, ...] = ()
     why: str = ""
+    digests: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,25 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ptm import plots
 from ptm.content import Artifact, ArtifactRef
-from ptm.previews import preview
+from ptm.previews import preview, quantity
 from ptm.store import load
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FOLDER = ".previews"  # in the store; may be deleted at any time
-FIT_COLUMNS = 8  # those that tell how a fit ended; more do not fit on a page
+# those that fit on a page
+FIT_COLUMNS = [
+    *("fit", "status", "loss", "slope", "intercept"),
+    *("epochs_run", "learning_rate", "gradient"),
+]
+GROUP_COLUMNS = ["column", "unit", "bad", "mid", "good"]
+WINE_COLUMNS = [
+    *("column", "auc", "direction", "best_f1", "f1_threshold"),
+    *("best_youden", "youden_threshold", "youden_precision", "youden_recall"),
+]
 DRAWN_BY = ("exhibits.py", "previews.py", "plots.py")
 
 
@@ -59,7 +69,10 @@ def exhibits(ref: ArtifactRef, artifacts: str | Path) -> list[Exhibit]:
         remembered = json.loads(place.read_bytes())
         if remembered["stamp"] == stamp:
             return [Exhibit(**entry) for entry in remembered["exhibits"]]
-    drawn = list(draw(load(ref.name, artifacts)))
+    artifact = load(ref.name, artifacts)
+    drawn = list(draw(artifact))
+    if artifact.path.name != stamp[0]:  # another run has published meanwhile
+        return drawn
     with suppress(OSError):  # a store that is read-only, or full: drawn again the next time
         place.parent.mkdir(exist_ok=True)
         fresh = place.with_suffix(f".{os.getpid()}")
@@ -98,27 +111,58 @@ def _picture(key: str, title: str, sentence: str, png: bytes) -> Exhibit:
     return Exhibit(key, sentence, title=title, png=base64.b64encode(png).decode())
 
 
-def _of_source(suffix: str, title: str, sentence: str) -> Callable[[Artifact], Iterator[Exhibit]]:
+def _of_source(
+    suffix: str, title: str, sentence: Callable[[Artifact], str]
+) -> Callable[[Artifact], Iterator[Exhibit]]:
     def draw(artifact: Artifact) -> Iterator[Exhibit]:
         png = preview(artifact)
         if png:
             key = f"{artifact.name.replace('_', '-')}-{suffix}"
-            yield _picture(key, f"{artifact.name}: {title}", sentence, png)
+            yield _picture(key, f"{artifact.name}: {title}", sentence(artifact), png)
 
     return draw
 
 
+def _images(artifact: Artifact) -> str:
+    count, channels, height, width = artifact.manifest["tensors"]["images"]["shape"]
+    return (
+        f"The first of {count} images of {channels} channels, {height} x {width} pixels, as they "
+        "were before any scaling."
+    )
+
+
+def _volume(artifact: Artifact) -> str:
+    low, high = plots.LUNG_WINDOW
+    return (
+        "The middle of the CT volume along each axis, with the number of the slice; lengths in mm, "
+        f"black is {low:g} Hounsfield units and less, white {high:g} and more."
+    )
+
+
+def _timeseries(artifact: Artifact) -> str:
+    column, unit = quantity(artifact)
+    return (
+        f"Values of the column {column} for each hour: the mean of each weekday, and every day; "
+        f"the colour bar is in {unit} per hour."
+    )
+
+
 def _wine(artifact: Artifact) -> Iterator[Exhibit]:
+    groups = artifact.tables["groups"]
+    names = ("bad", "mid", "good")
+    counts = ", ".join(f"{groups[f'{name}_count'].iloc[0]} {name}" for name in names)
     yield Exhibit(
         "wine-groups",
-        "Mean of each column for bad, mid and good wines, in the unit of the column.",
-        table_rows(artifact.tables["groups"]),
+        f"Mean of each column for bad, mid and good wines, in the unit of the column ({counts}).",
+        table_rows(groups[GROUP_COLUMNS]),
     )
+    answer = artifact.manifest["facts"]["answer"]
     yield Exhibit(
         "wine-columns",
-        "How well each column alone separates good wine (area under the ROC curve: 0.5 is chance, "
-        f"1 is perfect). {artifact.manifest['facts']['answer']}",
-        table_rows(artifact.tables["columns"]),
+        "How well each column alone separates good wine, which lies above or below a threshold (in "
+        "the unit of the column). auc: area under the ROC curve, 0.5 is chance, 1 is perfect; "
+        "youden: recall less false positive rate. The answer: " + answer,
+        table_rows(artifact.tables["columns"][WINE_COLUMNS]),
     )
     yield _picture(
         "wine-roc",
@@ -132,15 +176,15 @@ def _wine(artifact: Artifact) -> Iterator[Exhibit]:
 def _fits(artifact: Artifact) -> Iterator[Exhibit]:
     yield Exhibit(
         "temperature-fits",
-        "Each fit of the unknown thermometer: °C = w * reading + b, the reading in its unknown "
-        "unit; the loss is the mean squared error in °C².",
-        table_rows(artifact.tables["fits"].iloc[:, :FIT_COLUMNS]),
+        "Each fit of the unknown thermometer: °C = slope * reading + intercept, the reading in its "
+        "unknown unit; the loss is the mean squared error in °C².",
+        table_rows(artifact.tables["fits"][FIT_COLUMNS]),
     )
     yield _picture(
         "fitted-lines",
         "Fitted lines",
-        "Temperature in °C against the reading of the unknown thermometer, with the lines that the "
-        "fits found.",
+        "Temperature in °C against the reading of the unknown thermometer, in its unknown unit, "
+        "with the lines of the best fit, of the validated ones, and of Fahrenheit if it is near.",
         artifact.file("fitted_line.png").read_bytes(),
     )
     yield _picture(
@@ -155,18 +199,7 @@ def _fits(artifact: Artifact) -> Iterator[Exhibit]:
 SHOWN: dict[str, Callable[[Artifact], Iterator[Exhibit]]] = {
     "wine_threshold": _wine,
     "temperature_fits": _fits,
-    "images": _of_source(
-        "contact-sheet", "contact sheet", "The first images as they were before any scaling."
-    ),
-    "volume": _of_source(
-        "slices",
-        "three orthogonal slices",
-        "The middle of the CT volume along each axis; lengths in mm, shades in Hounsfield units.",
-    ),
-    "timeseries": _of_source(
-        "week",
-        "week heat map",
-        "The last column of the file for each hour: the mean of each weekday, and every day; the "
-        "colour bar has the unit.",
-    ),
+    "images": _of_source("contact-sheet", "contact sheet", _images),
+    "volume": _of_source("slices", "three orthogonal slices", _volume),
+    "timeseries": _of_source("week", "week heat map", _timeseries),
 }

@@ -216,7 +216,7 @@ def contact_sheet(images: NDArray[Any]) -> bytes:
             axes.set_title(str(index) if shown > 1 else "", fontsize=8, color=TEXT)
     count, channels, tall, wide = images.shape
     some = f"{shown} of {count} images" if shown < count else f"{count} image{'s'[: count > 1]}"
-    _title(figure, f"{some}, {channels} × {tall} × {wide}")
+    _title(figure, f"{some} of {channels} channels, {tall} × {wide}")
     return to_png(figure)
 
 
@@ -244,7 +244,7 @@ def orthogonal_slices(volume: NDArray[Any], spacing_mm: Sequence[float]) -> byte
             shades, cmap="gray", vmin=low, vmax=high, extent=extent, interpolation="nearest"
         )
         axes.grid(False)
-        _label(axes, f"{name} {place}", "mm", "")
+        _label(axes, f"{name}, slice {place}", "mm", "mm" if name == "axial" else "")
     _title(figure, f"Middle slices, {LUNG_WINDOW[0]:.0f} to {LUNG_WINDOW[1]:.0f} HU")
     return to_png(figure)
 
@@ -274,12 +274,15 @@ def histograms(table: pd.DataFrame) -> bytes:
     return to_png(figure)
 
 
-def heat_map(daily: NDArray[Any], weekdays: NDArray[Any], title: str, label: str) -> bytes:
+def heat_map(
+    daily: NDArray[Any], weekdays: NDArray[Any], first: str, title: str, label: str
+) -> bytes:
     """One value for each hour: of every day, and the mean of each weekday.
 
     Args:
         daily: [days, 24].
         weekdays: of each day, [days], 0 for Monday.
+        first: the date of the first day.
         title: of the whole.
         label: names value and unit.
     """
@@ -292,7 +295,7 @@ def heat_map(daily: NDArray[Any], weekdays: NDArray[Any], title: str, label: str
     figure, (above, below) = _grid(2, 1, 7.4, 5.6)
     for axes, values, extent, name, across in (
         (above, week, (0, 24, 7, 0), "mean of each weekday", "hour of the day"),
-        (below, daily.T, (0, len(daily), 24, 0), "every day", "day"),
+        (below, daily.T, (0, len(daily), 24, 0), "every day", f"days since {first}"),
     ):
         image = axes.imshow(values, extent=extent, aspect="auto", interpolation="nearest")
         image.set_cmap("viridis")

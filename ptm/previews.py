@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ptm import plots
+from ptm.content import ROWS
 
 if TYPE_CHECKING:
     from ptm.content import Artifact
@@ -15,6 +16,12 @@ def preview(artifact: Artifact) -> bytes | None:
     """A PNG of what the tensors show; None for kinds that are better read."""
     draw = DRAWN.get(artifact.manifest["kind"])
     return draw(artifact) if draw else None
+
+
+def quantity(artifact: Artifact) -> tuple[str, str]:
+    """Of a time series: the last column of the file, by custom that of interest, and its unit."""
+    columns = artifact.manifest["tables"][ROWS]["columns"]
+    return columns[-1]["name"], columns[-1].get("unit", columns[-1]["name"])
 
 
 def _images(artifact: Artifact) -> bytes:
@@ -34,16 +41,16 @@ def _table(artifact: Artifact) -> bytes:
 
 
 def _timeseries(artifact: Artifact) -> bytes:
-    """The last column of the file, which by custom is the quantity of interest."""
     import pandas as pd
 
     hourly = artifact.tensors["hourly"]
-    column = artifact.manifest["facts"]["channels"][hourly.shape[1] - 1]
-    unit = artifact.table.attrs["units"].get(column, column)
+    column, unit = quantity(artifact)
     days = hourly[:, -1].reshape(-1, 24).numpy()
     dates = pd.to_datetime(artifact.table[artifact.manifest["options"]["date"]])
     weekdays = dates.dt.day_of_week.to_numpy()[::24]
-    return plots.heat_map(days, weekdays, f"{artifact.name}: {column} by hour", f"{unit} per hour")
+    first = f"{dates.iloc[0]:%Y-%m-%d}"
+    title = f"{artifact.name}: {column} by hour"
+    return plots.heat_map(days, weekdays, first, title, f"{unit} per hour")
 
 
 DRAWN: dict[str, Callable[[Artifact], bytes]] = {

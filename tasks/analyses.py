@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import State
 from ptm.analyses import ANALYSES
 from ptm.content import ArtifactRef
 from ptm.prepare import analyze as run
-from tasks.states import RETRY, cancelled, done, skipped, stopping
+from tasks.states import RETRY, cancelled, done, skipped, stopping, was_made
 
 
 @task(
@@ -32,7 +32,7 @@ def analyze(
     """
     if stopping():
         return cancelled()
-    if upstream is not None and not isinstance(upstream, ArtifactRef):
+    if upstream is not None and not was_made(upstream):
         return skipped(ANALYSES[name].source)
     get_run_logger().info("%s: started", name, extra={"ptm_started": name})
     return done(run(name, artifacts, options, rehash=rehash))

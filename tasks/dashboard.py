@@ -19,7 +19,7 @@ from tasks.states import Outcome
 
 MOST_SHOWN = 20  # sources and analyses with pictures: nobody looks at more on one page
 MOST_ROWS = 1000  # of a table
-DIGITS = 12  # of a digest
+DIGITS = 8  # of a digest
 
 
 @task(
@@ -37,7 +37,7 @@ def report(outcome: Outcome, artifacts: str) -> None:
             found = exhibits(ref, artifacts) if count < MOST_SHOWN else []
             count += bool(found)
             for exhibit in found:
-                _show(client, exhibit, f" (of {ref.name}, publication {Path(ref.path).name})")
+                _show(client, exhibit, f" From {ref.name}, publication {Path(ref.path).name}.")
     get_run_logger().info("reported %d sources and analyses", len(outcome.made))
 
 
@@ -45,7 +45,7 @@ def _sources(outcome: Outcome) -> Exhibit:
     return _table(
         "sources",
         "Each tensor of the run. MB (10^6 bytes) and seconds are those of its whole artifact; "
-        "digest is how the SHA-256 of its file begins.",
+        "digest is how the SHA-256 of its file begins, in which there may be several.",
         source_rows(outcome),
     )
 
@@ -54,7 +54,7 @@ def _changed(outcome: Outcome, artifacts: str) -> Exhibit:
     return _table(
         "changes",
         "What changed since the run before, and so was made again: bytes of a file, an option, the "
-        "code, a version of a package.",
+        "code, a version of a package; new: there was none before.",
         change_rows(outcome, artifacts),
     )
 
@@ -66,20 +66,20 @@ def _table(key: str, sentence: str, rows: list[dict[str, Any]]) -> Exhibit:
 
 
 def source_rows(outcome: Outcome) -> list[dict[str, Any]]:
-    """One row for each tensor; one for each source that failed or was skipped."""
+    """One row for each tensor; one for each source that failed, was skipped or cancelled.
+
+    All have the same columns: the dashboard shows those of the first row only.
+    """
+    unmade = {"failed": outcome.failed, "skipped": outcome.skipped, "cancelled": outcome.cancelled}
+    reasons = [(state, name, text) for state, all_ in unmade.items() for name, text in all_.items()]
     rows: list[dict[str, Any]] = []
-    for state, reasons in (
-        ("failed", outcome.failed),
-        ("skipped", outcome.skipped),
-        ("cancelled", outcome.cancelled),
-    ):
-        rows += [{"source": name, "state": state, "reason": r} for name, r in reasons.items()]
     for name, ref in outcome.made.items():
         for tensor, entry in ref.tensors.items():
             rows.append(
                 {
                     "source": name,
                     "state": "cached" if ref.cached else "made",
+                    **({"reason": ""} if reasons else {}),
                     "tensor": tensor,
                     "shape": " x ".join(map(str, entry["shape"])),
                     "dtype": entry["dtype"],
@@ -88,6 +88,9 @@ def source_rows(outcome: Outcome) -> list[dict[str, Any]]:
                     "digest": ref.digests.get(entry["file"], "")[:DIGITS],
                 }
             )
+    blank = dict.fromkeys(("tensor", "shape", "dtype", "MB", "seconds", "digest"), "")
+    for state, name, text in reasons:
+        rows.append({"source": name, "state": state, "reason": text, **blank})
     return rows
 
 
@@ -140,4 +143,4 @@ def _show(client: SyncPrefectClient, exhibit: Exhibit, of: str = "") -> None:
 
 def _markdown(exhibit: Exhibit) -> str:
     picture = f"![{exhibit.title}](data:image/png;base64,{exhibit.png})"
-    return f"# {exhibit.title}\n\n{exhibit.sentence}\n\n{picture}\n"
+    return f"# {exhibit.title}\n\n{picture}\n"

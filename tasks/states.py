@@ -139,6 +139,16 @@ def done(ref: ArtifactRef) -> ArtifactRef | State[ArtifactRef]:
     return Completed(name="Cached", message="the artifact in the store is up to date", data=ref)
 
 
+def was_made(upstream: object) -> bool:
+    """Whether the artifact that a task reads was made, by what Prefect gives for its future.
+
+    That is the reference, or the error; on Dask and Ray in a tuple, which an annotation leaves.
+    """
+    if isinstance(upstream, tuple) and len(upstream) == 1:
+        upstream = upstream[0]
+    return isinstance(upstream, ArtifactRef)
+
+
 STOPPING = threading.Event()  # set by Ctrl-C: what has not begun is not begun any more
 
 

@@ -11,6 +11,17 @@ from ptm.prepare import tensorize as make
 from tasks.states import RETRY, cancelled, done, stopping
 
 
+class Sealed:
+    """A source as an argument of a task, into which Prefect does not look.
+
+    It takes equal empty options of two sources for a dependency of one task on the other, and its
+    own `quote` does not reach Ray.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source, self.name = source, source.name
+
+
 @task(
     name="tensorize",
     task_run_name="{source.name}",
@@ -18,10 +29,10 @@ from tasks.states import RETRY, cancelled, done, stopping
     **RETRY,
 )
 def tensorize(
-    source: Source, artifacts: str, rehash: bool = False
+    source: Sealed, artifacts: str, rehash: bool = False
 ) -> ArtifactRef | State[ArtifactRef] | State[None]:
     """Makes the tensors of one source, unless the store has them."""
     if stopping():
         return cancelled()
     get_run_logger().info("%s: started", source.name, extra={"ptm_started": source.name})
-    return done(make(source, artifacts, rehash=rehash))
+    return done(make(source.source, artifacts, rehash=rehash))

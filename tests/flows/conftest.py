@@ -311,8 +311,13 @@ def states_of(api: str, flow_run: object) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def history(server: str) -> Callable[[object], Recorded]:
-    """What the server recorded of a run, by its id."""
-    return lambda flow_run: recorded(server, flow_run)
+    """What the server recorded of a run that has ended, by its id; it writes a moment later."""
+
+    def ask(flow_run: object) -> Recorded:
+        states_of(server, flow_run)
+        return recorded(server, flow_run)
+
+    return ask
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,7 @@ def test_status_of_artifacts_imports_nothing_heavy(sample_run: Any) -> None:
         (["nosuch"], "No such command 'nosuch'"),
         (["run", "wien"], "no source 'wien' in the catalog (did you mean 'wine'?)"),
         (["run", "--runner", "trains"], "expected one of threads, processes"),
+        (["run", "--runner", "threads=4"], "expected one of threads, processes"),
         (["run", "--catalog", "broken.toml"], "broken.toml: expected TOML"),
         (["run", "--catalog", "none.toml"], "none.toml: expected a catalog, got: No such file"),
         (["run", "--catalog", "option.toml"], "[cats] standardise: unknown option"),

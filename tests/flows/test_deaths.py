@@ -6,15 +6,17 @@ Each test ends real processes, then asks the database, the store and the exit co
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 
 import ptm as library
-from flows.server import CLIENT_RETRIES
+from flows.deaths import SILENCE
 from ptm.store import verify
 from tests.flows.conftest import (
     Hold,
@@ -154,6 +156,13 @@ def state_of(api: str, flow_run: str) -> str:
     return str(recorded(api, flow_run).flow_run["state_name"])
 
 
+def state_names(api: str, flow_run: str) -> list[str]:
+    """The names of the states that a run went through."""
+    asked = {"flow_run_id": flow_run}
+    states = httpx.get(f"{api}/flow_run_states/", params=asked, timeout=30).json()
+    return [state["name"] for state in sorted(states, key=lambda state: state["timestamp"])]
+
+
 @pytest.fixture
 def serving(
     start: Start, hold: Hold, home: Home, sample: Path, store: Path
@@ -185,36 +194,57 @@ def expect_started(home: Home, flow_run: str, store: Path) -> None:
     assert state_of(home.api, flow_run) == "Running"
 
 
-def test_killed_with_its_server_process(
-    serving: Callable[[], Started], hold: Hold, home: Home, sample: Path, store: Path
+@pytest.mark.parametrize("server_too", [False, True], ids=["", "and-the-server"])
+def test_killed_with_all_that_knew_of_it(
+    serving: Callable[[], Started],
+    start: Start,
+    hold: Hold,
+    home: Home,
+    sample: Path,
+    store: Path,
+    tmp_path: Path,
+    server_too: bool,
 ) -> None:
     """Killed at once with `ptm serve`, a run is Crashed within minutes; the next makes the rest.
 
-    Its task runs are closed by that next run, and the place that it held is free again.
+    Its task runs are closed by that next run, and the place that it held is free again. A run that
+    lives as long as that stays Running, even where the server was down for more than two minutes.
     """
     serve = serving()
+    other = ("run", "temperature", "--data", sample, "--artifacts", tmp_path / "other")
+    living = start(*other, **home.environment, **hold.environment)
     dead = served_run(home.api, "pipeline")["id"]
     expect_started(home, dead, store)
-    tree = [*psutil.Process(serve.process.pid).children(recursive=True)]
-    assert tree, "the run is a process of its own"
-    for process in (psutil.Process(serve.process.pid), *tree):
+    for process in (
+        psutil.Process(serve.process.pid),
+        *psutil.Process(serve.process.pid).children(recursive=True),
+    ):
         process.kill()
     serve.process.wait()
+    if server_too:
+        psutil.Process(home.pid).kill()
+        time.sleep(SILENCE.total_seconds() + 70)  # longer than Prefect remembers by itself
+        assert run_ptm("server", "start", **home.environment).code == 0
     wait_until(lambda: state_of(home.api, dead) == "Crashed", 300, "Crashed for want of a beat")
     assert "No sign of life" in recorded(home.api, dead).flow_run["state"]["message"]
     hold.release()
     expect_whole(store, FREE)
+    done = living.end()
+    assert done.code == 0, done
+    states_of(home.api, flow_run_in(done.out))
+    seen = state_names(home.api, flow_run_in(done.out))
+    assert seen[-1] == "Completed"
+    assert server_too or "Crashed" not in seen
     serving()
     again = served_run(home.api, "pipeline")["id"]
-    wait_until(
-        lambda: state_of(home.api, again) in ("Completed", "Cancelled", "Failed", "Crashed"), 180
-    )
+    ended = ("Completed", "Cancelled", "Failed", "Crashed")
+    wait_until(lambda: state_of(home.api, again) in ended, 180)
     assert states_of(home.api, again) == (
         dict.fromkeys(FREE, "Cached") | dict.fromkeys([*HELD, *ANALYSES, "report"], "Completed")
     )
     states = states_of(home.api, dead)  # terminal, each of them
-    assert {states[name] for name in FREE} == {"Completed"}
     assert {states[name] for name in HELD} == {"Crashed"}
+    assert server_too or {states[name] for name in FREE} == {"Completed"}
     expect_whole(store, [*FREE, *HELD, *ANALYSES])
 
 
@@ -235,8 +265,3 @@ def test_killed_alone(
     assert {states[name] for name in FREE} == {"Cached"}
     serve.signal(signal.SIGINT)
     assert serve.end().code == 0
-
-
-def test_patience_is_bounded() -> None:
-    """A request to a server that is lost is given up after less than half a minute of waits."""
-    assert sum(2.0**attempt for attempt in range(1, CLIENT_RETRIES + 1)) < 30

@@ -18,6 +18,7 @@ from ptm import plots
 RANDOM = np.random.default_rng(0)
 RAW = np.array([20.0, 40.0, 60.0, 80.0])
 CELSIUS = np.array([-6.0, 4.0, 15.0, 27.0])
+WEEKDAYS = np.arange(730) % 7
 STEPS = np.linspace(0, 1, 50)
 NAMES = [f"column {index}" for index in range(11)]
 PHOTOS = RANDOM.integers(0, 256, (20, 3, 128, 160), dtype=np.uint8)
@@ -62,7 +63,7 @@ PICTURES: dict[str, Callable[[], bytes]] = {
     "histograms of few": lambda: plots.histograms(
         pd.DataFrame({"class": [1, 2, 2], "same": 5.0, "gaps": [1, None, 2.5], "t": list("abc")})
     ),
-    "heat_map": lambda: plots.heat_map(HOURS, np.arange(len(HOURS)) % 7, "Rentals", "per hour"),
+    "heat_map": lambda: plots.heat_map(HOURS, WEEKDAYS, "2011-01-01", "Rentals", "per hour"),
 }  # fmt: skip
 RANDOM_MEANS = RANDOM.normal(size=11)
 RANDOM_VOLUME = RANDOM.normal(-600, 400, (1, 40, 96, 96)).astype(np.float32)
