@@ -1,7 +1,7 @@
 # make run      the main job: every source to tensors, then the analyses
 # make test     every test          make lint     ruff, mypy, import-linter
 # make bench    the benchmarks, side by side
-# make faults   the fault tests at full size: kills, failing disks, lost power (about half an hour)
+# make faults   the fault tests at full size: kills, failing disks, lost power, a schedule (an hour)
 
 PYTHON ?= python3
 VENV := .venv
@@ -49,4 +49,4 @@ bench: $(VENV)/.dev
 
 faults: $(VENV)/.dev
 	PTM_FAULTS=1000 $(BIN)/python -m pytest -s tests/faults tests/ptm/test_concurrent.py \
-	  tests/ptm/test_index.py tests/ptm/test_damage.py
+	  tests/ptm/test_index.py tests/ptm/test_damage.py tests/flows/test_serve.py

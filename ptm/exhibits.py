@@ -25,12 +25,12 @@ FOLDER = ".previews"  # in the store; may be deleted at any time
 # those that fit on a page
 FIT_COLUMNS = [
     *("fit", "status", "loss", "slope", "intercept"),
-    *("epochs_run", "learning_rate", "gradient"),
+    *("epochs_run", "learning_rate"),
 ]
 GROUP_COLUMNS = ["column", "unit", "bad", "mid", "good"]
 WINE_COLUMNS = [
     *("column", "auc", "direction", "best_f1", "f1_threshold"),
-    *("best_youden", "youden_threshold", "youden_precision", "youden_recall"),
+    *("best_youden", "youden_threshold"),
 ]
 DRAWN_BY = ("exhibits.py", "previews.py", "plots.py")
 

@@ -239,7 +239,9 @@ def orthogonal_slices(volume: NDArray[Any], spacing_mm: Sequence[float]) -> byte
     figure, all_axes = _grid(1, 3, 7.4, 2.9)
     for axes, place, (name, pixels, extent) in zip(all_axes, middle, cuts, strict=True):
         low, high = LUNG_WINDOW
-        shades = _shrink(pixels, 240)
+        # sixteen shades and large voxels: noise would fill the PNG, and make it small to look at
+        step = (high - low) / 15
+        shades = ((_shrink(pixels, 160).clip(low, high) - low) / step).round() * step + low
         axes.imshow(
             shades, cmap="gray", vmin=low, vmax=high, extent=extent, interpolation="nearest"
         )

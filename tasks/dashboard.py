@@ -19,7 +19,7 @@ from tasks.states import Outcome
 
 MOST_SHOWN = 20  # sources and analyses with pictures: nobody looks at more on one page
 MOST_ROWS = 1000  # of a table
-DIGITS = 8  # of a digest
+DIGITS = 7  # of a digest
 
 
 @task(

@@ -60,6 +60,7 @@ def main() -> None:
     console.print(table)
     console.print("Peak MB: resident memory above the imports, in a process of its own.")
     console.print(_warm_table(data))
+    console.print(_prefect_table(data))
     for what in left_out:
         console.print(f"[yellow]left out:[/] {what}")
 
@@ -78,6 +79,24 @@ def _warm_table(data: Path) -> Table:
     compared = (f"{git * 1e3:.0f}", f"{found / git:.1f}") if git else ("", "")
     table.add_row(f"{warm.FILES:,} files", f"{found * 1e3:.0f}", *compared)
     table.add_row("… made", f"{made * 1e3:.0f}", "", "")
+    return table
+
+
+def _prefect_table(data: Path) -> Table:
+    """What history, retries and the dashboard cost where nothing has to be made."""
+    from tests.benchmarks import orchestration
+
+    table = Table(title="\nnothing to make: with Prefect and without", title_justify="left")
+    for column in ("", "ptm s", "beside s", "difference s", "ms for each source"):
+        table.add_column(column, justify="left" if not column else "right")
+    run, imports = orchestration.command(data)
+    beside = "`ptm run`, beside `import torch, prefect`"
+    table.add_row(beside, f"{run:.2f}", f"{imports:.2f}", f"{run - imports:.2f}", "")
+    for count, (flow, library) in orchestration.flow(data).items():
+        cost = flow - library
+        name = f"the flow of {count} sources, beside the library"
+        each = f"{cost / count * 1e3:.1f}"
+        table.add_row(name, f"{flow:.2f}", f"{library:.2f}", f"{cost:.2f}", each)
     return table
 
 

@@ -175,7 +175,7 @@ def test_dashboard_lists_sources(good: Run, history: History) -> None:
     assert (row["state"], row["shape"], row["dtype"]) == ("made", "400 x 11", "float32")
     assert row["seconds"] > 0
     sums = ptm.load("wine", good.store).manifest["parts"]
-    assert row["digest"] == sums[0]["sha256"][:8]
+    assert row["digest"] == sums[0]["sha256"][:7]
 
 
 def test_dashboard_lists_changes(

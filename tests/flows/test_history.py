@@ -1,0 +1,48 @@
+"""The history that the server keeps: every task run of every run, terminal and right."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.flows.conftest import flow_run_in, run_ptm, states_of
+
+IN_A_ROW, AT_ONCE = 20, 4
+SOURCES = ("dog", "temperature")
+TASKS = (*SOURCES, "temperature_fits")
+
+
+def once(sample: Path, store: Path) -> str:
+    """A run; its id."""
+    done = run_ptm("run", *SOURCES, "--data", sample, "--artifacts", store)
+    assert done.code == 0, done
+    return flow_run_in(done.out)
+
+
+def expected(state: str) -> dict[str, str]:
+    """The states of a run of which everything ended alike."""
+    return dict.fromkeys(TASKS, state) | {"report": "Completed"}
+
+
+@pytest.mark.timeout(1200)
+def test_runs_in_a_row(server: str, sample: Path, tmp_path: Path) -> None:
+    """Twenty runs in a row, every other one warm: no task run is lost, each has its state."""
+    runs = {
+        once(sample, tmp_path / f"store-{number // 2}"): "Cached" if number % 2 else "Completed"
+        for number in range(IN_A_ROW)
+    }
+    assert len(runs) == IN_A_ROW
+    assert {run: states_of(server, run) for run in runs} == {
+        run: expected(state) for run, state in runs.items()
+    }
+
+
+def test_runs_at_once(server: str, sample: Path, tmp_path: Path) -> None:
+    """Four runs at once into stores of their own: all is recorded, each in its own run."""
+    stores = [tmp_path / f"store-{number}" for number in range(AT_ONCE)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        runs = list(pool.map(lambda store: once(sample, store), stores))
+    assert len({*runs}) == AT_ONCE
+    assert [states_of(server, run) for run in runs] == [expected("Completed")] * AT_ONCE
