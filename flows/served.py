@@ -90,7 +90,7 @@ def served_flow(**options: Any) -> Callable[[Callable[..., Any]], ServedFlow]:
 def _ctrl_c(threads: bool) -> Iterator[None]:
     """Ctrl-C lets what is under way end, and nothing more begin; a second one is as usual.
 
-    Where tasks run in other processes these get the signal too, and it is as usual from the first.
+    Where tasks run in other processes, what has not begun is dropped by their pool.
     """
     if not threads or threading.current_thread() is not threading.main_thread():
         yield

@@ -96,6 +96,7 @@ def test_ctrl_c_with_processes(
     run.wait_for("austen: made")
     run.wait_for("bikes: made")
     run.signal(signal.SIGINT)
+    time.sleep(2)  # what is held gets the signal in the middle
     hold.release()
     done = run.end()
     assert done.code == 130, done
