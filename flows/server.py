@@ -35,7 +35,6 @@ STOP_SECONDS = 20.0
 PROBE_SECONDS = 5.0
 PORTS_TRIED = 5  # another program may take a port between the moment it is found free and the start
 LEASES = "prefect.server.concurrency.lease_storage"
-CLIENT_RETRIES = 3  # of one request, with waits of 2, 4 and 8 s
 
 
 class ServerError(PtmError):
@@ -80,7 +79,6 @@ def connected(say: Callable[[str], None] = lambda _: None) -> Iterator[str]:
     from prefect.settings import (
         PREFECT_API_AUTH_STRING,
         PREFECT_API_URL,
-        PREFECT_CLIENT_MAX_RETRIES,
         PREFECT_UI_URL,
         temporary_settings,
     )
@@ -94,15 +92,13 @@ def connected(say: Callable[[str], None] = lambda _: None) -> Iterator[str]:
                 "PREFECT_API_URL (environment or `prefect config`) to use a local one"
             )
         say(f"Prefect server: {configured}")
-        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: CLIENT_RETRIES}):
-            yield configured
+        yield configured
         return
     server = start(say)
     say(f"Prefect server: {server.api}")
     settings = {
         PREFECT_API_URL: server.api,
         PREFECT_UI_URL: server.ui,
-        PREFECT_CLIENT_MAX_RETRIES: CLIENT_RETRIES,
         PREFECT_API_AUTH_STRING: _password(),
     }
     with temporary_settings(settings), _for_the_whole_process(server.api):
