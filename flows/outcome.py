@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture, as_completed
@@ -14,7 +15,7 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
 from pydantic import BaseModel
 
 from flows import deaths
-from flows.served import LOST, OUTCOME, HistoryLost
+from flows.served import OUTCOME, HistoryLost
 from flows.server import probe
 from flows.vitals import Vitals
 from ptm.content import ArtifactRef
@@ -42,8 +43,8 @@ def finish(
     if not outcome.cancelled:
         try:
             report(outcome, str(artifacts))
-        except LOST:
-            raise
+        except httpx.TransportError as error:
+            raise HistoryLost(outcome, error) from error
         except Exception as error:  # what was made is none the worse for it
             outcome.failed["report"] = f"report: {type(error).__name__}: {error}"
     return outcome.result()

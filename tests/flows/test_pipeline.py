@@ -246,6 +246,27 @@ def test_run_names_say_what_ran(good: Run, sample: Path, book_catalog: Path) -> 
         assert re.fullmatch(what + r"-\d{4}-\d\d-\d\d-\d{4}", name)
 
 
+def test_a_report_that_fails_hides_nothing(
+    book_catalog: Path,
+    sample: Path,
+    tmp_path: Path,
+    history: History,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where the dashboard's pictures cannot be drawn, the run fails for that, and all is made."""
+
+    def broken(*_: object) -> None:
+        raise ValueError("nothing to draw with")
+
+    monkeypatch.setattr("tasks.dashboard.exhibits", broken)
+    done = run(book_catalog, sample, tmp_path / "artifacts", ["dog"])
+    outcome = done.state.result(raise_on_failure=False).outcome
+    assert list(outcome.made) == ["dog"]
+    assert outcome.failed == {"report": "report: ValueError: nothing to draw with"}
+    assert history(done.id).flow_run["state_name"] == "Failed"
+    ptm.load("dog", tmp_path / "artifacts")
+
+
 def test_same_bytes_in_another_store(good: Run, sample_run: Any) -> None:
     """Another store, process, hash seed and number of threads give the same files to the byte."""
     files = digests(good.store)
