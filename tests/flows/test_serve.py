@@ -203,14 +203,15 @@ def test_schedule(serve: Callable[..., Started], hold: Hold, server: str, place:
     due = [
         run
         for run in runs_of(server, "pipeline")
-        # one that begins at the very end may be cut off before its process can tell
-        if begin < datetime.fromisoformat(run["expected_start_time"]) < end - 2 * step
+        if begin < datetime.fromisoformat(run["expected_start_time"]) < end
     ]
-    assert {run["state_type"] for run in due} <= {"COMPLETED", "CANCELLED", "CRASHED"}
+    # one that begins at the very end may be cut off before its process can tell
+    told = [run for run in due if datetime.fromisoformat(run["expected_start_time"]) < end - step]
+    assert {run["state_type"] for run in told} <= {"COMPLETED", "CANCELLED"}
     times = [datetime.fromisoformat(run["expected_start_time"]) for run in due]
     steps = {round((b - a).total_seconds()) for a, b in pairwise(times)}
     assert steps == {INTERVAL}, "none is missing between the first and the last"
-    assert len(due) >= WATCHED // INTERVAL - 4
+    assert len(due) >= WATCHED // INTERVAL - 2
     times_of_work = went(server, begin)
     for (_, stop), (begun, _) in pairwise(times_of_work):
         assert stop <= begun, "two at once"
