@@ -79,7 +79,11 @@ def test_loss_curves(dashboard: Dashboard, page: Page) -> None:
 def test_failed_run_names_the_source(dashboard: Dashboard, page: Page, tmp_path: Path) -> None:
     """The page of a run with a bad source says Failed, and its log names source and file."""
     catalog = tmp_path / "catalog.toml"
-    catalog.write_text('name = "shelter"\n[cats]\nkind = "images"\npath = "p1ch4/no-cats"\n')
+    about, cats = (
+        '[catalog]\nname = "shelter"\n',
+        '[cats]\nkind = "images"\npath = "p1ch4/no-cats"\n',
+    )
+    catalog.write_text(about + cats)
     state = pipeline(
         catalog=str(catalog),
         data=str(tmp_path),
