@@ -33,7 +33,7 @@ from tests.flows.conftest import (
 WAITS = ("Scheduled", "Late")
 NAMES = ("pipeline", "source", "wine", "temperature")
 # how long the schedule is watched, its interval, and how long one of its runs lasts: all in seconds
-WATCHED, INTERVAL, LASTS = (300, 60, 150) if os.environ.get("PTM_FAULTS") else (120, 15, 40)
+WATCHED, INTERVAL, LASTS = (360, 60, 150) if os.environ.get("PTM_FAULTS") else (120, 15, 40)
 
 
 @pytest.fixture
