@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import httpx
 from prefect import serve as prefect_serve
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
@@ -18,7 +19,7 @@ from tzlocal import get_localzone_name
 
 from flows import deaths
 from flows.pipeline import pipeline, source
-from flows.server import connected
+from flows.server import ServerError, connected
 from flows.temperature import temperature
 from flows.wine import wine
 from ptm.catalog import load_catalog
@@ -51,13 +52,17 @@ def serve(
         ServerError: there is no server.
     """
     with connected(say) as api:
-        deaths.watch()
+        try:
+            deaths.watch()
+        except httpx.HTTPError as error:
+            text = f"expected the server at {api} to take an automation, got {error}"
+            raise ServerError(text) from error
         offered = deployments(catalog, data, artifacts, schedule, limit)
         for deployment in offered:
             say(f"  {deployment.full_name}: {deployment.description}")
         say(f"Schedule of the pipeline: {_shown(schedule)}")
         say(f"Dashboard: {api.removesuffix('/api')}/deployments")
-        first = next(iter(load_catalog(catalog, data)))
+        first = offered[1]._parameter_openapi_schema.properties["source"]["enum"][0]
         command = f"prefect deployment run source/source -p source={first}"
         say(f"Run one now: PREFECT_API_URL={api} {command}")
         say("Stop with Ctrl-C; the schedule then pauses.")
