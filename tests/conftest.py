@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,20 +13,16 @@ from typing import Any
 
 import pytest
 
+from tests.support.machine import ROOT, lacking
+
 # before anything imports Prefect: a home, and so a history and a server, for this test run only
 HOME = Path(tempfile.mkdtemp(prefix="ptm-tests-"))
 os.environ["PREFECT_HOME"] = str(HOME)
 os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
 os.environ.pop("PREFECT_API_URL", None)
-
-ROOT = Path(__file__).parent.parent
-
-
-def lacking(reason: str) -> None:
-    """Skips a test for what the machine lacks; a failure where PTM_TESTS_REQUIRE_ALL is set."""
-    if os.environ.get("PTM_TESTS_REQUIRE_ALL"):
-        pytest.fail(f"{reason}, and PTM_TESTS_REQUIRE_ALL is set")
-    pytest.skip(reason)
+# in the background of a script SIGINT is ignored, and so it is in all that is started from there
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from flows.pipeline import pipeline
-from tests.browser.conftest import (
+from tests.support.pages import (
     PATIENCE,
     Ask,
     Dashboard,

@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from flows.pipeline import pipeline
-from tests.browser.conftest import (
+from tests.support.pages import (
     PATIENCE,
     Dashboard,
     expect_text,

@@ -15,17 +15,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import (
-    PATIENCE,
-    Ask,
-    expect_states,
-    expect_text,
-    heading,
-    keep,
-    open_tab,
-)
-from tests.conftest import ROOT
-from tests.flows.conftest import PTM
+from tests.support.commands import PTM
+from tests.support.machine import ROOT
+from tests.support.pages import PATIENCE, Ask, expect_states, expect_text, heading, keep, open_tab
 
 NAMES = ["dog", "cats", "ct", "wine", "bikes", "austen", "temperature"]
 REFUSED = [

@@ -18,7 +18,7 @@ from playwright.sync_api import Page, expect
 from flows.pipeline import pipeline
 from ptm import index
 from tasks.tensorize import tensorize
-from tests.browser.conftest import (
+from tests.support.pages import (
     PATIENCE,
     Ask,
     Dashboard,

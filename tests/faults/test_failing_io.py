@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 
 from ptm.errors import StoreError
-from tests.conftest import lacking
 from tests.faults.children import (
     OPERATIONS,
     SYNCS,
@@ -41,7 +40,8 @@ from tests.faults.work import (
     run,
     survey,
 )
-from tests.flows.conftest import run_ptm
+from tests.support.commands import run_ptm
+from tests.support.machine import lacking
 
 pytestmark = pytest.mark.timeout(3600)  # for thousands of faults
 CAPABILITIES = 0x20080522  # the version of the call that sets them

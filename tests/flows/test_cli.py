@@ -14,7 +14,7 @@ from PIL import Image
 
 from flows import cli
 from ptm.download import read_registry
-from tests.bad_inputs import BAD_IMAGES, TABLE, WINE, BadInput, file, write_all
+from tests.support.bad_inputs import BAD_IMAGES, TABLE, WINE, BadInput, file, write_all
 
 SOURCES = ["dog", "cats", "ct", "wine", "bikes", "austen", "temperature"]
 NAMES = [*SOURCES, "wine_threshold", "temperature_fits"]

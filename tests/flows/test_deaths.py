@@ -18,17 +18,15 @@ import pytest
 import ptm as library
 from flows.deaths import SILENCE
 from ptm.store import verify
-from tests.flows.conftest import (
+from tests.support.commands import Started, run_ptm, wait_until
+from tests.support.servers import (
     Hold,
     Home,
-    Started,
     deployment,
     flow_run_in,
     recorded,
-    run_ptm,
     served_run,
     states_of,
-    wait_until,
 )
 
 Start = Callable[..., Started]

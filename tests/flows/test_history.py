@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.conftest import flow_run_in, run_ptm, states_of
+from tests.support.commands import run_ptm
+from tests.support.servers import flow_run_in, states_of
 
 IN_A_ROW, AT_ONCE = 20, 4
 SOURCES = ("dog", "temperature")

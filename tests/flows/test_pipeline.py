@@ -21,7 +21,7 @@ import ptm
 from flows.pipeline import pipeline
 from tasks.states import PipelineFailed
 from tasks.tensorize import tensorize
-from tests.bad_inputs import BAD_INPUTS, TABLE, WINE, BadInput, file, write_all
+from tests.support.bad_inputs import BAD_INPUTS, TABLE, WINE, BadInput, file, write_all
 
 pytestmark = pytest.mark.usefixtures("server")
 

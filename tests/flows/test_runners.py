@@ -11,7 +11,8 @@ import pytest
 import ptm as library
 from flows.runners import RUNNERS, task_runner
 from ptm.errors import PtmError
-from tests.flows.conftest import flow_run_in, run_ptm, states_of
+from tests.support.commands import run_ptm
+from tests.support.servers import flow_run_in, states_of
 
 SOURCES = ("dog", "wine")
 

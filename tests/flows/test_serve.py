@@ -18,17 +18,9 @@ import pytest
 from flows import deployments
 from ptm.catalog import load_catalog
 from ptm.errors import PtmError
-from tests.conftest import ROOT
-from tests.flows.conftest import (
-    Hold,
-    Started,
-    deployment,
-    recorded,
-    run_ptm,
-    served_run,
-    states_of,
-    wait_until,
-)
+from tests.support.commands import Started, run_ptm, wait_until
+from tests.support.machine import ROOT
+from tests.support.servers import Hold, deployment, recorded, served_run, states_of
 
 WAITS = ("Scheduled", "Late")
 NAMES = ("pipeline", "source", "wine", "temperature")

@@ -27,7 +27,8 @@ from prefect.settings import (
 from flows.pipeline import pipeline
 from flows.runners import task_runner
 from flows.server import ServerError
-from tests.flows.conftest import Home, flow_run_in, run_ptm, states_of
+from tests.support.commands import run_ptm
+from tests.support.servers import Home, flow_run_in, states_of
 
 NOWHERE = "http://127.0.0.1:9"
 

@@ -17,9 +17,9 @@ import httpx
 import pytest
 import yaml
 
-from tests.conftest import ROOT
-from tests.flows.conftest import Done, run_ptm
-from tests.production.conftest import COMPOSE, VARIABLES, Refused, Topology, compose_file
+from tests.support.commands import Done, run_ptm
+from tests.support.machine import ROOT
+from tests.support.topology import COMPOSE, VARIABLES, Refused, Topology, compose_file
 
 ROUNDS = 20
 AT_ONCE = 4

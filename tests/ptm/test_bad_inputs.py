@@ -11,7 +11,7 @@ import pytest
 
 import ptm
 from ptm.errors import CatalogError, InputError
-from tests.bad_inputs import (
+from tests.support.bad_inputs import (
     BAD_INPUTS,
     CATALOG_MISTAKES,
     TABLE,

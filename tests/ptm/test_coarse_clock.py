@@ -10,7 +10,7 @@ import pytest
 from ptm import index
 from ptm.index import Input, StatIndex, _hash, signature
 from tests.ptm.coarse_clock import MS, World
-from tests.ptm.conftest import FAULTS
+from tests.support.stores import FAULTS
 
 CHECKS = 120_000 if FAULTS >= 1000 else 20_000
 DAY = 86_400_000 * MS

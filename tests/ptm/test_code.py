@@ -11,7 +11,7 @@ import pytest
 
 from ptm import key
 from ptm.key import Code, code_of
-from tests.ptm.conftest import python
+from tests.support.stores import python
 
 ROOM = "ptm.kinds.tables"
 Digest = Callable[[], dict[str, str]]

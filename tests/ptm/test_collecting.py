@@ -14,7 +14,7 @@ from ptm.catalog import load_catalog
 from ptm.content import ArtifactRef
 from ptm.prepare import analyze, tensorize
 from ptm.store import Collected
-from tests.ptm.conftest import (
+from tests.support.stores import (
     BOOK,
     about,
     flip,

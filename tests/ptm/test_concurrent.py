@@ -22,7 +22,7 @@ from ptm.catalog import TableSource, load_catalog
 from ptm.content import ArtifactRef
 from ptm.errors import ArtifactMissing
 from ptm.prepare import analyze, tensorize
-from tests.ptm.conftest import BOOK, FAULTS, leftovers, publications
+from tests.support.stores import BOOK, FAULTS, leftovers, publications
 
 WRITERS, ROWS = 8, 2000
 ROUNDS = 40 if FAULTS >= 10 else 6

@@ -19,7 +19,7 @@ from ptm import store
 from ptm.catalog import TableSource
 from ptm.errors import ArtifactCorrupt, ArtifactMissing, StoreError
 from ptm.store.pointers import as_json, checked
-from tests.ptm.conftest import FAULTS, check, flip, heal, home, leftovers, make, table
+from tests.support.stores import FAULTS, check, flip, heal, home, leftovers, make, table
 
 PART, ROWS, MANIFEST = "part-00000.pt", "part-00000.parquet", "manifest.json"
 HEALED = 1 if FAULTS >= 10 else 50  # of how many that are damaged, one is healed as well

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from ptm.key import PACKAGE
-from tests.ptm.conftest import BOOK
 from tests.ptm.place import Place, start_runner
+from tests.support.stores import BOOK
 
 IMAGES, CT, TABLES, SERIES, TEXT = (
     {"dog", "cats"},

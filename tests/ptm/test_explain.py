@@ -14,7 +14,7 @@ from ptm.catalog import Source, TableSource, load_catalog
 from ptm.errors import ArtifactCorrupt, ArtifactMissing, StoreError
 from ptm.explain import Cause, Explanation, causes, compare, explain, shown, why
 from ptm.prepare import analyze, tensorize
-from tests.ptm.conftest import BOOK, about, check, flip, home, listing, make, planted, table
+from tests.support.stores import BOOK, about, check, flip, home, listing, make, planted, table
 
 CSV = "a,b\n1,2\n3,4\n"
 HEAD = ("kind", "inputs", "options", "code", "packages")

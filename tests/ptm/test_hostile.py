@@ -19,7 +19,7 @@ from ptm import store
 from ptm.content import ArtifactRef
 from ptm.errors import ArtifactCorrupt, StoreError
 from ptm.explain import compare, explain
-from tests.ptm.conftest import ABOUT, FAULTS, files, planted, repoint
+from tests.support.stores import ABOUT, FAULTS, files, planted, repoint
 
 PART = "part-00000.pt"
 NAMES = [

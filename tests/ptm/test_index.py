@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ptm import index
 from ptm.index import Input, StatIndex, _hash, hash_files, seal, signature, unseal, written
-from tests.ptm.conftest import python
+from tests.support.stores import python
 
 DAY = 86_400_000_000_000  # ns
 

@@ -19,7 +19,7 @@ from ptm.catalog import load_catalog
 from ptm.content import Content
 from ptm.key import make_key, package_versions
 from ptm.prepare import tensorize
-from tests.ptm.conftest import about
+from tests.support.stores import about
 
 
 def test_key_of_values() -> None:

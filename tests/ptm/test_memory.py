@@ -13,7 +13,7 @@ from ptm import store
 from ptm.catalog import TableSource
 from ptm.errors import ArtifactCorrupt, ArtifactMissing
 from ptm.index import Input, StatIndex, signature
-from tests.ptm.conftest import check, flip, heal, home, make, table
+from tests.support.stores import check, flip, heal, home, make, table
 
 PART, ROWS, MANIFEST = "part-00000.pt", "part-00000.parquet", "manifest.json"
 GARBAGE = [b"", b"garbage", b"\xff\xfe\x00", b"[]", b"{}", b"[" * 100_000, b"\n" * 100]

@@ -12,7 +12,7 @@ import pytest
 from ptm import store
 from ptm.catalog import TableSource, load_catalog
 from ptm.prepare import Plan, analyze, plan, tensorize
-from tests.ptm.conftest import BOOK, flip, home, listing, make, table
+from tests.support.stores import BOOK, flip, home, listing, make, table
 
 
 def outcome(plans: list[Plan]) -> dict[str, str]:

@@ -22,7 +22,7 @@ from ptm.errors import ArtifactCorrupt, ArtifactMissing, CatalogError, InputErro
 from ptm.key import code_of
 from ptm.kinds import tables
 from ptm.prepare import analyze, tensorize
-from tests.ptm.conftest import BOOK, listing, publications, python
+from tests.support.stores import BOOK, listing, publications, python
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import ptm
 from ptm import store
 from ptm.content import ArtifactRef
 from ptm.store import collecting, disk, publishing, reading, verifying
-from tests.ptm.conftest import (
+from tests.support.stores import (
     about,
     flip,
     home,

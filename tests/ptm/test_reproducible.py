@@ -17,7 +17,7 @@ from ptm import store
 from ptm.catalog import load_catalog
 from ptm.prepare import analyze, tensorize
 from ptm.sample import PATIENT_ID, PATIENT_NAME
-from tests.ptm.conftest import BOOK, files, python
+from tests.support.stores import BOOK, files, python
 
 CT = "p1ch4/volumetric-dicom/2-LUNG 3.0  B70f-04083"
 

@@ -15,15 +15,7 @@ import ptm
 from ptm import store
 from ptm.content import ROWS, ArtifactRef, Content
 from ptm.errors import ArtifactMissing, StoreError
-from tests.ptm.conftest import (
-    ABOUT,
-    KEY,
-    files,
-    leftovers,
-    listing,
-    planted,
-    publications,
-)
+from tests.support.stores import ABOUT, KEY, files, leftovers, listing, planted, publications
 
 LARGE = 1 << 19  # floats that take more than the store hashes in one go
 

@@ -1,0 +1,158 @@
+"""Prefect servers of tests: homes of their own, and what a server has of a run."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.support.commands import Done, wait_until
+
+SLOW = Path(__file__).parent / "slow"
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Keeps table sources from ending, in processes that have its environment.
+
+    Attributes:
+        file: they wait as long as it is there.
+    """
+
+    file: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs."""
+        return {"PYTHONPATH": str(SLOW), "PTM_TEST_HOLD": str(self.file)}
+
+    def release(self) -> None:
+        """Lets them end."""
+        self.file.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Home:
+    """A Prefect home of its own, with a server of its own.
+
+    Attributes:
+        environment: for commands.
+        path: the folder.
+    """
+
+    path: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For commands that are to use it."""
+        return {"PREFECT_HOME": str(self.path), "PREFECT_API_URL": ""}
+
+    @property
+    def pid(self) -> int:
+        """The process of the server that was started last."""
+        pid: int = json.loads((self.path / "ptm-server.json").read_text())["pid"]
+        return pid
+
+    @property
+    def api(self) -> str:
+        """The address of its API."""
+        port = json.loads((self.path / "ptm-server.json").read_text())["port"]
+        return f"http://127.0.0.1:{port}/api"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What the server has of one run of a flow, as the API gives it.
+
+    Attributes:
+        flow_run: the run.
+        tasks: its task runs by name.
+        artifacts: its tables and pictures by key.
+    """
+
+    flow_run: dict[str, Any]
+    tasks: dict[str, dict[str, Any]]
+    artifacts: dict[str, dict[str, Any]]
+
+
+def recorded(api: str, flow_run: object) -> Recorded:
+    """Asks the server for a run, its task runs and its artifacts."""
+    of_run = {"flow_runs": {"id": {"any_": [str(flow_run)]}}, "limit": 200}
+    with httpx.Client(base_url=api, timeout=30) as client:
+
+        def ask(what: str) -> list[dict[str, Any]]:
+            answer = client.post(f"/{what}/filter", json=of_run)
+            answer.raise_for_status()
+            found: list[dict[str, Any]] = answer.json()
+            return found
+
+        tasks, artifacts = ask("task_runs"), ask("artifacts")
+        run = client.get(f"/flow_runs/{flow_run}").json()
+    return Recorded(
+        run, {task["name"]: task for task in tasks}, {each["key"]: each for each in artifacts}
+    )
+
+
+def deployment(api: str, name: str) -> dict[str, Any]:
+    """That of a flow; nothing as long as there is none."""
+    answer = httpx.get(f"{api}/deployments/name/{name}/{name}", timeout=30)
+    found: dict[str, Any] = answer.json() if answer.status_code == 200 else {}
+    return found
+
+
+def served_run(api: str, name: str, **parameters: Any) -> dict[str, Any]:
+    """Asks for a run of a flow, as the dashboard does; the run."""
+    address = f"{api}/deployments/{deployment(api, name)['id']}/create_flow_run"
+
+    def ask() -> dict[str, Any]:
+        answer = httpx.post(address, json={"parameters": parameters}, timeout=30)
+        if answer.status_code == 503:  # it is busy: every client asks again
+            return {}
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
+
+    run: dict[str, Any] = wait_until(ask, 60, "a run")
+    return run
+
+
+def flow_run_in(out: str) -> str:
+    """The id in the address that a run printed."""
+    found = re.search(r"/runs/flow-run/([0-9a-f-]{36})", out)
+    assert found, out
+    return found[1]
+
+
+def states_of(api: str, flow_run: object) -> dict[str, str]:
+    """The state of each task run by name, once all of them are terminal."""
+    terminal = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
+
+    def ended() -> Any:
+        tasks = recorded(api, flow_run).tasks
+        done = tasks and {task["state_type"] for task in tasks.values()} <= terminal
+        return tasks if done else None
+
+    tasks = wait_until(ended, 60, f"all task runs of {flow_run} terminal")
+    return {name: task["state_name"] for name, task in tasks.items()}
+
+
+@dataclass(frozen=True)
+class SampleRun:
+    """A run of the `ptm` command on sample data.
+
+    Attributes:
+        done: its exit code and what it printed.
+        store: its artifacts.
+    """
+
+    done: Done
+    store: Path
+
+    @property
+    def flow_run(self) -> str:
+        """The id in the address that it printed."""
+        return flow_run_in(self.done.out)

@@ -1,0 +1,160 @@
+"""Planted artifacts and stores, and looks at what is on the disk."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import torch
+
+import ptm
+from ptm import store
+from ptm.catalog import TableSource
+from ptm.content import ROWS, ArtifactRef, Content
+from ptm.prepare import tensorize
+from ptm.scaling import Scaler
+from ptm.store.pointers import as_json, checked
+from tests.support.machine import ROOT
+
+FAULTS = int(os.environ.get("PTM_FAULTS", "0"))  # 10 and more: all of it, not a part
+
+
+BOOK = ROOT / "data" / "catalog.toml"
+
+
+KEY = "0123456789abcdef" * 4
+
+
+ABOUT: dict[str, Any] = {
+    "name": "planted",
+    "key": KEY,
+    "kind": "table",
+    "inputs": [],
+    "options": {},
+    "code": {},
+    "packages": {},
+}
+
+
+def key_of(number: int) -> str:
+    """A key like any other, told apart by its number."""
+    return hashlib.sha256(str(number).encode()).hexdigest()
+
+
+def about(number: int, name: str = "planted", **entries: Any) -> dict[str, Any]:
+    """The head of a manifest, under the key of that number."""
+    return {**ABOUT, "name": name, "key": key_of(number), **entries}
+
+
+def planted(size: int = 6) -> Content:
+    """A tensor of each dtype that rooms make, a table with units, a picture, a scaler, facts."""
+    tensors = {
+        "floats": torch.arange(size, dtype=torch.float32) / 3,
+        "bytes": torch.tensor([[0, 255]], dtype=torch.uint8),
+        "ids": torch.tensor([-1, 2**40]),
+        "flags": torch.tensor([True, False]),
+        "none": torch.zeros(0, 3),
+    }
+    schema = pa.schema([pa.field("a", pa.float64(), metadata={"unit": "mm"}), ("b", pa.string())])
+    return Content(
+        tensors,
+        {name: ("sample", "feature")[: tensor.dim()] for name, tensor in tensors.items()},
+        {ROWS: pa.table([[0.1, 2.0], ["x", "ü"]], schema=schema)},
+        Scaler("standard", ("a",), (0.1,), (3.0,)),
+        {"answer": 42, "names": ["x", "ü"]},
+        ("a warning",),
+        {"picture": b"\x89PNG planted"},
+    )
+
+
+def files(root: Path) -> set[str]:
+    """Paths of all files below a folder, relative to it."""
+    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+
+
+def listing(root: Path) -> dict[str, tuple[int, int, int]]:
+    """Of all that is below a folder: mtime and ctime in ns, and the size."""
+    return {
+        str(path.relative_to(root)): (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size)
+        for path in sorted(root.rglob("*"))
+        for stat in [path.lstat()]
+    }
+
+
+def publications(root: Path, name: str = "planted") -> set[str]:
+    """The folders of a name that hold a manifest."""
+    return {path.parent.name for path in root.glob(f"{name}/*/manifest.json")}
+
+
+def leftovers(root: Path) -> list[str]:
+    """What stands in the store under a hidden name: leases and all that is staged."""
+    found = [*root.glob(".*"), *root.glob("*/.*"), *root.glob("*/keys/.*"), *root.glob("*/stat/.*")]
+    return sorted(str(path.relative_to(root)) for path in found)
+
+
+def repoint(folder: Path, text: bytes) -> None:
+    """Puts a text in place of a manifest, and makes every pointer to its folder fit it."""
+    (folder / "manifest.json").write_bytes(text)
+    for place, pointer in store.pointers(folder.parent).items():
+        if pointer and pointer["publication"] == folder.name:
+            fitting = checked({**pointer, "manifest_sha256": hashlib.sha256(text).hexdigest()})
+            (folder.parent / place).write_bytes(as_json(fitting))
+
+
+def python(code: str, *arguments: object, **environment: str) -> str:
+    """What a Python process of its own prints, given a program and its arguments."""
+    # -P: not what happens to lie in the working folder
+    command = [sys.executable, "-P", "-c", code, *map(str, arguments)]
+    env = {**os.environ, **environment}
+    run = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+VALUES = [[1.0, 2.0], [3.0, 4.0]]
+
+
+def table(root: Path, name: str = "t", **options: Any) -> TableSource:
+    """A source that is that table as it is."""
+    options = {"standardize": False, **options}
+    return TableSource(name=name, root=root, kind="table", path="t.csv", **options)
+
+
+def make(source: TableSource, rehash: bool = False) -> ArtifactRef:
+    """What a run makes of it, or finds."""
+    return tensorize(source, source.root / "store", rehash=rehash)
+
+
+def home(source: TableSource) -> Path:
+    """Where the store keeps it."""
+    return source.root / "store" / source.name
+
+
+def check(source: TableSource) -> None:
+    """What loads is right, to the last value."""
+    loaded = ptm.load(source.name, source.root / "store")
+    assert loaded.tensors["features"].tolist() == VALUES
+    assert loaded.table.to_numpy().tolist() == VALUES
+
+
+def heal(source: TableSource) -> ArtifactRef:
+    """The next run: what is current after it is right, deep down, and nothing is left over."""
+    ref = make(source)
+    check(source)
+    assert not [found for found in store.verify(source.root / "store") if found.error]
+    assert leftovers(source.root / "store") == []
+    return ref
+
+
+def flip(place: Path, number: int, bits: int) -> None:
+    """Flips bits of one byte in place; once more, and they are as before."""
+    with place.open("r+b") as file:
+        file.seek(number)
+        [byte] = file.read(1)
+        file.seek(number)
+        file.write(bytes([byte ^ bits]))
