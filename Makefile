@@ -1,5 +1,7 @@
 # make run      the main job: every source to tensors, then the analyses
-# make test     every test          make lint     ruff, mypy, import-linter
+# make test     the tests in minutes: a sample of every kind of check
+# make test-all every test; make test-rest what `make test` leaves out
+# make lint     ruff, mypy, import-linter
 # make bench    the benchmarks, side by side
 # make faults   the fault tests at full size: kills, failing disks, lost power, a schedule (an hour)
 
@@ -9,7 +11,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 SAMPLE := data/sample
 
-.PHONY: setup run test lint bench faults
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+.PHONY: setup run test test-all test-rest lint bench faults
 
 setup: $(VENV)/.dev
 
@@ -36,7 +40,13 @@ run: $(VENV)/.run
 	  $(BIN)/ptm data sample --data $(SAMPLE) && $(BIN)/ptm run --data $(SAMPLE); fi
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(PYTEST) -m "not slow"
+
+test-all: $(VENV)/.dev
+	$(PYTEST)
+
+test-rest: $(VENV)/.dev
+	$(PYTEST) -m slow
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

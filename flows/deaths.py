@@ -13,10 +13,12 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.events.actions import ChangeFlowRunState
 from prefect.states import Crashed
 
+from flows.settings import BEAT
+
 TAG = "ptm"  # of every run
 HEARTBEAT = "prefect.flow-run.heartbeat"  # the event, and its resource, that Prefect's have
-BEAT_SECONDS = 20.0
-SILENCE = timedelta(seconds=6 * BEAT_SECONDS)  # after which a run counts as dead
+SILENCE = timedelta(seconds=6 * BEAT)  # after which a run counts as dead
+SILENT = f"{SILENCE.total_seconds():g} s"
 NAME = "ptm: a run without a sign of life has crashed"
 PAGE = 200  # task runs that the server gives at once
 
@@ -24,12 +26,12 @@ PAGE = 200  # task runs that the server gives at once
 def watch() -> None:
     """Has the server mark runs as Crashed that give no sign of life; nothing where it does already.
 
-    A run beats every 20 s; without any event for two minutes it is dead. Prefect has no other way
-    to learn of it when the process and the one that started it are killed at once.
+    Without any event for six beats, two minutes, it is dead. Prefect has no other way to learn of
+    it when the process and the one that started it are killed at once.
     """
     wanted = AutomationCore(
         name=NAME,
-        description=f"Crashes runs with the tag {TAG} after {SILENCE.seconds} s of silence.",
+        description=f"Crashes runs with the tag {TAG} after {SILENT} of silence.",
         trigger=EventTrigger(
             match={"prefect.resource.id": "prefect.flow-run.*"},
             match_related={
@@ -47,7 +49,7 @@ def watch() -> None:
             ChangeFlowRunState(
                 state=StateType.CRASHED,
                 name="Crashed",
-                message=f"No sign of life for {SILENCE.seconds} s: its process was killed, or its "
+                message=f"No sign of life for {SILENT}: its process was killed, or its "
                 "computer stopped. What it had published is whole; the next run makes the rest.",
             )
         ],

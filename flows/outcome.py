@@ -17,14 +17,13 @@ from pydantic import BaseModel
 from flows import deaths
 from flows.served import OUTCOME, HistoryLost
 from flows.server import probe
+from flows.settings import PATIENCE
 from flows.vitals import Vitals
 from ptm.content import ArtifactRef
 from ptm.store import record_run
 from tasks.analyses import analyze
 from tasks.dashboard import report
 from tasks.states import Outcome
-
-PATIENCE = 45.0  # s that a run waits for a server that was lost: longer than a restart takes
 
 
 def finish(

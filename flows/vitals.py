@@ -16,6 +16,7 @@ from prefect.context import FlowRunContext
 from prefect.events import emit_event
 
 from flows import deaths
+from flows.settings import BEAT
 
 LONG = 3.0  # s; shorter runs need neither progress nor beats
 STEP = 0.5  # s between looks
@@ -66,7 +67,7 @@ class Vitals:
         start, beats, watched = time.monotonic(), 0, False
         while not self._over.wait(STEP):
             lived = time.monotonic() - start
-            if lived >= LONG + beats * deaths.BEAT_SECONDS:
+            if lived >= LONG + beats * BEAT:
                 beats += 1
                 _try_to(lambda: _beat(run))
             if lived >= LONG:

@@ -61,7 +61,9 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server() -> Iterator[str]:
     """A real Prefect server for this test run, as ptm starts it; the address of its API."""
     from flows.server import connected, stop
+    from tests.support.servers import Home
 
+    Home.migrated(HOME)
     with connected() as api:
         yield api
     stop()

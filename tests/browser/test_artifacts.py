@@ -20,6 +20,7 @@ from tests.support.pages import (
     stray_calls,
 )
 
+pytestmark = pytest.mark.browser
 TABLES = ["sources", "changes", "wine-groups", "wine-columns", "temperature-fits"]
 PICTURES = [
     "wine-roc",

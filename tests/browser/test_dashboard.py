@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from flows.pipeline import pipeline
@@ -18,6 +19,7 @@ from tests.support.pages import (
     open_tab,
 )
 
+pytestmark = pytest.mark.browser
 SOURCES = ["dog", "cats", "ct", "wine", "bikes", "austen", "temperature"]
 
 

@@ -19,6 +19,7 @@ from tests.support.commands import PTM
 from tests.support.machine import ROOT
 from tests.support.pages import PATIENCE, Ask, expect_states, expect_text, heading, keep, open_tab
 
+pytestmark = pytest.mark.browser
 NAMES = ["dog", "cats", "ct", "wine", "bikes", "austen", "temperature"]
 REFUSED = [
     ("source", {"source": "elephant"}, "'elephant' is not one of ['dog', "),

@@ -30,6 +30,7 @@ from tests.support.pages import (
     open_tab,
 )
 
+pytestmark = pytest.mark.browser
 CATALOG = """
 [dog]
 kind = "images"

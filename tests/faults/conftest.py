@@ -6,9 +6,7 @@ import os
 
 import pytest
 
-from tests.faults.work import NAMES, Place, prepare
-
-MANY = 500  # from here on nothing is left out to save time
+from tests.faults.work import MANY, NAMES, Place, prepare
 
 
 @pytest.fixture(scope="session")

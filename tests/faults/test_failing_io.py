@@ -34,16 +34,17 @@ from tests.faults.work import (
     Phase,
     Place,
     aftermath,
+    each,
     judged,
     leftovers,
     operations,
     run,
     survey,
 )
-from tests.support.commands import run_ptm
+from tests.support.commands import call_ptm
 from tests.support.machine import lacking
 
-pytestmark = pytest.mark.timeout(3600)  # for thousands of faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]  # for thousands of faults
 CAPABILITIES = 0x20080522  # the version of the call that sets them
 NEED_SPACE = tuple(OPERATIONS.keys() - {"remove", "remove_folder", "remove_tree"})
 THOROUGH = ("make", "heal", "collect")  # of these every operation fails in every run of the tests
@@ -72,7 +73,7 @@ def fail_once(place: Place, phase: str, at: int, tidy: bool) -> list[str]:
     return left + aftermath(place, ended(phase, error))
 
 
-@pytest.mark.parametrize("phase", HURT)
+@each(HURT, "put back", "collect")
 def test_one_operation_fails(varied: Place, step: int, tmp_path: Path, phase: str) -> None:
     """One operation that fails tears nothing; to try again is enough, in the same process too."""
     names = operations(varied, tmp_path, phase)
@@ -86,7 +87,7 @@ def test_one_operation_fails(varied: Place, step: int, tmp_path: Path, phase: st
     assert together(fail, numbers if phase in THOROUGH else numbers[::step]) == []
 
 
-@pytest.mark.parametrize("phase", HURT)
+@each(HURT, "put back", "sweep")
 def test_all_operations_fail_from_one_on(
     small: Place, step: int, tmp_path: Path, phase: str
 ) -> None:
@@ -101,7 +102,7 @@ def test_all_operations_fail_from_one_on(
     assert together(fail, range(1, count + 1, step)) == []
 
 
-@pytest.mark.parametrize("phase", [*RUNS, "collect"])
+@each((*RUNS, "collect"), "put back")
 def test_disk_full_from_one_operation_on(
     small: Place, step: int, tmp_path: Path, phase: str
 ) -> None:
@@ -149,7 +150,7 @@ def fail_sync(place: Place, phase: str, at: int) -> list[str]:
     return wrong + aftermath(place, ended(phase, error)) + fault.again
 
 
-@pytest.mark.parametrize("phase", RUNS)
+@each(RUNS, "put back", "make")
 def test_sync_fails(small: Place, tmp_path: Path, phase: str) -> None:
     """A sync that fails is an error; its file is given up, never synced again."""
 
@@ -221,7 +222,9 @@ def refused(place: Place, phase: str, says: str) -> list[str]:
     return wrong if named else [*wrong, f"expected a StoreError with '{says}', got {error!r}"]
 
 
-@pytest.mark.parametrize("free", [0, 4096, 1 << 16, 1 << 18, None])
+@pytest.mark.parametrize(
+    "free", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (4096, 1 << 16, 1 << 18, None))]
+)
 def test_full_disk(place: Place, small_disk: SmallDisk, free: int | None) -> None:
     """A full disk, of bytes or of names, is an error that says so; freed, all is completed."""
     here = place.fresh(small_disk.folder, "publish over")
@@ -251,9 +254,9 @@ def test_command_on_a_full_disk(
     """`ptm run` on a full disk ends with 1 and says why; `ptm verify` finds nothing torn."""
     here = place.fresh(small_disk.folder, "publish over")
     small_disk.fill(0)
-    ran = run_ptm("run", "wine", "--data", sample, "--artifacts", here.root)
+    ran = call_ptm("run", "wine", "--data", sample, "--artifacts", here.root)
     assert ran.code == 1 and "wine: " in ran.words and "No space left" in ran.words
-    assert run_ptm("verify", "--artifacts", here.root).code == 0
+    assert call_ptm("verify", "--artifacts", here.root).code == 0
     small_disk.free()
     assert call(aftermath, here, PHASES["publish over"]) == []
 

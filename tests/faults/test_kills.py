@@ -29,12 +29,13 @@ from tests.faults.children import (
     under,
     wait_until,
 )
-from tests.faults.conftest import MANY
 from tests.faults.work import (
     HURT,
+    MANY,
     PHASES,
     Place,
     aftermath,
+    each,
     judged,
     leftovers,
     next_run,
@@ -43,7 +44,7 @@ from tests.faults.work import (
 )
 
 KILLED = -signal.SIGKILL
-pytestmark = pytest.mark.timeout(3600)  # for thousands of faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]  # for thousands of faults
 
 
 def moments(names: list[str]) -> list[tuple[int, str]]:
@@ -52,7 +53,7 @@ def moments(names: list[str]) -> list[tuple[int, str]]:
     return before + [(n, "halfway") for n, name in enumerate(names, 1) if name == "write"]
 
 
-@pytest.mark.parametrize("phase", HURT)
+@each(HURT, "put back", "sweep")
 def test_killed_at_every_operation(varied: Place, tmp_path: Path, phase: str) -> None:
     """SIGKILL at any operation tears nothing, and the next run completes."""
 
@@ -71,11 +72,12 @@ def test_every_operation_is_reached(small: Place, tmp_path: Path) -> None:
     assert used == OPERATIONS.keys()
 
 
+@pytest.mark.parametrize("share", [0.2, pytest.param(1, marks=pytest.mark.slow)])
 def test_killed_at_random_moments(
-    place: Place, faults: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    place: Place, faults: int, share: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """SIGKILL at random moments of all phases tears nothing, and the next run completes."""
-    seed = random.randrange(10**6)
+    seed, faults = random.randrange(10**6), round(faults * share)
     chance, begin = random.Random(seed), time.monotonic()
     timings = together(lambda _: [timed(place.fresh(tmp_path))], range(4))
     last = {name: statistics.median(one[name] for one in timings) for name in PHASES}
@@ -156,7 +158,7 @@ def listing(place: Place) -> set[str]:
     return {str(path) for path in place.root.rglob("*") if "stat" not in path.parts}
 
 
-@pytest.mark.parametrize("phase", ["make", "publish over"])
+@each(("make", "publish over"))
 def test_stopped_writer_is_left_alone(small: Place, step: int, tmp_path: Path, phase: str) -> None:
     """A writer stopped anywhere keeps what it staged, holds nobody up, and makes nothing twice."""
 

@@ -10,6 +10,7 @@ import pytest
 from ptm.store import disk
 from tests.faults.power import CHANGES, Disk, Operation, State, read_state, recorded, write_state
 
+pytestmark = pytest.mark.faults
 WRITE = [Operation("create", ("f",)), Operation("write", ("f",), b"abcd")]
 SYNC, SYNC_NAMES = Operation("sync", ("f",)), Operation("sync_folder", (".",))
 

@@ -19,8 +19,10 @@ from ptm.content import ArtifactRef, Content
 from ptm.errors import ArtifactCorrupt, ArtifactMissing
 from ptm.store import disk, publishing
 from ptm.store.pointers import pointed
+from ptm.store.runs import RUNS
 from tests.faults.power import Disk, Operation, State, read_state, recorded, write_state
 
+pytestmark = pytest.mark.faults
 FAULTS = int(os.environ.get("PTM_FAULTS", "0"))
 # states after each operation; all of them where there are fewer, as there are with 1,000 faults
 BOUND = max(10 * FAULTS, 15)
@@ -234,7 +236,7 @@ def left(root: Path) -> list[str]:
     """What is in a store that neither a reader nor the next run has a use for."""
     known = {"current.json", "keys", "stat", *pointed(root / NAME)}
     return [name for name in os.listdir(root / NAME) if name not in known] + [
-        name for name in os.listdir(root) if name not in (NAME, "runs.json")
+        name for name in os.listdir(root) if name not in (NAME, RUNS)
     ]
 
 

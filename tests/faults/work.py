@@ -12,14 +12,18 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+
 import ptm
 from ptm import store
 from ptm.catalog import ImagesSource, Source, TableSource, TextSource, VolumeSource
 from ptm.errors import ArtifactCorrupt, ArtifactMissing, StoreError
 from ptm.prepare import analyze, tensorize
 from ptm.store.pointers import CURRENT, KEYS, PUBLICATION, pointed
+from ptm.store.runs import RUNS
 from tests.faults.children import Child, Signal, call, recorded, under
 
+MANY = 500  # faults; from here on nothing is left out to save time
 ANALYSIS = "wine_threshold"
 NAMES = ("wine", "cats", "ct", "text", ANALYSIS)
 States = dict[str, Any]  # by name, the digest of each file
@@ -165,6 +169,13 @@ PHASES = {
 HURT = ("make", "publish over", "put back", "heal", "sweep", "collect")
 
 
+def each(phases: tuple[str, ...], *quick: str) -> pytest.MarkDecorator:
+    """A test of each phase; those that are not quick are left out by `make test`."""
+    slow = pytest.mark.slow
+    chosen = [p if p in quick else pytest.param(p, marks=slow) for p in phases]
+    return pytest.mark.parametrize("phase", chosen)
+
+
 def operations(place: Place, folder: Path, phase: str) -> list[str]:
     """The operations that a phase consists of; it is carried out in the folder."""
     return call(recorded, PHASES[phase].work, place.fresh(folder, phase))
@@ -270,7 +281,7 @@ def _kill_some(place: Place, dead: Path) -> None:
     for at in range(5, count, count // 4):
         shutil.rmtree(place.root, ignore_errors=True)
         Child(under, Signal(at), run, place, "first").exit_code()
-        ignore = shutil.ignore_patterns(CURRENT, KEYS, "stat", "runs.json")
+        ignore = shutil.ignore_patterns(CURRENT, KEYS, "stat", RUNS)
         shutil.copytree(place.root, dead, dirs_exist_ok=True, ignore=ignore)
 
 

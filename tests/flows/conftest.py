@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
-from tests.support.commands import Ptm, Started, end_group, run_ptm
+from tests.support.commands import Ptm, Started, run_ptm
 from tests.support.machine import ROOT
-from tests.support.servers import Hold, Home, Recorded, SampleRun, recorded, states_of
+from tests.support.servers import (
+    Hold,
+    Home,
+    Recorded,
+    SampleRun,
+    recorded,
+    states_of,
+    stop_server,
+)
 
 
 @pytest.fixture
@@ -26,10 +32,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
 
     yield begin
     for each in started:
-        if each.process.poll() is None:
-            each.process.kill()
-            each.process.wait()
-        end_group(each.process.pid)
+        each.kill()
 
 
 @pytest.fixture
@@ -44,13 +47,17 @@ def hold(tmp_path: Path) -> Iterator[Hold]:
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
     """A Prefect home without history; a server that was started in it is stopped."""
+    own = Home.migrated(tmp_path / "prefect")
+    yield own
+    stop_server(own)
+
+
+@pytest.fixture
+def new_home(tmp_path: Path) -> Iterator[Home]:
+    """A Prefect home that is not there yet; a server that was started in it is stopped."""
     own = Home(tmp_path / "prefect")
     yield own
-    run_ptm("server", "stop", **own.environment)
-    with contextlib.suppress(OSError, psutil.Error):
-        left = psutil.Process(own.pid)
-        if "prefect" in left.cmdline():  # and no other process of that number
-            left.kill()
+    stop_server(own)
 
 
 @pytest.fixture(scope="session")
@@ -90,3 +97,13 @@ def processes_run(server: str, sample: Path, tmp_path_factory: pytest.TempPathFa
     store = tmp_path_factory.mktemp("processes") / "artifacts"
     options = ("--data", sample, "--artifacts", store, "--runner", "processes")
     return SampleRun(run_ptm("run", "dog", "temperature", *options), store)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
+    """A folder with `data/`: the book's catalog, and the sample's files."""
+    place = tmp_path_factory.mktemp("place")
+    (place / "data").mkdir()
+    (place / "data" / "catalog.toml").write_bytes((ROOT / "data/catalog.toml").read_bytes())
+    (place / "data" / "p1ch4").symlink_to(sample / "p1ch4")
+    return place

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from flows import cli
 from ptm.download import read_registry
 from tests.support.bad_inputs import BAD_IMAGES, TABLE, WINE, BadInput, file, write_all
+from tests.support.commands import call_ptm, run_ptm
 
 SOURCES = ["dog", "cats", "ct", "wine", "bikes", "austen", "temperature"]
 NAMES = [*SOURCES, "wine_threshold", "temperature_fits"]
@@ -45,9 +45,9 @@ def too_wide(text: str) -> list[str]:
     return [line for line in text.splitlines() if len(line) > 80 and "/" not in line]
 
 
-def test_help_lists_the_commands(ptm: Any) -> None:
+def test_help_lists_the_commands() -> None:
     """`ptm --help` lists every command with what it does, within 80 columns."""
-    done = ptm("--help")
+    done = run_ptm("--help")
     assert done.code == 0
     for command in ("run", "status", "show", "data", "server"):
         assert f"\n  {command} " in done.out
@@ -84,21 +84,28 @@ def test_status_of_artifacts_imports_nothing_heavy(sample_run: Any) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_wrong_usage(
-    ptm: Any, request: pytest.FixtureRequest, tmp_path: Path, arguments: list[str], says: str
+    request: pytest.FixtureRequest, tmp_path: Path, arguments: list[str], says: str
 ) -> None:
-    """Wrong usage and a wrong catalog end with code 2 and say what is wrong; nothing is started."""
+    """Wrong usage and a wrong catalog end with code 2 and say what is wrong; nothing is made."""
     (tmp_path / "broken.toml").write_text("[cats\n")
     (tmp_path / "option.toml").write_text(
         '[cats]\nkind = "images"\npath = "cats"\nstandardise = true\n'
     )
     if "--catalog" not in arguments and arguments[0] == "run":
         arguments = [*arguments, "--catalog", str(request.config.rootpath / "data/catalog.toml")]
-    done = ptm(*arguments, cwd=tmp_path, PREFECT_HOME=str(tmp_path / "prefect"))
+    done = call_ptm(*arguments, cwd=tmp_path)
     assert done.code == 2
     assert says in done.words
     assert "Traceback" not in done.err
     assert not (tmp_path / "artifacts").exists()
-    assert not (tmp_path / "prefect").exists()
+
+
+def test_wrong_usage_starts_nothing(book_catalog: Path, tmp_path: Path) -> None:
+    """A command that is wrong ends before a Prefect home is made or a server started."""
+    home = tmp_path / "prefect"
+    done = run_ptm("run", "wien", "--catalog", book_catalog, cwd=tmp_path, PREFECT_HOME=str(home))
+    assert done.code == 2 and "did you mean 'wine'?" in done.words
+    assert list(tmp_path.iterdir()) == [] and done.left_behind == []
 
 
 def test_run_says_what_it_made(sample_run: Any) -> None:
@@ -129,14 +136,14 @@ def test_processes_leave_nothing_behind(processes_run: Any) -> None:
     assert processes_run.done.err == ""
 
 
-def test_run_with_a_bad_source(ptm: Any, server: str, tmp_path: Path) -> None:
+def test_run_with_a_bad_source(server: str, tmp_path: Path) -> None:
     """A source that fails ends the run with code 1, named with file, expected and got."""
     bad = BAD_IMAGES[0]
     root, store = tmp_path / "data", tmp_path / "artifacts"
     catalog = tmp_path / "catalog.toml"
     catalog.write_text(write_all(root, [bad, GOOD_TABLE]), encoding="utf-8")
     options = ("--catalog", catalog, "--data", root, "--artifacts", store)
-    done = ptm("run", *options)
+    done = call_ptm("run", *options)
     assert done.code == 1
     for piece in (f"{bad.name}: ", *bad.says):
         assert piece in done.words
@@ -145,9 +152,9 @@ def test_run_with_a_bad_source(ptm: Any, server: str, tmp_path: Path) -> None:
     assert [path.parent.name for path in store.glob("*/current.json")] == ["grapes"]
 
 
-def test_status(ptm: Any, sample_run: Any) -> None:
+def test_status(sample_run: Any) -> None:
     """`ptm status` lists each artifact with its tensors, within 80 columns."""
-    done = ptm("status", "--artifacts", sample_run.store)
+    done = call_ptm("status", "--artifacts", sample_run.store)
     assert done.code == 0
     for name in NAMES:
         assert f"\n {name} " in done.out
@@ -155,9 +162,9 @@ def test_status(ptm: Any, sample_run: Any) -> None:
     assert not too_wide(done.out)
 
 
-def test_status_json(ptm: Any, sample_run: Any) -> None:
+def test_status_json(sample_run: Any) -> None:
     """`ptm status --json` is one JSON list with name, kind, key and tensors of each artifact."""
-    done = ptm("status", "--json", "--artifacts", sample_run.store)
+    done = call_ptm("status", "--json", "--artifacts", sample_run.store)
     assert done.code == 0
     rows = {row["name"]: row for row in json.loads(done.out)}
     assert sorted(rows) == sorted(NAMES)
@@ -166,16 +173,16 @@ def test_status_json(ptm: Any, sample_run: Any) -> None:
     assert all(len(row["key"]) == 64 and row["bytes"] > 0 for row in rows.values())
 
 
-def test_status_of_nothing(ptm: Any, tmp_path: Path) -> None:
+def test_status_of_nothing(tmp_path: Path) -> None:
     """`ptm status` of a store that is not there says so, ends with code 0 and makes nothing."""
-    done = ptm("status", "--artifacts", tmp_path / "none")
+    done = call_ptm("status", "--artifacts", tmp_path / "none")
     assert done.code == 0
     assert "No artifacts in" in done.words
-    assert json.loads(ptm("status", "--json", "--artifacts", tmp_path / "none").out) == []
+    assert json.loads(call_ptm("status", "--json", "--artifacts", tmp_path / "none").out) == []
     assert not (tmp_path / "none").exists()
 
 
-def test_status_of_a_damaged_artifact(ptm: Any, tmp_path: Path) -> None:
+def test_status_of_a_damaged_artifact(tmp_path: Path) -> None:
     """`ptm status` names an artifact whose manifest is damaged and ends with code 1."""
     import ptm as library
 
@@ -184,25 +191,17 @@ def test_status_of_a_damaged_artifact(ptm: Any, tmp_path: Path) -> None:
     source = library.load_catalog(tmp_path / "catalog.toml", root)["grapes"]
     ref = library.tensorize(source, tmp_path / "artifacts")
     (Path(ref.path) / "manifest.json").write_text("{}")
-    done = ptm("status", "--artifacts", tmp_path / "artifacts")
+    done = call_ptm("status", "--artifacts", tmp_path / "artifacts")
     assert done.code == 1
     assert "grapes: manifest.json: expected sha256" in done.words
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_show(
-    name: str,
-    sample_run: Any,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_show(name: str, sample_run: Any) -> None:
     """`ptm show NAME` prints shapes, first rows, and the path of a picture where one helps."""
-    arguments = ["ptm", "show", name, "--artifacts", str(sample_run.store)]
-    monkeypatch.setattr(sys, "argv", arguments)
-    with pytest.raises(SystemExit) as end:
-        cli.main()
-    assert not end.value.code
-    out = capsys.readouterr().out
+    done = call_ptm("show", name, "--artifacts", sample_run.store)
+    assert done.code == 0
+    out = done.out
     manifest = next((sample_run.store / name).glob("*/manifest.json"))
     for tensor, entry in json.loads(manifest.read_bytes())["tensors"].items():
         row = next(line.split() for line in out.splitlines() if line.startswith(f" {tensor} "))
@@ -217,32 +216,32 @@ def test_show(
     assert not too_wide(out)
 
 
-def test_show_of_nothing(ptm: Any, sample_run: Any) -> None:
+def test_show_of_nothing(sample_run: Any) -> None:
     """`ptm show` of a name that is not in the store ends with code 1 and lists what is there."""
-    done = ptm("show", "nosuch", "--artifacts", sample_run.store)
+    done = call_ptm("show", "nosuch", "--artifacts", sample_run.store)
     assert done.code == 1
     assert "nosuch: expected an artifact in" in done.words
     assert all(name in done.words for name in NAMES)
     assert "Traceback" not in done.err
 
 
-def test_data_sample(ptm: Any, tmp_path: Path) -> None:
+def test_data_sample(tmp_path: Path) -> None:
     """`ptm data sample` makes a data root and says what next; it refuses a folder not its own."""
-    done = ptm("data", "sample", "--data", tmp_path / "sample")
+    done = call_ptm("data", "sample", "--data", tmp_path / "sample")
     assert done.code == 0
     assert (tmp_path / "sample/p1ch4/image-dog/bobby.jpg").is_file()
     assert "Next: ptm run --data" in done.words
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
-    done = ptm("data", "sample", "--data", tmp_path / "mine")
+    done = call_ptm("data", "sample", "--data", tmp_path / "mine")
     assert done.code == 1
     assert "thesis.txt" in done.words and "nothing was touched" in done.words
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
 
 
-def test_data_list(ptm: Any, sample: Path) -> None:
+def test_data_list(sample: Path) -> None:
     """`ptm data list` counts, for each folder of the registry, the files that are there."""
-    done = ptm("data", "list", "--data", sample)
+    done = call_ptm("data", "list", "--data", sample)
     assert done.code == 0
     rows = {line.split()[0]: line.split()[-2:] for line in done.out.splitlines() if "p1ch4" in line}
     assert rows["p1ch4/image-cats"] == ["3", "3"]
@@ -251,14 +250,14 @@ def test_data_list(ptm: Any, sample: Path) -> None:
     assert not too_wide(done.out)
 
 
-def test_data_pull_from_a_folder(ptm: Any, book: Path, tmp_path: Path) -> None:
+def test_data_pull_from_a_folder(book: Path, tmp_path: Path) -> None:
     """`ptm data pull` copies from the mirror what is not there, and nothing the second time."""
     environment = {"PTM_DATA_MIRROR": str(book)}
-    done = ptm("data", "pull", "--data", tmp_path / "data", **environment)
+    done = call_ptm("data", "pull", "--data", tmp_path / "data", **environment)
     count = len(read_registry())
     assert done.code == 0, done
     assert f"{count} files fetched, 0 were there" in done.words
-    again = ptm("data", "pull", "--data", tmp_path / "data", **environment)
+    again = call_ptm("data", "pull", "--data", tmp_path / "data", **environment)
     assert again.code == 0
     assert f"0 files fetched, {count} were there" in again.words
 
@@ -266,10 +265,10 @@ def test_data_pull_from_a_folder(ptm: Any, book: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("mirror", "says"), [(f"{NOWHERE}/", NOWHERE), ("no/such/folder", "no/such/folder")]
 )
-def test_data_pull_from_nowhere(ptm: Any, tmp_path: Path, mirror: str, says: str) -> None:
+def test_data_pull_from_nowhere(tmp_path: Path, mirror: str, says: str) -> None:
     """A mirror that cannot be reached ends `ptm data pull` within seconds, code 1, and is named."""
     start = time.monotonic()
-    done = ptm("data", "pull", "--data", tmp_path / "data", PTM_DATA_MIRROR=mirror)
+    done = call_ptm("data", "pull", "--data", tmp_path / "data", PTM_DATA_MIRROR=mirror)
     assert time.monotonic() - start < 30
     assert done.code == 1
     assert says in done.words and "PTM_DATA_MIRROR" in done.words

@@ -16,7 +16,6 @@ import psutil
 import pytest
 
 import ptm as library
-from flows.deaths import SILENCE
 from ptm.store import verify
 from tests.support.commands import Started, run_ptm, wait_until
 from tests.support.servers import (
@@ -29,7 +28,11 @@ from tests.support.servers import (
     states_of,
 )
 
+pytestmark = pytest.mark.operate
 Start = Callable[..., Started]
+# signs of life and patience shorter than usual, in seconds: so short is the wait for what follows
+BEAT, PATIENCE = 5, 10
+SOON = {"PTM_BEAT_SECONDS": str(BEAT), "PTM_PATIENCE_SECONDS": str(PATIENCE)}
 HELD = {"wine", "temperature"}  # the table sources of the book's catalog
 FREE = ["dog", "cats", "ct", "bikes", "austen"]
 ANALYSES = {"wine_threshold", "temperature_fits"}
@@ -83,6 +86,7 @@ def test_ctrl_c(start: Start, hold: Hold, server: str, sample: Path, store: Path
     expect_rest_is_made(sample, store, [*FREE, *HELD], {})
 
 
+@pytest.mark.slow
 def test_ctrl_c_with_processes(
     start: Start, hold: Hold, server: str, sample: Path, store: Path
 ) -> None:
@@ -109,13 +113,13 @@ def test_ctrl_c_with_processes(
     expect_rest_is_made(sample, store, made, {})
 
 
+@pytest.mark.slow
 def test_server_lost_on_the_way(
     start: Start, hold: Hold, home: Home, sample: Path, store: Path
 ) -> None:
     """A run that loses the server makes and publishes all, says what is missing, ends with 1."""
-    run = start(
-        *("run", "--data", sample, "--artifacts", store), **home.environment, **hold.environment
-    )
+    environment = home.environment | hold.environment | SOON
+    run = start("run", "--data", sample, "--artifacts", store, **environment)
     run.wait_for("bikes: made")
     psutil.Process(home.pid).kill()
     hold.release()
@@ -131,6 +135,7 @@ def test_server_lost_on_the_way(
     assert set(states_of(home.api, again).values()) == {"Cached", "Completed"}
 
 
+@pytest.mark.slow
 def test_server_starts_again_on_the_way(
     start: Start, hold: Hold, home: Home, sample: Path, store: Path
 ) -> None:
@@ -173,7 +178,7 @@ def serving(
 
     def begin() -> Started:
         options = ("--data", sample, "--artifacts", store)
-        serve = start("serve", *options, **home.environment, **hold.environment)
+        serve = start("serve", *options, **home.environment, **hold.environment, **SOON)
         serve.wait_for("Stop with Ctrl-C")
         wait_until(
             lambda: deployment(home.api, "pipeline"), 60, "the deployments are known to the server"
@@ -193,6 +198,7 @@ def expect_started(home: Home, flow_run: str, store: Path) -> None:
     assert state_of(home.api, flow_run) == "Running"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server_too", [False, True], ids=["", "and-the-server"])
 def test_killed_with_all_that_knew_of_it(
     serving: Callable[[], Started],
@@ -207,11 +213,11 @@ def test_killed_with_all_that_knew_of_it(
     """Killed at once with `ptm serve`, a run is Crashed within minutes; the next makes the rest.
 
     Its task runs are closed by that next run, and the place that it held is free again. A run that
-    lives as long as that stays Running, even where the server was down for more than two minutes.
+    lives as long as that stays Running, even where the server was down for longer than that.
     """
     serve = serving()
     other = ("run", "temperature", "--data", sample, "--artifacts", tmp_path / "other")
-    living = start(*other, **home.environment, **hold.environment)
+    living = start(*other, **home.environment, **hold.environment, **SOON)
     dead = served_run(home.api, "pipeline")["id"]
     expect_started(home, dead, store)
     for process in (
@@ -222,7 +228,7 @@ def test_killed_with_all_that_knew_of_it(
     serve.process.wait()
     if server_too:
         psutil.Process(home.pid).kill()
-        time.sleep(SILENCE.total_seconds() + 70)  # longer than Prefect remembers by itself
+        time.sleep(6 * BEAT + 70)  # a minute longer than that Prefect forgets by itself
         assert run_ptm("server", "start", **home.environment).code == 0
     wait_until(lambda: state_of(home.api, dead) == "Crashed", 300, "Crashed for want of a beat")
     assert "No sign of life" in recorded(home.api, dead).flow_run["state"]["message"]
@@ -247,6 +253,7 @@ def test_killed_with_all_that_knew_of_it(
     expect_whole(store, [*FREE, *HELD, *ANALYSES])
 
 
+@pytest.mark.slow
 def test_killed_alone(
     serving: Callable[[], Started], hold: Hold, home: Home, sample: Path, store: Path
 ) -> None:

@@ -10,7 +10,8 @@ import pytest
 from tests.support.commands import run_ptm
 from tests.support.servers import flow_run_in, states_of
 
-IN_A_ROW, AT_ONCE = 20, 4
+pytestmark = pytest.mark.operate
+AT_ONCE = 4
 SOURCES = ("dog", "temperature")
 TASKS = (*SOURCES, "temperature_fits")
 
@@ -28,18 +29,20 @@ def expected(state: str) -> dict[str, str]:
 
 
 @pytest.mark.timeout(1200)
-def test_runs_in_a_row(server: str, sample: Path, tmp_path: Path) -> None:
-    """Twenty runs in a row, every other one warm: no task run is lost, each has its state."""
+@pytest.mark.parametrize("count", [2, pytest.param(20, marks=pytest.mark.slow)])
+def test_runs_in_a_row(server: str, sample: Path, tmp_path: Path, count: int) -> None:
+    """Of runs in a row, every other one warm, no task run is lost, and each has its state."""
     runs = {
         once(sample, tmp_path / f"store-{number // 2}"): "Cached" if number % 2 else "Completed"
-        for number in range(IN_A_ROW)
+        for number in range(count)
     }
-    assert len(runs) == IN_A_ROW
+    assert len(runs) == count
     assert {run: states_of(server, run) for run in runs} == {
         run: expected(state) for run, state in runs.items()
     }
 
 
+@pytest.mark.slow
 def test_runs_at_once(server: str, sample: Path, tmp_path: Path) -> None:
     """Four runs at once into stores of their own: all is recorded, each in its own run."""
     stores = [tmp_path / f"store-{number}" for number in range(AT_ONCE)]

@@ -23,7 +23,7 @@ from tasks.states import PipelineFailed
 from tasks.tensorize import tensorize
 from tests.support.bad_inputs import BAD_INPUTS, TABLE, WINE, BadInput, file, write_all
 
-pytestmark = pytest.mark.usefixtures("server")
+pytestmark = [pytest.mark.operate, pytest.mark.usefixtures("server")]
 
 SOURCES = ["dog", "cats", "ct", "wine", "bikes", "austen", "temperature"]
 ANALYSES = ["wine_threshold", "temperature_fits"]

@@ -14,6 +14,7 @@ from ptm.errors import PtmError
 from tests.support.commands import run_ptm
 from tests.support.servers import flow_run_in, states_of
 
+pytestmark = pytest.mark.operate
 SOURCES = ("dog", "wine")
 
 
@@ -26,7 +27,7 @@ def on_threads(server: str, sample: Path, tmp_path_factory: pytest.TempPathFacto
     return store
 
 
-@pytest.mark.parametrize("runner", ["processes", "dask", "ray"])
+@pytest.mark.parametrize("runner", [pytest.param(n, marks=pytest.mark.slow) for n in RUNNERS[1:]])
 def test_same_bytes_and_history(
     runner: str, server: str, sample: Path, on_threads: Path, tmp_path: Path
 ) -> None:
@@ -54,6 +55,7 @@ def dask_cluster() -> Iterator[str]:
         yield cluster.scheduler_address
 
 
+@pytest.mark.slow
 def test_a_cluster_by_its_address(
     dask_cluster: str, server: str, sample: Path, tmp_path: Path
 ) -> None:

@@ -20,16 +20,19 @@ import pytest
 from prefect.flow_engine import run_flow
 from prefect.settings import (
     PREFECT_API_URL,
+    PREFECT_HOME,
     PREFECT_SERVER_ALLOW_EPHEMERAL_MODE,
+    PREFECT_SERVER_API_HOST,
     temporary_settings,
 )
 
 from flows.pipeline import pipeline
 from flows.runners import task_runner
 from flows.server import ServerError
-from tests.support.commands import run_ptm
+from tests.support.commands import call_ptm, run_ptm
 from tests.support.servers import Home, flow_run_in, states_of
 
+pytestmark = pytest.mark.operate
 NOWHERE = "http://127.0.0.1:9"
 
 
@@ -40,9 +43,10 @@ def silent() -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}/api"
 
 
-def _expect_no_server(ptm: Any, address: str, got: str, sample: Path, store: Path) -> None:
+def _expect_no_server(address: str, got: str, sample: Path, store: Path) -> None:
     start = time.monotonic()
-    done = ptm("run", "--data", sample, "--artifacts", store, PREFECT_API_URL=address)
+    with temporary_settings({PREFECT_API_URL: address}):
+        done = call_ptm("run", "--data", sample, "--artifacts", store)
     assert time.monotonic() - start < 30
     assert done.code == 1
     assert f"expected a Prefect server at {address}, got {got}" in done.words
@@ -51,14 +55,14 @@ def _expect_no_server(ptm: Any, address: str, got: str, sample: Path, store: Pat
     assert not store.exists()
 
 
-def test_server_that_is_not_there(ptm: Any, sample: Path, tmp_path: Path) -> None:
+def test_server_that_is_not_there(sample: Path, tmp_path: Path) -> None:
     """A PREFECT_API_URL that nobody listens on ends a run within seconds, code 1, and is named."""
-    _expect_no_server(ptm, f"{NOWHERE}/api", "a refused", sample, tmp_path / "artifacts")
+    _expect_no_server(f"{NOWHERE}/api", "a refused", sample, tmp_path / "artifacts")
 
 
-def test_server_that_is_silent(ptm: Any, sample: Path, tmp_path: Path, silent: str) -> None:
+def test_server_that_is_silent(sample: Path, tmp_path: Path, silent: str) -> None:
     """A PREFECT_API_URL that never answers ends a run within seconds, code 1, and is named."""
-    _expect_no_server(ptm, silent, "no answer", sample, tmp_path / "artifacts")
+    _expect_no_server(silent, "no answer", sample, tmp_path / "artifacts")
 
 
 @pytest.fixture
@@ -73,35 +77,39 @@ def usual_port_taken() -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("usual_port_taken")
-def test_server_cycle(ptm: Any, home: Home) -> None:
+def test_server_cycle(new_home: Home) -> None:
     """The server starts on a free port, is found, serves a dashboard that calls it, and stops."""
-    assert ptm("server", "status", **home.environment).code == 1
-    started = ptm("server", "start", **home.environment)
+    home = new_home
+    assert run_ptm("server", "status", **home.environment).code == 1
+    started = run_ptm("server", "start", **home.environment)
     assert started.code == 0, started
     address = next(word for word in started.words.split() if word.startswith("http")).rstrip(",")
     assert ":4200" not in address
     with urllib.request.urlopen(f"{address}/ui-settings", timeout=10) as answer:
         assert json.load(answer)["api_url"] == f"{address}/api"
-    found = ptm("server", "status", **home.environment)
+    found = run_ptm("server", "status", **home.environment)
     assert found.code == 0 and address in found.words
-    again = ptm("server", "start", **home.environment)
+    again = run_ptm("server", "start", **home.environment)
     assert again.code == 0 and address in again.words and "Starting" not in again.words
-    stopped = ptm("server", "stop", **home.environment)
+    stopped = run_ptm("server", "stop", **home.environment)
     assert stopped.code == 0 and address in stopped.words
-    assert ptm("server", "status", **home.environment).code == 1
-    gone = ptm("server", "stop", **home.environment)
+    assert run_ptm("server", "status", **home.environment).code == 1
+    gone = run_ptm("server", "stop", **home.environment)
     assert gone.code == 0 and "No local server runs" in gone.words
 
 
-def test_server_stop_spares_strangers(ptm: Any, server: str, tmp_path: Path) -> None:
+def test_server_stop_spares_strangers(server: str, tmp_path: Path) -> None:
     """`ptm server stop` ends no process that only has the number of a server of the past."""
     port = int(server.split(":")[2].split("/")[0])
     stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
         state = {"pid": stranger.pid, "port": port, "log": ""}
         (tmp_path / "ptm-server.json").write_text(json.dumps(state))
-        ptm("server", "stop", PREFECT_HOME=str(tmp_path))
+        with temporary_settings({PREFECT_HOME: tmp_path}):
+            stopped = call_ptm("server", "stop")
+        assert stopped.code == 0 and "No local server runs" in stopped.words
         time.sleep(0.2)
         assert stranger.poll() is None
     finally:
@@ -125,6 +133,7 @@ def servers(home: Home) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 def test_started_once_by_many(home: Home) -> None:
     """Four that start it at once get one server."""
     with ThreadPoolExecutor(4) as pool:
@@ -136,9 +145,10 @@ def test_started_once_by_many(home: Home) -> None:
     assert servers(home) == [home.pid]
 
 
+@pytest.mark.slow
 def test_two_homes_at_once(tmp_path: Path) -> None:
     """Two Prefect homes whose servers start in the same moment get a port and a server each."""
-    homes = [Home(tmp_path / name) for name in ("one", "two")]
+    homes = [Home.migrated(tmp_path / name) for name in ("one", "two")]
     try:
         with ThreadPoolExecutor(2) as pool:
             done = list(pool.map(lambda h: run_ptm("server", "start", **h.environment), homes))
@@ -154,6 +164,7 @@ def test_two_homes_at_once(tmp_path: Path) -> None:
             run_ptm("server", "stop", **each.environment)
 
 
+@pytest.mark.slow
 def test_killed_and_started_again(home: Home, sample: Path, tmp_path: Path) -> None:
     """A server that was killed is started again on its port, and has lost nothing of the past."""
     store = tmp_path / "artifacts"
@@ -172,21 +183,23 @@ def test_killed_and_started_again(home: Home, sample: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("options", "environment"),
-    [(["--host", "0.0.0.0"], {}), ([], {"PREFECT_SERVER_API_HOST": "0.0.0.0"})],
+    ("options", "settings"),
+    [(["--host", "0.0.0.0"], {}), ([], {PREFECT_SERVER_API_HOST: "0.0.0.0"})],
     ids=["option", "setting"],
 )
 def test_open_to_others_needs_a_password(
-    home: Home, options: list[str], environment: dict[str, str]
+    home: Home, options: list[str], settings: dict[Any, str]
 ) -> None:
     """Listening on more than this computer without a password is refused, and nothing starts."""
-    done = run_ptm("server", "start", *options, **home.environment, **environment)
+    with temporary_settings({PREFECT_HOME: home.path, **settings}):
+        done = call_ptm("server", "start", *options)
     assert done.code == 1
     assert "expected a password for a server on 0.0.0.0" in done.words
     assert "PREFECT_SERVER_API_AUTH_STRING" in done.words
     assert not (home.path / "ptm-server.json").exists()
 
 
+@pytest.mark.slow
 def test_password(home: Home, sample: Path, tmp_path: Path) -> None:
     """With a password it may listen everywhere; a run needs it, and says so without it."""
     password = {"PREFECT_SERVER_API_AUTH_STRING": "ann:secret"}
@@ -207,7 +220,9 @@ def test_password(home: Home, sample: Path, tmp_path: Path) -> None:
     assert found.code == 0 and "cached" in found.words
 
 
-@pytest.mark.parametrize("runner", ["processes", "dask", "ray"])
+@pytest.mark.parametrize(
+    "runner", ["processes", "dask", pytest.param("ray", marks=pytest.mark.slow)]
+)
 def test_other_processes_need_a_server(runner: str, book_catalog: Path, sample: Path) -> None:
     """Tasks in other processes are not started without a server that all of them can reach."""
     if runner != "processes":

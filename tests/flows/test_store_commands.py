@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ptm.catalog import load_catalog
 from ptm.prepare import analyze, tensorize
+from tests.support.commands import call_ptm
 
 NAMES = ["austen", "wine", "temperature"]
-Ptm = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
@@ -64,96 +62,96 @@ def narrow(text: str) -> bool:
     return all(len(line) <= 80 or "/" in line for line in text.splitlines())
 
 
-def test_verify_whole(ptm: Ptm, store: Path) -> None:
+def test_verify_whole(store: Path) -> None:
     """A store that is whole is said to be, with how much was read, and code 0."""
-    done = ptm("verify", "--artifacts", store)
+    done = call_ptm("verify", "--artifacts", store)
     assert done.code == 0 and "All whole: 4 artifacts of 4 names" in done.out
     assert narrow(done.out)
 
 
-def test_verify_damaged(ptm: Ptm, store: Path) -> None:
+def test_verify_damaged(store: Path) -> None:
     """Each damaged file is named with expected and got, with the command that heals; code 1."""
     flip(part_of(store, "austen"))
-    done = ptm("verify", "--artifacts", store)
+    done = call_ptm("verify", "--artifacts", store)
     assert done.code == 1
     assert "austen: part-00000.pt: expected sha256 " in done.words and ", got " in done.words
     assert "1 of 4 are damaged" in done.out and "Put it right: ptm run austen" in done.out
-    assert ptm("verify", "wine", "--artifacts", store).code == 0
+    assert call_ptm("verify", "wine", "--artifacts", store).code == 0
 
 
-def test_verify_json(ptm: Ptm, store: Path) -> None:
+def test_verify_json(store: Path) -> None:
     """As JSON each finding has name, publication, bytes and error."""
     flip(part_of(store, "wine"))
-    done = ptm("verify", "--json", "--artifacts", store)
+    done = call_ptm("verify", "--json", "--artifacts", store)
     findings = {finding["name"]: finding for finding in json.loads(done.out)}
     assert done.code == 1 and findings.keys() == {*NAMES, "wine_threshold"}
     assert "part-00000.pt" in findings["wine"]["error"] and not findings["austen"]["error"]
     assert findings["austen"]["bytes"] > 1000
 
 
-def test_verify_what_is_not_there(ptm: Ptm, store: Path) -> None:
+def test_verify_what_is_not_there(store: Path) -> None:
     """A name that the store lacks is an error with what it has; code 1."""
-    done = ptm("verify", "whine", "--artifacts", store)
+    done = call_ptm("verify", "whine", "--artifacts", store)
     assert done.code == 1 and "whine: expected an artifact" in done.words
 
 
-def test_explain_first(ptm: Ptm, store: Path) -> None:
+def test_explain_first(store: Path) -> None:
     """What was made for the first time is new, and all that decides it is listed."""
-    done = ptm("explain", "wine", "--artifacts", store)
+    done = call_ptm("explain", "wine", "--artifacts", store)
     assert done.code == 0 and "Why: new" in done.out and narrow(done.out)
     for kind in ("file", "option", "module", "package"):
         assert f"\n {kind} " in done.out
 
 
-def test_explain_a_change(ptm: Ptm, store: Path, edited: Path, sample: Path) -> None:
+def test_explain_a_change(store: Path, edited: Path, sample: Path) -> None:
     """An option that changed is named with both values, in words, in the table and as JSON."""
     tensorize(load_catalog(edited, sample)["austen"], store)
-    done = ptm("explain", "austen", "--artifacts", store)
+    done = call_ptm("explain", "austen", "--artifacts", store)
     assert "Why: option line changed from 200 to 3" in done.out and narrow(done.out)
-    told = json.loads(ptm("explain", "austen", "--json", "--artifacts", store).out)
+    told = json.loads(call_ptm("explain", "austen", "--json", "--artifacts", store).out)
     changed = [cause for cause in told["causes"] if cause["state"] != "unchanged"]
     assert changed == [
         {"kind": "option", "name": "line", "state": "changed", "before": 200, "after": 3}
     ]
     assert told["decision"] == "made" and told["before"] and told["kept"] == [told["before"]]
-    both = ptm("explain", told["before"], told["publication"], "--json", "--artifacts", store)
+    both = call_ptm("explain", told["before"], told["publication"], "--json", "--artifacts", store)
     assert [c for c in json.loads(both.out) if c["state"] != "unchanged"] == changed
 
 
-def test_explain_two_names(ptm: Ptm, store: Path) -> None:
+def test_explain_two_names(store: Path) -> None:
     """Two artifacts of different kinds can be compared as well."""
-    done = ptm("explain", "wine", "temperature", "--artifacts", store)
+    done = call_ptm("explain", "wine", "temperature", "--artifacts", store)
     assert done.code == 0 and "option" in done.out and "changed" in done.out
 
 
-def test_explain_nothing(ptm: Ptm, store: Path) -> None:
+def test_explain_nothing(store: Path) -> None:
     """What there is not is an error that says what there is; code 1."""
-    done = ptm("explain", "wien", "--artifacts", store)
+    done = call_ptm("explain", "wien", "--artifacts", store)
     assert done.code == 1 and "there is: austen, temperature, wine" in done.words
     assert "Traceback" not in done.err
 
 
-def test_gc(ptm: Ptm, store: Path, edited: Path, sample: Path) -> None:
+def test_gc(store: Path, edited: Path, sample: Path) -> None:
     """A dry run tells what gc takes and changes nothing; gc takes just that, and then nothing."""
     before = part_of(store, "austen").parent
     tensorize(load_catalog(edited, sample)["austen"], store)
-    assert "Nothing to collect" in ptm("gc", "--dry-run", "--artifacts", store).out
+    assert "Nothing to collect" in call_ptm("gc", "--dry-run", "--artifacts", store).out
     listed = listing(store)
-    told = ptm("gc", "--keep", "1", "--dry-run", "--artifacts", store)
+    told = call_ptm("gc", "--keep", "1", "--dry-run", "--artifacts", store)
     assert told.code == 0 and before.name in told.out and "Would free" in told.out
     assert narrow(told.out) and listing(store) == listed
-    done = ptm("gc", "--keep", "1", "--artifacts", store)
+    done = call_ptm("gc", "--keep", "1", "--artifacts", store)
     assert before.name in done.out and "Freed" in done.out and not before.exists()
-    assert "Nothing to collect" in ptm("gc", "--keep", "1", "--artifacts", store).out
-    assert ptm("verify", "--artifacts", store).code == 0
+    assert "Nothing to collect" in call_ptm("gc", "--keep", "1", "--artifacts", store).out
+    assert call_ptm("verify", "--artifacts", store).code == 0
 
 
-def test_dry_run(ptm: Ptm, store: Path, edited: Path, sample: Path, tmp_path: Path) -> None:
+def test_dry_run(store: Path, edited: Path, sample: Path, tmp_path: Path) -> None:
     """`run --dry-run` says what a run would make and why, starts no server, writes nothing."""
     flip(part_of(store, "temperature"))
     listed = listing(store)
     home = tmp_path / "prefect"
-    done = ptm(
+    done = call_ptm(
         "run",
         "--dry-run",
         *("--catalog", edited, "--data", sample, "--artifacts", store),
@@ -168,28 +166,28 @@ def test_dry_run(ptm: Ptm, store: Path, edited: Path, sample: Path, tmp_path: Pa
     assert listing(store) == listed and not home.exists()
 
 
-def test_dry_run_of_what_fails(ptm: Ptm, store: Path, tmp_path: Path, book_catalog: Path) -> None:
+def test_dry_run_of_what_fails(store: Path, tmp_path: Path, book_catalog: Path) -> None:
     """A source whose files are missing would fail, with what it would say; code 1."""
     options = ("--catalog", book_catalog, "--data", tmp_path / "none", "--artifacts", store)
-    done = ptm("run", "--dry-run", "wine", *options)
+    done = call_ptm("run", "--dry-run", "wine", *options)
     assert done.code == 1 and "fail" in done.out
     assert "expected a file or folder in the data root" in done.words
 
 
 @pytest.mark.usefixtures("server")
 def test_run_tells_and_explain_remembers(
-    ptm: Ptm, store: Path, edited: Path, book_catalog: Path, sample: Path
+    store: Path, edited: Path, book_catalog: Path, sample: Path
 ) -> None:
     """A run says why it makes something again; explain tells the same, and of cached and found."""
     rest = ("--data", sample, "--artifacts", store)
 
     def run(catalog: Path) -> str:
-        done = ptm("run", "austen", "--catalog", catalog, *rest)
+        done = call_ptm("run", "austen", "--catalog", catalog, *rest)
         assert done.code == 0, done
         return str(done.out)
 
     def decision() -> tuple[str, str]:
-        told = json.loads(ptm("explain", "austen", "--json", "--artifacts", store).out)
+        told = json.loads(call_ptm("explain", "austen", "--json", "--artifacts", store).out)
         return told["decision"], told["why"]
 
     flip(part_of(store, "austen"))
@@ -201,8 +199,8 @@ def test_run_tells_and_explain_remembers(
     assert decision()[0] == "cached" and "nothing changed since" in decision()[1]
     assert "(option line changed from 3 to 200)" in run(book_catalog)
     assert decision() == ("found", "option line changed from 3 to 200")
-    done = ptm("run", "austen", "--rehash", "--catalog", book_catalog, *rest)
+    done = call_ptm("run", "austen", "--rehash", "--catalog", book_catalog, *rest)
     assert "austen: cached in" in done.out
     lost = ("--data", store / "none", "--artifacts", store)
-    assert ptm("run", "austen", "--catalog", book_catalog, *lost).code == 1
+    assert call_ptm("run", "austen", "--catalog", book_catalog, *lost).code == 1
     assert decision()[0] == "failed" and "expected a file or folder" in decision()[1]

@@ -21,6 +21,7 @@ from tests.support.commands import Done, run_ptm
 from tests.support.machine import ROOT
 from tests.support.topology import COMPOSE, VARIABLES, Refused, Topology, compose_file
 
+pytestmark = pytest.mark.operate
 ROUNDS = 20
 AT_ONCE = 4
 SUBSET = ["dog", "cats", "wine"]  # quick ones, and an analysis that depends on one of them
@@ -118,6 +119,7 @@ def test_every_health_check_passes(production: Topology) -> None:
     assert {name: production.healthy(name) for name in checked} == dict.fromkeys(checked, True)
 
 
+@pytest.mark.slow
 def test_services_that_hang_are_seen(production: Topology) -> None:
     """Services that are stopped fail their health check, and pass it again when they go on."""
     process = production.started["services"]
@@ -155,6 +157,7 @@ def test_the_dashboard_calls_its_own_host(production: Topology) -> None:
     assert settings["csrf_enabled"]
 
 
+@pytest.mark.slow
 def test_run_without_the_password(production: Topology, sample: Path, tmp_path: Path) -> None:
     """`ptm run` without the password ends with code 1 and names the server, without a traceback."""
     store = tmp_path / "artifacts"
@@ -170,6 +173,7 @@ def test_every_task_run_is_kept(api: httpx.Client, first: tuple[Path, Done]) -> 
     assert ends(api, flow_run_of(first[1]), ALL_TASKS) == made(ALL_TASKS)
 
 
+@pytest.mark.slow
 def test_a_second_run_finds_everything(
     production: Topology, api: httpx.Client, sample: Path, first: tuple[Path, Done]
 ) -> None:
@@ -178,6 +182,7 @@ def test_a_second_run_finds_everything(
     assert ends(api, flow_run_of(second), ALL_TASKS) == found(ALL_TASKS)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_no_task_run_is_lost(
     production: Topology, api: httpx.Client, sample: Path, tmp_path: Path
@@ -195,6 +200,7 @@ def test_no_task_run_is_lost(
     assert {run: ends(api, run, SUBSET_TASKS) for run in warm} == expected
 
 
+@pytest.mark.slow
 def test_runs_at_once_are_kept(
     production: Topology, api: httpx.Client, sample: Path, tmp_path: Path
 ) -> None:
@@ -212,6 +218,7 @@ def test_runs_at_once_are_kept(
     assert {run: ends(api, run, SUBSET_TASKS) for run in runs} == expected
 
 
+@pytest.mark.slow
 def test_every_deployment_is_there(api: httpx.Client, deployed: str) -> None:
     """`prefect deploy --all` makes the four deployments, described, tagged, one run at a time."""
     flows = {each["id"]: each["name"] for each in api.post("/flows/filter", json={}).json()}
@@ -226,6 +233,7 @@ def test_every_deployment_is_there(api: httpx.Client, deployed: str) -> None:
         assert not any(schedule["active"] for schedule in each["schedules"])
 
 
+@pytest.mark.slow
 def test_deployments_name_no_machine(api: httpx.Client, deployed: str) -> None:
     """No deployment holds the path of the folder that it was made in."""
     assert str(ROOT) not in api.post("/deployments/filter", json={}).text
@@ -257,6 +265,7 @@ def execute(
     return result
 
 
+@pytest.mark.slow
 def test_the_worker_executes_a_deployment(
     production: Topology, api: httpx.Client, deployed: str, sample: Path, tmp_path: Path
 ) -> None:
@@ -267,6 +276,7 @@ def test_the_worker_executes_a_deployment(
     assert ends(api, run, ALL_TASKS) == made(ALL_TASKS)
 
 
+@pytest.mark.slow
 def test_one_source_on_demand(
     production: Topology, api: httpx.Client, deployed: str, sample: Path, tmp_path: Path
 ) -> None:
@@ -277,6 +287,7 @@ def test_one_source_on_demand(
     assert ends(api, run, {"bikes", "report"}) == made({"bikes", "report"})
 
 
+@pytest.mark.slow
 def test_one_run_at_a_time(
     production: Topology, deployed: str, sample: Path, tmp_path: Path
 ) -> None:

@@ -25,7 +25,9 @@ from ptm.prepare import analyze, tensorize
 from tests.support.stores import BOOK, FAULTS, leftovers, publications
 
 WRITERS, ROWS = 8, 2000
-ROUNDS = 40 if FAULTS >= 10 else 6
+MANY = 40 if FAULTS >= 10 else 6
+ROUNDS = pytest.mark.parametrize("rounds", [2, pytest.param(MANY, marks=pytest.mark.slow)])
+pytestmark = pytest.mark.faults
 
 
 @pytest.fixture(scope="module")
@@ -100,18 +102,18 @@ def read(root: Path) -> int:
     return number
 
 
-def write_rounds(root: Path, barrier: Barrier) -> None:
-    for number in range(1, ROUNDS + 1):
+def write_rounds(root: Path, barrier: Barrier, rounds: int) -> None:
+    for number in range(1, rounds + 1):
         barrier.wait(timeout=120)
         tensorize(source(number), root)
 
 
-def read_on(root: Path, stop: Event) -> None:
+def read_on(root: Path, stop: Event, rounds: int) -> None:
     seen = [read(root)]
     while not stop.is_set():
         seen.append(read(root))
         assert seen[-1] >= seen[-2]  # what was replaced does not come back
-    assert seen[-1] == ROUNDS or read(root) == ROUNDS
+    assert seen[-1] == rounds or read(root) == rounds
 
 
 def sweep_on(root: Path, stop: Event) -> None:
@@ -139,31 +141,36 @@ def dangling(root: Path) -> list[str]:
     ]
 
 
-WORKS = (read_on, read_on, sweep_on, collect_on, verify_on)
+WORKS = (sweep_on, collect_on, verify_on)
 
 
-def test_eight_writers_of_one_key(tmp_path: Path, context: ForkServerContext, crew: Crew) -> None:
+@ROUNDS
+def test_eight_writers_of_one_key(
+    tmp_path: Path, context: ForkServerContext, crew: Crew, rounds: int
+) -> None:
     """With readers, a sweeper and a collector about: the old or the new one, and one in the end."""
     tensorize(source(0), tmp_path)
     barrier, stop = context.Barrier(WRITERS), context.Event()
-    others = [crew.start(work, tmp_path, stop) for work in WORKS]
-    crew.finish([crew.start(write_rounds, tmp_path, barrier) for _ in range(WRITERS)])
+    others = [crew.start(read_on, tmp_path, stop, rounds) for _ in range(2)]
+    others += [crew.start(work, tmp_path, stop) for work in WORKS]
+    crew.finish([crew.start(write_rounds, tmp_path, barrier, rounds) for _ in range(WRITERS)])
     stop.set()
     crew.finish(others)
-    assert read(tmp_path) == ROUNDS
+    assert read(tmp_path) == rounds
     store.gc(tmp_path, keep=1)
     assert len(publications(tmp_path, "t")) == 1 and dangling(tmp_path) == []
     assert leftovers(tmp_path) == []
     assert not [found for found in store.verify(tmp_path) if found.error]
 
 
+@ROUNDS
 def test_eight_writers_and_nobody_else(
-    tmp_path: Path, context: ForkServerContext, crew: Crew
+    tmp_path: Path, context: ForkServerContext, crew: Crew, rounds: int
 ) -> None:
     """Eight runs that make one key at once leave one publication of it, without any collecting."""
     barrier = context.Barrier(WRITERS)
-    crew.finish([crew.start(write_rounds, tmp_path, barrier) for _ in range(WRITERS)])
-    assert len(publications(tmp_path, "t")) == ROUNDS == len(os.listdir(tmp_path / "t" / "keys"))
+    crew.finish([crew.start(write_rounds, tmp_path, barrier, rounds) for _ in range(WRITERS)])
+    assert len(publications(tmp_path, "t")) == rounds == len(os.listdir(tmp_path / "t" / "keys"))
     assert leftovers(tmp_path) == [] and dangling(tmp_path) == []
 
 
@@ -174,7 +181,10 @@ def run_all(data: Path, root: Path, barrier: Barrier, ends: Any) -> None:
     ends.put(refs)
 
 
-@pytest.mark.parametrize("attempt", range(10 if FAULTS >= 10 else 2))
+RUNS = [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 10 if FAULTS >= 10 else 2))]
+
+
+@pytest.mark.parametrize("attempt", RUNS)
 def test_four_runs_at_once(
     tmp_path: Path, sample: Path, context: ForkServerContext, crew: Crew, attempt: int
 ) -> None:
@@ -192,9 +202,9 @@ def test_four_runs_at_once(
     assert not [found for found in store.verify(tmp_path) if found.error]
 
 
-def put_back(root: Path, stop: Event) -> None:
+def put_back(root: Path, stop: Event, rounds: int) -> None:
     """Now one key, now the other, as somebody who cannot decide."""
-    for turn in range(15 * ROUNDS):
+    for turn in range(15 * rounds):
         ref = tensorize(source(turn % 2), root)
         assert not ref.why.startswith("damaged"), ref.why
         assert dangling(root)[:1] != ["current.json"]
@@ -206,14 +216,18 @@ def read_either(root: Path, stop: Event) -> None:
         assert read(root) in (0, 1)
 
 
+@ROUNDS
 def test_collecting_against_putting_back(
-    tmp_path: Path, context: ForkServerContext, crew: Crew
+    tmp_path: Path, context: ForkServerContext, crew: Crew, rounds: int
 ) -> None:
     """What is put back while it is collected is either kept or made again; no pointer dangles."""
     tensorize(source(0), tmp_path)
     stop = context.Event()
-    works = (put_back, collect_on, collect_on, read_either, verify_on)
-    crew.finish([crew.start(work, tmp_path, stop) for work in works])
+    works = [crew.start(put_back, tmp_path, stop, rounds)]
+    works += [
+        crew.start(w, tmp_path, stop) for w in (collect_on, collect_on, read_either, verify_on)
+    ]
+    crew.finish(works)
     assert dangling(tmp_path) == [] and leftovers(tmp_path) == []
     assert not [found for found in store.verify(tmp_path) if found.error]
     store.gc(tmp_path, keep=1)

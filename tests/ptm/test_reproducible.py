@@ -68,7 +68,13 @@ ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     ("folder", "umask", "threads", "environment"),
     [
         ("store", "077", 1, {**ASCII, "PYTHONHASHSEED": "1234", "TZ": "Asia/Tokyo"}),
-        ("a deep/störe", "000", 3, {"LC_ALL": "C.utf8", "PYTHONHASHSEED": "1", "TZ": "Etc/GMT+9"}),
+        pytest.param(
+            "a deep/störe",
+            "000",
+            3,
+            {"LC_ALL": "C.utf8", "PYTHONHASHSEED": "1", "TZ": "Etc/GMT+9"},
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["narrow", "wide"],
 )

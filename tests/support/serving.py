@@ -1,0 +1,56 @@
+"""`ptm serve` in tests: started and known to its server, and the runs that it was asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.support.commands import Started, wait_until
+from tests.support.servers import deployment, recorded
+
+WAITS = ("Scheduled", "Late")
+
+
+def begin_serving(out: Path, api: str, place: Path, *options: str, **environment: str) -> Started:
+    """Starts `ptm serve` of a place with a server, and waits until it is known there."""
+    where = {
+        "--catalog": place / "data" / "catalog.toml",
+        "--data": place / "data",
+        "--artifacts": place / "artifacts",
+    }
+    before = deployment(api, "temperature").get("updated")
+    arguments = [str(each) for pair in where.items() for each in pair]
+    served = Started(out, "serve", *arguments, *options, **environment)
+    served.wait_for("Stop with Ctrl-C")
+    wait_until(
+        lambda: (now := deployment(api, "temperature")) and now["updated"] != before,
+        60,
+        "the deployments are known to the server",
+    )
+    return served
+
+
+def final(api: str, flow_run: str, seconds: float = 180) -> dict[str, Any]:
+    """A run once it has ended."""
+    ended = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
+
+    def ask() -> Any:
+        run = recorded(api, flow_run).flow_run
+        return run if run["state_type"] in ended else None
+
+    run: dict[str, Any] = wait_until(ask, seconds, f"{flow_run} ends")
+    return run
+
+
+def runs_of(api: str, name: str) -> list[dict[str, Any]]:
+    """All runs of a deployment but those that the schedule has in store, oldest first."""
+    known = deployment(api, name)
+    wanted = {
+        "deployments": {"id": {"any_": [known["id"]]}},
+        "sort": "EXPECTED_START_TIME_ASC",
+        "limit": 200,
+    }
+    found = httpx.post(f"{api}/flow_runs/filter", json=wanted, timeout=30).json()
+    return [run for run in found if not (run["auto_scheduled"] and run["state_name"] in WAITS)]
