@@ -9,8 +9,9 @@ from typing import Annotated
 from prefect.runtime import flow_run
 from pydantic import BeforeValidator, Field
 
-from ptm.catalog import NAME, load_catalog
+from ptm.catalog import load_catalog
 from ptm.errors import CatalogError
+from ptm.names import NAME
 from ptm.sample import is_sample
 
 SourceName = Annotated[str, Field(pattern=NAME)]

@@ -208,18 +208,12 @@ def _cell(value: Any) -> str:
 
 
 def _pictures(artifact: Artifact, artifacts: Path) -> list[Path]:
-    from ptm.exhibits import FOLDER
-    from ptm.previews import preview
+    from ptm.exhibits import picture
 
     stored = [artifact.path / part["file"] for part in artifact.manifest["parts"]]
     pictures = [path for path in stored if path.suffix == ".png"]
-    png = preview(artifact)
-    if png:
-        place = artifacts / FOLDER / f"{artifact.name}.png"
-        place.parent.mkdir(exist_ok=True)
-        place.write_bytes(png)
-        pictures.append(place)
-    return pictures
+    drawn = picture(artifact, artifacts)
+    return [*pictures, drawn] if drawn else pictures
 
 
 def pull(data: Path) -> None:

@@ -24,10 +24,10 @@ from pydantic import (
 
 from ptm.analyses import ANALYSES
 from ptm.errors import CatalogError
+from ptm.names import NAME
 
 Measure = Literal["continuous", "ordinal", "categorical"]
 MOST_CLASSES = 100_000  # one-hot rows longer than that are a slip of the pen
-NAME = r"^[a-z0-9][a-z0-9_-]*$"  # of a source, and so of a folder and of a key of the dashboard
 ABOUT = "catalog"  # the table that is no source
 Number = Annotated[float, Field(allow_inf_nan=False)]
 

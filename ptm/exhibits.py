@@ -6,7 +6,8 @@ import base64
 import hashlib
 import json
 import math
-import os
+import tempfile
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ptm import plots
 from ptm.content import Artifact, ArtifactRef
+from ptm.names import dashboard_key
 from ptm.previews import preview, quantity
 from ptm.store import load
 
@@ -60,7 +62,7 @@ def exhibits(ref: ArtifactRef, artifacts: str | Path) -> list[Exhibit]:
     Raises:
         ArtifactMissing, ArtifactCorrupt: as `ptm.load`.
     """
-    draw = SHOWN.get(ref.name) or SHOWN.get(ref.kind)
+    draw = OF_ANALYSES.get(ref.name) if ref.kind == "analysis" else OF_KINDS.get(ref.kind)
     if draw is None:
         return []
     place = Path(artifacts) / FOLDER / f"{ref.name}.json"
@@ -74,12 +76,37 @@ def exhibits(ref: ArtifactRef, artifacts: str | Path) -> list[Exhibit]:
     if artifact.path.name != stamp[0]:  # another run has published meanwhile
         return drawn
     with suppress(OSError):  # a store that is read-only, or full: drawn again the next time
-        place.parent.mkdir(exist_ok=True)
-        fresh = place.with_suffix(f".{os.getpid()}")
         shown = {"stamp": stamp, "exhibits": [asdict(exhibit) for exhibit in drawn]}
-        fresh.write_text(json.dumps(shown))
-        fresh.replace(place)
+        _replace(place, json.dumps(shown).encode())
     return drawn
+
+
+def picture(artifact: Artifact, artifacts: str | Path) -> Path | None:
+    """A file with a picture of an artifact; None for kinds that are better read.
+
+    It is in the store; in a temporary folder where the store cannot be written.
+    """
+    png = preview(artifact)
+    if png is None:
+        return None
+    place = Path(artifacts) / FOLDER / f"{artifact.name}.png"
+    try:
+        _replace(place, png)
+    except OSError:
+        place = Path(tempfile.mkdtemp(prefix="ptm-")) / place.name
+        _replace(place, png)
+    return place
+
+
+def _replace(place: Path, raw: bytes) -> None:
+    """Writes a file whole or not at all, in place of the one that may be there and be read."""
+    place.parent.mkdir(exist_ok=True)
+    fresh = place.with_name(f".{place.name}-{uuid.uuid4().hex}")
+    try:
+        fresh.write_bytes(raw)
+        fresh.replace(place)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def table_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -117,7 +144,7 @@ def _of_source(
     def draw(artifact: Artifact) -> Iterator[Exhibit]:
         png = preview(artifact)
         if png:
-            key = f"{artifact.name.replace('_', '-')}-{suffix}"
+            key = f"{dashboard_key(artifact.name)}-{suffix}"
             yield _picture(key, f"{artifact.name}: {title}", sentence(artifact), png)
 
     return draw
@@ -195,10 +222,11 @@ def _fits(artifact: Artifact) -> Iterator[Exhibit]:
     )
 
 
-# by the name of an analysis, or by the kind of a source
-SHOWN: dict[str, Callable[[Artifact], Iterator[Exhibit]]] = {
+OF_ANALYSES: dict[str, Callable[[Artifact], Iterator[Exhibit]]] = {
     "wine_threshold": _wine,
     "temperature_fits": _fits,
+}
+OF_KINDS: dict[str, Callable[[Artifact], Iterator[Exhibit]]] = {
     "images": _of_source("contact-sheet", "contact sheet", _images),
     "volume": _of_source("slices", "three orthogonal slices", _volume),
     "timeseries": _of_source("week", "week heat map", _timeseries),

@@ -1,0 +1,45 @@
+"""Sources that are called like a kind, a task, a table of the dashboard, or almost like another."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from flows.pipeline import pipeline
+
+CATS = 'kind = "images"\npath = "p1ch4/image-cats"\n'
+TABLE = 'kind = "table"\npath = "p1ch4/tabular-wine/winequality-white.csv"\ndelimiter = ";"\n'
+SOURCES = {
+    **dict.fromkeys(("images", "report", "sources", "changes", "progress", "analysis"), TABLE),
+    **dict.fromkeys(("a-b", "a_b", "volume", "table"), CATS),
+}
+SHEETS = {
+    "a--b-contact-sheet": "a-b",
+    "a-b-contact-sheet": "a_b",
+    "volume-contact-sheet": "volume",
+    "table-contact-sheet": "table",
+}
+
+
+def test_names_that_mean_something_else(
+    sample: Path, tmp_path: Path, history: Callable[[object], Any]
+) -> None:
+    """All are made and nothing fails; each picture stands under a key of its own."""
+    catalog = tmp_path / "catalog.toml"
+    catalog.write_text("\n".join(f"[{name}]\n{entry}" for name, entry in SOURCES.items()))
+    store = tmp_path / "store"
+    state = pipeline(
+        catalog=str(catalog), data=str(sample), artifacts=str(store), return_state=True
+    )
+    assert state.is_completed(), state.message
+    assert state.result().keys() == SOURCES.keys()
+    run = history(state.state_details.flow_run_id)
+    assert run.tasks.keys() == SOURCES.keys()
+    assert run.artifacts.keys() - {"progress"} == {"sources", "changes", *SHEETS}
+    for key, name in SHEETS.items():
+        assert re.match(f"# {name}: contact sheet\n", run.artifacts[key]["data"])
+        assert f" From {name}, publication " in run.artifacts[key]["description"]
+    rows = run.artifacts["sources"]["data"]
+    assert all(f'"source": "{name}"' in rows for name in SOURCES)

@@ -1,0 +1,101 @@
+"""Names of sources: none is taken for a kind, and no two share a key of the dashboard."""
+
+from __future__ import annotations
+
+import re
+from itertools import chain, product
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ptm.catalog import ImagesSource, Source
+from ptm.content import ArtifactRef
+from ptm.exhibits import Exhibit, exhibits
+from ptm.names import NAME, dashboard_key, is_name
+from ptm.prepare import tensorize
+from tests.support.stores import table
+
+KINDS = ["images", "volume", "table", "timeseries", "text", "analysis"]
+FIXED = {
+    *("sources", "changes", "progress", "wine-groups", "wine-columns", "wine-roc"),
+    *("temperature-fits", "fitted-lines", "loss-curves"),
+}
+SUFFIXES = ["contact-sheet", "slices", "week"]
+names = st.from_regex(NAME, fullmatch=True).filter(is_name)
+similar = st.from_regex(r"[ab01]([_-]{0,4}[ab01]){0,3}[_-]{0,4}", fullmatch=True)
+
+
+def read(key: str) -> str:
+    """The name that a key stands for, read from left to right."""
+    bits = {"0": "_", "1": "-"}
+
+    def run(dashes: re.Match[str]) -> str:
+        return {"-": "_", "--": "-"}.get(dashes[0]) or "".join(bits[bit] for bit in dashes[1])
+
+    return re.sub(r"---([01]+)-|-+", run, key)
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("wine", "wine"),
+        ("wine_threshold", "wine-threshold"),
+        ("a_b_c", "a-b-c"),
+        ("a-b", "a--b"),
+        ("a__b", "a---00-b"),
+        ("a-_b--", "a---10-b---11-"),
+    ],
+)
+def test_keys(name: str, key: str) -> None:
+    """One '_' is one dash, as ever; '-' is two; several that stand together are spelled."""
+    assert dashboard_key(name) == key and read(key) == name
+
+
+@given(st.one_of(names, similar))
+def test_a_key_tells_its_name(name: str) -> None:
+    """From each key its name can be read, so no two names share one; it is of a-z, 0-9 and '-'."""
+    key = dashboard_key(name)
+    assert read(key) == name and re.fullmatch(r"[a-z0-9-]+", key)
+    assert len(key) <= 5 * len(name)
+
+
+@given(similar, similar, st.sampled_from(SUFFIXES), st.sampled_from(SUFFIXES))
+def test_keys_of_pictures(one: str, other: str, suffix: str, other_suffix: str) -> None:
+    """Nor do two share one with what stands behind it, nor has one the key of a fixed table."""
+    key, other_key = f"{dashboard_key(one)}-{suffix}", f"{dashboard_key(other)}-{other_suffix}"
+    assert (key == other_key) == ((one, suffix) == (other, other_suffix))
+    assert key not in FIXED
+
+
+def test_all_short_names() -> None:
+    """The 9,375 names of up to six of 'a', '0', '1', '_' and '-' have as many keys."""
+    tails = chain.from_iterable(product("a01_-", repeat=length) for length in range(6))
+    short = {head + "".join(tail) for tail in tails for head in "a01"}
+    assert (
+        len({dashboard_key(name) for name in short})
+        == len(short)
+        == 3 * sum(5**length for length in range(6))
+    )
+
+
+def shown(source: Source, root: Path) -> list[Exhibit]:
+    ref: ArtifactRef = tensorize(source, root)
+    return exhibits(ref, root)
+
+
+@pytest.mark.parametrize("name", [*KINDS, "wine-threshold"])
+def test_a_table_that_is_called_like_a_kind(tmp_path: Path, name: str) -> None:
+    """A table is shown as a table, whatever its name: not at all."""
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n3,4\n")
+    assert shown(table(tmp_path, name), tmp_path / "store") == []
+
+
+@pytest.mark.parametrize("name", [*KINDS, "sources", "report", "a-b", "a_b"])
+def test_images_that_are_called_like_a_kind(tmp_path: Path, sample: Path, name: str) -> None:
+    """Images are shown as images, whatever their name, under a key of their own."""
+    cats = ImagesSource(name=name, root=sample, kind="images", path="p1ch4/image-cats")
+    [sheet] = shown(cats, tmp_path)
+    assert sheet.key == f"{'a--b' if name == 'a-b' else name.replace('_', '-')}-contact-sheet"
+    assert sheet.title == f"{name}: contact sheet" and sheet.png
