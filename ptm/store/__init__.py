@@ -5,6 +5,10 @@ artifacts/wine/keys/KEY.json         which publication a key has
 artifacts/wine/KEY-PUBLICATION/      manifest.json and the files that it lists
 artifacts/wine/stat/                 what need not be read again (`ptm.store.memory`)
 artifacts/wine/.lease-ID             somebody is writing (`ptm.store.lease`)
+artifacts/runs.d/                    how runs ended (`ptm.store.runs`)
+
+Whatever else lies in a store is not its own: it is left alone, and looked at by nobody. Only in the
+folder of a publication it is damage, unless it is stray (`ptm.names`).
 """
 
 from ptm.store.collecting import KEEP, Collected, gc

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,13 +11,15 @@ from typing import Any, NamedTuple
 
 from ptm.errors import StoreError
 from ptm.store import disk
-from ptm.store.lease import LEASE, STAGING, held, lease, leftovers, sweep
+from ptm.store.lease import LEASE, STAGING, held, lease, leftovers, sweep, undecided
+from ptm.store.locks import lock_exclusive
 from ptm.store.manifest import MANIFEST
 from ptm.store.memory import Memory
 from ptm.store.pointers import CURRENT, KEYS, PUBLICATION, pointers, read_pointer
-from ptm.store.reading import NO_LOCKS, check, homes, publication
+from ptm.store.reading import check, homes, publication
 
 KEEP = 3
+NOBODY_KNOWS = "without locks here nobody can tell whether its writer lives"
 
 
 class Collected(NamedTuple):
@@ -104,6 +105,9 @@ def _collect_home(
     for left in leftovers(home) if dry_run else sweep(home):
         if not left.startswith(LEASE):
             yield Collected(home.name, left, 0, "left by a writer that died")
+    for left in undecided(home):
+        if not left.startswith(LEASE):
+            yield Collected(home.name, left, 0, "staged", NOBODY_KNOWS)
     named = {pointer["publication"] for pointer in pointers(home).values() if pointer}
     for place, pointer in pointers(home).items():
         if pointer is None and place != CURRENT:
@@ -134,13 +138,19 @@ def _collect(home: Path, folder: str) -> str:
                 disk.rename(home / folder, home / f"{STAGING}{number}")
             except FileNotFoundError:  # it had lost to another of its key, or its manifest
                 return "its writer or another collector took it away"
-        disk.remove_tree(home / f"{STAGING}{number}")
+        try:
+            disk.remove_tree(home / f"{STAGING}{number}")
+        except OSError as error:
+            if error.errno not in disk.IN_USE:
+                raise
+            return "a file of it is open: the next gc takes what is left of it"
     return ""
 
 
 def _stays(home: Path, folder: str) -> str:
-    if held(home, folder.split("-")[1]):
-        return "it is being published"
+    writing = held(home, folder.split("-")[1])
+    if writing is not False:
+        return "it is being published" if writing else NOBODY_KNOWS
     now = read_pointer(home / CURRENT)
     return "it is current again" if now and now["publication"] == folder else ""
 
@@ -180,15 +190,7 @@ def _exclusive(manifest: Path) -> Iterator[bool]:
         yield True  # without a manifest nobody can read it
         return
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        except OSError as error:
-            if error.errno not in NO_LOCKS:
-                raise
-        yield True
+        yield lock_exclusive(descriptor) is not False
     finally:
         os.close(descriptor)
 

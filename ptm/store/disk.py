@@ -6,10 +6,14 @@ single operation.
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 from contextlib import suppress
 from pathlib import Path
+
+# of a folder that is taken away: a file in it is open on a network disk, or has just come
+IN_USE = {errno.EBUSY, errno.ENOTEMPTY, errno.EEXIST}
 
 
 def make_folder(path: Path) -> None:
@@ -89,14 +93,24 @@ def remove_folder(path: Path) -> None:
 
 
 def remove_tree(path: Path) -> None:
-    """Takes a folder away with all that is in it; what is gone already is no error."""
+    """Takes a folder away with all that is in it; what is gone already is no error.
+
+    Raises:
+        OSError: one of IN_USE where something of it stays that is in use; the rest is gone.
+    """
     try:
         entries = list(os.scandir(path))
     except FileNotFoundError:
         return
     for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            remove_tree(Path(entry.path))
-        else:
-            remove(Path(entry.path))
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                remove_tree(Path(entry.path))
+            else:
+                remove(Path(entry.path))
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            if error.errno not in IN_USE:
+                raise
     remove_folder(path)

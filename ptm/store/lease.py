@@ -2,12 +2,12 @@
 
 Whoever writes holds a lease: a locked file `.lease-ID`. All that it stages carries the same ID, so
 whatever carries the ID of a lease that nobody holds was left by the dead. The lock goes with the
-process, however it ends; the file stays behind and tells.
+process, however it ends; the file stays behind and tells. On a file system without locks nobody
+can tell the dead from the living, and whatever carries the ID of a lease that is there stays.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import uuid
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ptm.errors import StoreError
 from ptm.store import disk
+from ptm.store.locks import lock_exclusive, lock_shared
 from ptm.store.pointers import KEYS, pointed
 
 LEASE = ".lease-"
@@ -77,33 +78,33 @@ def _take(home: Path) -> tuple[str, int]:
         place = home / f"{LEASE}{number}"
         with disk.create(place) as file:
             descriptor = os.dup(file.fileno())
-        if _lock(descriptor, place):
+        if _lock(descriptor, place) is not False:
             return number, descriptor
         os.close(descriptor)  # a sweeper came between
 
 
-def _lock(descriptor: int, place: Path) -> bool:
-    """Whether the file is locked now, and is still the one at its place."""
+def _lock(descriptor: int, place: Path) -> bool | None:
+    """Whether the file is locked now, and is still the one at its place; None without locks."""
+    locked = lock_exclusive(descriptor)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return os.path.samestat(os.fstat(descriptor), place.stat(follow_symlinks=False))
-    except (BlockingIOError, FileNotFoundError):
+        same = os.path.samestat(os.fstat(descriptor), place.stat(follow_symlinks=False))
+    except FileNotFoundError:
         return False
+    return locked if same else False
 
 
-def held(home: Path, number: str) -> bool:
-    """Whether a living process holds the lease of that ID."""
+def held(home: Path, number: str) -> bool | None:
+    """Whether a living process holds the lease of that ID; None where nobody can tell."""
     try:
-        descriptor = os.open(home / f"{LEASE}{number}", os.O_RDWR | os.O_NOFOLLOW)
+        # a store that may only be read can be asked as well
+        descriptor = os.open(home / f"{LEASE}{number}", os.O_RDONLY | os.O_NOFOLLOW)
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        free = lock_shared(descriptor)
     finally:
         os.close(descriptor)
-    return False
+    return None if free is None else not free
 
 
 def sweep(home: Path) -> list[str]:
@@ -117,11 +118,20 @@ def sweep(home: Path) -> list[str]:
 
 def leftovers(home: Path) -> list[str]:
     """What `sweep` would take away, but for folders that were published and have no pointer."""
-    dead = [number for number in _numbers(home) if not held(home, number)]
+    return _staged(home, False)
+
+
+def undecided(home: Path) -> list[str]:
+    """What is staged in a home of which nobody can tell whether its writer lives."""
+    return _staged(home, None)
+
+
+def _staged(home: Path, alive: bool | None) -> list[str]:
+    numbers = [number for number in _numbers(home) if held(home, number) is alive]
     return [
         name
         for name in os.listdir(home)
-        if name[0] == "." and (found := LEFT.fullmatch(name)) and found[1] in dead
+        if name[0] == "." and (found := LEFT.fullmatch(name)) and found[1] in numbers
     ]
 
 
@@ -143,7 +153,7 @@ def _reclaim(home: Path, number: str) -> list[str]:
         descriptor = None  # it was released, or lost with the power: nobody holds it
     try:
         if descriptor is not None and not _lock(descriptor, place):
-            return []
+            return []  # it is held, or nobody can tell
         taken = discard(home, number)
         if descriptor is not None:
             # what the dead writer did and did not sync is believed from here on
@@ -160,6 +170,8 @@ def _reclaim(home: Path, number: str) -> list[str]:
 def discard(home: Path, number: str) -> list[str]:
     """Takes away all that carries an ID, but for its lease and for a folder that a pointer names.
 
+    What is in use stays for the next sweep, under its ID.
+
     Returns:
         The names of what was taken away.
     """
@@ -174,9 +186,15 @@ def _take_away(home: Path, name: str, number: str) -> bool:
             return False
         place = home / f"{STAGING}{number}"
         disk.rename(home / name, place)
-    with suppress(FileNotFoundError):
+    try:
         if place.is_dir() and not place.is_symlink():
             disk.remove_tree(place)
         else:
             disk.remove(place)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        if error.errno not in disk.IN_USE:
+            raise
+        return False
     return True

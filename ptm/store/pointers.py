@@ -21,6 +21,7 @@ KEYS = "keys"
 TEXTS = ("made", "since", "healed")
 PUBLICATION = re.compile(r"[0-9a-f]{12}-[0-9a-f]{12}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
+OF_KEY = re.compile(rf"{DIGEST.pattern}\.json")
 
 
 class Pointer(TypedDict, total=False):
@@ -77,7 +78,7 @@ def pointers(home: Path) -> dict[str, Pointer | None]:
     """Every pointer of a home by its path there, the current one first; None where it is none."""
     places = [CURRENT] if (home / CURRENT).exists() else []
     if (home / KEYS).is_dir():
-        keys = sorted(name for name in os.listdir(home / KEYS) if name.endswith(".json"))
+        keys = sorted(name for name in os.listdir(home / KEYS) if OF_KEY.fullmatch(name))
         places += [f"{KEYS}/{name}" for name in keys]
     return {place: read_pointer(home / place) for place in places}
 

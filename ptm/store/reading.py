@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
 import time
@@ -17,14 +16,15 @@ from ptm.analyses import ANALYSES
 from ptm.content import Artifact, ArtifactRef
 from ptm.errors import ArtifactCorrupt, ArtifactMissing, StoreError
 from ptm.index import StatIndex
+from ptm.names import is_name, is_stray
 from ptm.scaling import Scaler
+from ptm.store.locks import lock_shared
 from ptm.store.manifest import MANIFEST, parse, problem
 from ptm.store.memory import Memory
-from ptm.store.pointers import CURRENT, Pointer, read_pointer
+from ptm.store.pointers import CURRENT, KEYS, Pointer, read_pointer
 
 DENIED = {errno.EACCES, errno.EPERM}
 COLLECTING = 1.0  # s
-NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
 class Lock:
@@ -183,31 +183,24 @@ def publication(home: Path, pointer: Pointer) -> Publication:
 def _read_held(descriptor: int, place: Path) -> bytes:
     if not S_ISREG(os.fstat(descriptor).st_mode):
         raise IsADirectoryError(errno.EISDIR, "no file")
-    try:
-        _lock_shared(descriptor)
-    except OSError as error:
-        if error.errno not in NO_LOCKS:
-            raise
+    _lock_out_collectors(descriptor)
     if not os.path.samestat(os.fstat(descriptor), place.lstat()):
         raise FileNotFoundError(errno.ENOENT, "it was collected")
     with os.fdopen(os.dup(descriptor), "rb") as file:
         return file.read()
 
 
-def _lock_shared(descriptor: int) -> None:
-    """Waits for a collector, who needs a moment, but not for one that was stopped."""
+def _lock_out_collectors(descriptor: int) -> None:
+    """Waits for one, who needs a moment, but not for one that was stopped."""
     end = time.monotonic() + COLLECTING
-    while True:
-        try:
-            return fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > end:
-                raise FileNotFoundError(errno.ENOENT, "it is being collected") from None
-            time.sleep(0.01)
+    while lock_shared(descriptor) is False:  # where there are no locks, reading goes on without
+        if time.monotonic() > end:
+            raise FileNotFoundError(errno.ENOENT, "it is being collected")
+        time.sleep(0.01)
 
 
 def check(publication: Publication, parts: StatIndex) -> None:
-    """Checks every file of a publication against its manifest.
+    """Checks every file of a publication against its manifest; stray ones are left out.
 
     Raises:
         ArtifactCorrupt: a file is missing, is one too many, or holds other bytes.
@@ -219,7 +212,8 @@ def check(publication: Publication, parts: StatIndex) -> None:
     except OSError as error:
         raise _unreadable(folder, error, manifest["name"]) from error
     for extra in sorted(there - {MANIFEST, *(part["file"] for part in manifest["parts"])}):
-        raise corrupt(folder / extra, "only the files of the manifest", "this one too")
+        if not is_stray(extra):
+            raise corrupt(folder / extra, "only the files of the manifest", "this one too")
     for part in manifest["parts"]:
         checked(publication, parts, part["file"])
 
@@ -251,7 +245,7 @@ def checked(publication: Publication, parts: StatIndex, file: str) -> Path:
 
 def names(root: Path) -> list[str]:
     """Names of all that the store holds, sorted."""
-    return sorted(place.parent.name for place in root.glob(f"*/{CURRENT}"))
+    return sorted(_folders_with(root, CURRENT))
 
 
 def status(root: Path) -> list[dict[str, Any]]:
@@ -282,8 +276,12 @@ def status(root: Path) -> list[dict[str, Any]]:
 
 def homes(root: Path) -> list[str]:
     """Names that the store has anything of, sorted."""
-    places = (*root.glob(f"*/{CURRENT}"), *root.glob("*/keys"))
-    return sorted({place.parent.name for place in places})
+    return sorted(_folders_with(root, CURRENT) | _folders_with(root, KEYS))
+
+
+def _folders_with(root: Path, entry: str) -> set[str]:
+    """The folders of a store that have such an entry, and are called as it may call them."""
+    return {place.parent.name for place in root.glob(f"*/{entry}") if is_name(place.parent.name)}
 
 
 def remedy(name: str) -> str:

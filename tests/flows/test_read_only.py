@@ -58,7 +58,9 @@ class Told:
     temporary: Path
 
 
-@pytest.fixture(scope="module", params=["remembered", "forgotten"])
+@pytest.fixture(
+    scope="module", params=["remembered", pytest.param("forgotten", marks=pytest.mark.slow)]
+)
 def told(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Told]:

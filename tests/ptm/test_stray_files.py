@@ -1,0 +1,219 @@
+"""Files that systems leave in every folder are no damage; what somebody added is."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import ptm
+from ptm import store
+from ptm.catalog import TableSource
+from ptm.errors import ArtifactCorrupt
+from ptm.names import is_stray
+from ptm.store import disk
+from tests.support.stores import about, check, heal, home, leftovers, make, planted, publications
+
+FILES = [
+    *(".DS_Store", "._.DS_Store", "._part-00000.pt", "._manifest.json"),
+    *("Thumbs.db", "thumbs.db", "desktop.ini", "Desktop.ini", ".directory"),
+    *(".nfs00000000a1b2c3d400000001", ".fuse_hidden0001f2a300000001", ".smbdeleteAAA4b2f3.4"),
+]
+FOLDERS = ["@eaDir", ".@__thumb", ".AppleDouble"]
+STRANGERS = [
+    *(".extra", "extra", "part-00001.pt", "manifest.json~", "DS_Store", "x.DS_Store", "nfs01"),
+    *("_part-00000.pt", "Thumbs.db.png", "eaDir", "@eaDir.json", ".part-00000.pt.Xy3f9a"),
+]
+OPEN = ".nfs00000000a1b2c3d400000002"
+
+
+def litter(folder: Path) -> set[Path]:
+    """Leaves a stray file of each kind in a folder; all of them."""
+    files = [folder / name for name in FILES]
+    for name in FOLDERS:
+        (folder / name).mkdir()
+        files.append(folder / name / "current.json")  # named like one of the store's own
+    for file in files:
+        file.write_bytes(b"stray")
+    return set(files)
+
+
+@pytest.mark.parametrize("name", [*FILES, *FOLDERS, *STRANGERS])
+def test_what_is_stray(name: str) -> None:
+    """A stray file is known by its whole name, in capitals or not; nothing else is one."""
+    assert is_stray(name) == (name not in STRANGERS)
+
+
+@pytest.mark.parametrize("name", [*FILES, *FOLDERS])
+def test_beside_the_files_of_an_artifact(source: TableSource, name: str) -> None:
+    """Beside the files of an artifact a stray one is no damage: it loads, verifies, is found."""
+    place = Path(make(source).path) / name
+    if name in FOLDERS:
+        place.mkdir()
+        place = place / "part-00000.pt@SynoEAStream"
+    place.write_bytes(b"stray")
+    assert heal(source).cached and place.read_bytes() == b"stray"
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_what_somebody_added(source: TableSource, name: str) -> None:
+    """Beside the files of an artifact any other file is damage, and names the file."""
+    (Path(make(source).path) / name).write_bytes(b"")
+    with pytest.raises(ArtifactCorrupt, match=r"expected only the files of the manifest") as raised:
+        ptm.load("t", source.root / "store")
+    assert str(raised.value).startswith(f"t: {name}: ")
+    assert make(source).why.startswith(f"damaged: {name}: ")
+
+
+def test_everywhere_in_the_store(tmp_path: Path) -> None:
+    """In the root, the homes and all their folders they are neither told of nor taken away."""
+    refs = [store.publish(tmp_path, about(number), planted(), 0.5) for number in range(3)]
+    ptm.load("planted", tmp_path)
+    home = tmp_path / "planted"
+    strays = {stray for place in (tmp_path, home, home / "stat") for stray in litter(place)}
+    strays |= litter(home / "keys") | litter(Path(refs[2].path))
+    for pointer in list((home / "keys").glob("[0-9a-f]*.json")):  # macOS on a foreign disk
+        strays.add(pointer.with_name(f"._{pointer.name}"))
+        pointer.with_name(f"._{pointer.name}").write_bytes(b"\0\5\x16\7")
+    assert store.names(tmp_path) == ["planted"] == store.homes(tmp_path)
+    [row] = store.status(tmp_path)
+    assert "error" not in row and len(store.pointers(home)) == 4
+    findings = store.verify(tmp_path)
+    assert [found.error for found in findings] == [""] * 3
+    told = store.gc(tmp_path, keep=1, dry_run=True)
+    assert store.gc(tmp_path, keep=1) == told
+    assert {thing.what for thing in told} == {Path(ref.path).name for ref in refs[:2]}
+    assert all(stray.exists() for stray in strays)
+    assert store.sweep(home) == [] == store.sweep(tmp_path)
+    assert ptm.load("planted", tmp_path).path == Path(refs[2].path)
+
+
+def test_a_folder_that_is_collected(tmp_path: Path) -> None:
+    """When an old artifact goes, so do the stray files in its folder, and count as freed."""
+    old, _ = (store.publish(tmp_path, about(number), planted(), 0.5) for number in range(2))
+    size = sum(file.stat().st_size for file in Path(old.path).iterdir())
+    litter(Path(old.path))
+    [thing] = store.gc(tmp_path, keep=1)
+    assert (thing.what, thing.stays) == (Path(old.path).name, "")
+    assert thing.bytes == size + 5 * len(FILES + FOLDERS)
+    assert not Path(old.path).exists() and leftovers(tmp_path) == []
+
+
+def test_copies_of_sync_clients(source: TableSource) -> None:
+    """Copies that sync clients and people make of pointers and homes are not the store's."""
+    ref = make(source)
+    copies = {
+        home(source) / "current.json": "current (conflicted copy 2026-11-23).json",
+        home(source) / "keys" / f"{ref.key}.json": f"{ref.key} (1).json",
+        home(source)
+        / "keys"
+        / f"{ref.key[:12]}.json": f"{ref.key}.sync-conflict-20261123-7QX.json",
+        home(source) / "keys" / f"{ref.key}": f"{ref.key}.json.tmp",
+    }
+    for place, copy in copies.items():
+        place.with_name(copy).write_bytes(b"garbage")
+    for name in ("t (copy)", "t.bak", ".t", "#recycle"):
+        shutil.copytree(home(source), source.root / "store" / name)
+    before = sorted((source.root / "store").rglob("*"))
+    assert store.homes(source.root / "store") == ["t"] == store.names(source.root / "store")
+    assert len(store.verify(source.root / "store")) == 1
+    assert make(source).cached and store.gc(source.root / "store", keep=1) == []
+    check(source)
+    assert sorted((source.root / "store").rglob("*")) == before
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Callable[[], None]]:
+    """opened(folder): a file in it is open on another computer of a network; to close it.
+
+    Such a file cannot be taken away, and its folder is not empty as long as it is there.
+    """
+
+    def opened(folder: Path) -> Callable[[], None]:
+        real = disk.remove
+
+        def remove(path: Path) -> None:
+            if path.name == OPEN:
+                raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(path))
+            real(path)
+
+        (folder / OPEN).write_bytes(b"open")
+        monkeypatch.setattr(disk, "remove", remove)
+        return lambda: monkeypatch.setattr(disk, "remove", real)
+
+    return opened
+
+
+def test_collecting_what_is_open(
+    tmp_path: Path, opened: Callable[[Path], Callable[[], None]]
+) -> None:
+    """A file that is open on a network disk ends no collecting: what is left of it goes later."""
+    refs = [
+        store.publish(tmp_path, about(n, name), planted(), 0.5) for name in "ab" for n in (1, 2)
+    ]
+    close = opened(Path(refs[0].path))
+    first, second = store.gc(tmp_path, keep=1)
+    assert first.what == Path(refs[0].path).name and first.bytes == 0
+    assert first.stays == "a file of it is open: the next gc takes what is left of it"
+    assert (second.what, second.stays) == (Path(refs[2].path).name, "")
+    assert publications(tmp_path, "a") == {Path(refs[1].path).name}
+    [left] = leftovers(tmp_path)
+    assert os.listdir(tmp_path / left) == [OPEN]
+    assert store.gc(tmp_path, keep=1) == [] and leftovers(tmp_path) == [left]
+    close()
+    [thing] = store.gc(tmp_path, keep=1)
+    assert thing.what == Path(left).name and leftovers(tmp_path) == []
+    assert not [found for found in store.verify(tmp_path) if found.error]
+
+
+def test_sweeping_what_is_open(
+    source: TableSource, opened: Callable[[Path], Callable[[], None]]
+) -> None:
+    """What a dead writer left goes but for the file that is open, and that goes later."""
+    make(source)
+    for number in ("0123456789ab", "0123456789ac"):
+        (home(source) / f".lease-{number}").touch()
+        (home(source) / f".staging-{number}").mkdir()
+        (home(source) / f".staging-{number}" / "part-00000.pt").touch()
+    close = opened(home(source) / ".staging-0123456789ab")
+    assert store.sweep(home(source)) == [".staging-0123456789ac"]
+    assert leftovers(source.root / "store") == ["t/.staging-0123456789ab"]
+    assert make(source).cached
+    close()
+    assert heal(source).cached
+
+
+def test_what_goes_with_another(source: TableSource, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where taking a file away takes its AppleDouble too, as macOS does, the folder goes whole."""
+    staging = home(source) / ".staging-0123456789ab"
+    staging.mkdir(parents=True)
+    for name in ("a", "._a", "b", "._b"):
+        (staging / name).touch()
+    real = disk.remove
+
+    def remove(path: Path) -> None:
+        real(path)
+        path.with_name(f"._{path.name}").unlink(missing_ok=True)
+
+    monkeypatch.setattr(disk, "remove", remove)
+    assert store.sweep(home(source)) == [staging.name] and not staging.exists()
+
+
+def test_what_comes_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stray file that comes while its folder is taken away ends no collecting either."""
+    old, _ = (store.publish(tmp_path, about(number), planted(), 0.5) for number in range(2))
+    real = disk.remove_folder
+
+    def remove_folder(path: Path) -> None:
+        (path / ".DS_Store").touch()
+        monkeypatch.setattr(disk, "remove_folder", real)
+        real(path)
+
+    monkeypatch.setattr(disk, "remove_folder", remove_folder)
+    [thing] = store.gc(tmp_path, keep=1)
+    assert (thing.what, bool(thing.stays)) == (Path(old.path).name, True)
+    assert len(store.gc(tmp_path, keep=1)) == 1 and leftovers(tmp_path) == []
