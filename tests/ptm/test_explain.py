@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from ptm.catalog import Source, TableSource, load_catalog
 from ptm.errors import ArtifactCorrupt, ArtifactMissing, StoreError
 from ptm.explain import Cause, Explanation, causes, compare, explain, shown, why
 from ptm.prepare import analyze, tensorize
-from tests.support.stores import BOOK, about, check, flip, home, listing, make, planted, table
+from tests.support.stores import BOOK, about, check, flip, home, make, planted, table
 
 CSV = "a,b\n1,2\n3,4\n"
 HEAD = ("kind", "inputs", "options", "code", "packages")
@@ -216,7 +217,7 @@ def test_runs_are_noted_by_name(tmp_path: Path) -> None:
     store.record_run(tmp_path / "store", {"b": end("failed")})
     noted = store.recorded_runs(tmp_path / "store")
     assert {name: one["state"] for name, one in noted.items()} == {"a": "made", "b": "failed"}
-    assert list(listing(tmp_path / "store")) == ["runs.json"]
+    assert os.listdir(tmp_path / "store") == ["runs.d"]
     (tmp_path / "file").write_text("")
     store.record_run(tmp_path / "file", {"a": end("made")})
     assert store.recorded_runs(tmp_path / "file") == {}
@@ -235,6 +236,7 @@ GARBAGE = [
     b'{"t": []}',
     b'{"t": {"when": 5, "state": "failed", "message": "x"}}',
     b'{"t": {"when": "3000", "state": null, "message": "x"}}',
+    b'{"t": {"when": "3000", "state": "failed", "message": ["x"]}}',
 ]
 
 
@@ -242,7 +244,8 @@ GARBAGE = [
 def test_garbage_for_runs(source: TableSource, garbage: bytes) -> None:
     """A record of runs that is garbage counts as none, and is written anew."""
     make(source)
-    (source.root / "store" / "runs.json").write_bytes(garbage)
+    (source.root / "store" / "runs.d").mkdir()
+    (source.root / "store" / "runs.d" / "000000007-0123456789ab.json").write_bytes(garbage)
     assert store.recorded_runs(source.root / "store") == {}
     assert (told(source).decision, told(source).why) == ("made", "new")
     store.record_run(source.root / "store", {"t": end("failed")})
