@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,8 @@ from prefect import serve as prefect_serve
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.deployments.runner import RunnerDeployment
+from prefect.runner import runner
+from prefect.runner._starter_engine import EngineCommandStarter
 from prefect.types.entrypoint import EntrypointType
 from tzlocal import get_localzone_name
 
@@ -27,6 +32,7 @@ from ptm.errors import PtmError
 
 Schedule = CronSchedule | IntervalSchedule
 POLL_SECONDS = 5  # a run on demand starts within this time
+ENGINE = shlex.join([sys.executable, "-P", "-m", "flows.engine"])
 
 
 def serve(
@@ -67,6 +73,9 @@ def serve(
         say(f"Run one now: PREFECT_API_URL={api} {command}")
         say("Stop with Ctrl-C; the schedule then pauses.")
         os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
+        # Prefect has no option for the command of a run
+        starter = partial(EngineCommandStarter, command=ENGINE)
+        runner.EngineCommandStarter = starter  # type: ignore[assignment,attr-defined]
         # one more of each than may go: only what is asked for can be cancelled as one too many
         most = len(offered) * (limit + 1)
         prefect_serve(

@@ -18,6 +18,7 @@ CLUSTERS = {
     "ray": ("prefect_ray", "RayTaskRunner"),
 }
 ONE_EACH = {"n_workers": WORKERS, "threads_per_worker": 1}
+ON_RAY = {"runtime_env": {"worker_process_setup_hook": "flows.engine.claim"}}
 RUNNERS = ("threads", "processes", *CLUSTERS)
 
 
@@ -45,10 +46,11 @@ def task_runner(wanted: str) -> Any:
             f"expected what the runner '{name}' needs, got: {error}; "
             f"install it with: pip install 'ptm[{name}]'"
         ) from error
+    if name == "ray":
+        here = {} if address else {"num_cpus": WORKERS, "include_dashboard": False}
+        return runner(address=address or None, init_kwargs={**here, **ON_RAY})
     if address:
         return runner(address=address)
-    if name == "ray":
-        return runner(init_kwargs={"num_cpus": WORKERS, "include_dashboard": False})
     return runner(cluster_kwargs={**ONE_EACH, "dashboard_address": None})
 
 

@@ -285,6 +285,7 @@ def _spawn(home: Path, planned: Server, say: Callable[[str], None]) -> Server | 
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "NO_COLOR": "1",  # its log is a file
+        "PYTHONSAFEPATH": "1",  # no module of the working folder in place of its own
         # in memory, the place that a run holds would stay taken after the server was killed
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": f"{LEASES}.filesystem",
         # runs that died with the server are found dead however late it starts again

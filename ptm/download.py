@@ -19,13 +19,13 @@ from queue import Empty, SimpleQueue
 from typing import BinaryIO
 from urllib.parse import quote, urlsplit
 
+from ptm.book import REGISTRY, pull_command
 from ptm.errors import CatalogError, DownloadError
 
 BOOK = (
     "https://raw.githubusercontent.com/deep-learning-with-pytorch/dlwpt-code/"
     "d6c0210143daa133bbdeddaffc8993b1e17b5174/data"
 )
-REGISTRY = Path(__file__).resolve().parent.parent / "data" / "registry.txt"
 
 _THREADS = 8
 _ATTEMPTS = 4
@@ -205,9 +205,9 @@ class _Pull:
         if lost > len(shown):
             lines.append(f"  … and {lost - len(shown)} more")
         lines.append(
-            "What came is kept: run `ptm data pull` again to go on, set PTM_DATA_MIRROR to a "
-            "folder or an http(s) address laid out like data/, or make small stand-in data with "
-            "`ptm data sample`."
+            f"What came is kept: run `{pull_command(self.data)}` again to go on, set "
+            "PTM_DATA_MIRROR to a folder or an http(s) address laid out like data/, or make small "
+            "stand-in data with `ptm data sample`."
         )
         return "\n".join(lines)
 

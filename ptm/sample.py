@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ptm.book import CATALOG
 from ptm.errors import PtmError
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def make_sample(root: Path, seed: int = 0, scale: int = 1) -> list[Path]:
     """Make a data root of generated files at `root`; return the data files, sorted.
 
     `scale` multiplies pictures of cats, CT slices, wine rows, bike days and lines of text. The
-    root appears whole or not at all. An earlier sample there is replaced, anything else refused.
+    root appears whole or not at all, with the book's catalog in it. An earlier sample there is
+    replaced, but for a catalog that was edited; anything else is refused.
 
     Raises:
         PtmError: `seed` or `scale` is out of range, or `root` holds what no sample put there.
@@ -77,8 +79,11 @@ def make_sample(root: Path, seed: int = 0, scale: int = 1) -> list[Path]:
     try:
         _write_all(made / "p1ch4", seed, scale)
         names = sorted(_names(made))
-        lines = [_TITLE, f"seed {seed}", f"scale {scale}", "", *names, ""]
+        lines = [_TITLE, f"seed {seed}", f"scale {scale}", "", *names, CATALOG.name, ""]
         (made / MARKER).write_bytes("\n".join(lines).encode())
+        kept = target / CATALOG.name
+        catalog = kept if kept.is_file() else CATALOG
+        shutil.copyfile(catalog, made / CATALOG.name, follow_symlinks=False)
         if target.exists():
             target.rename(old)
         made.rename(target)

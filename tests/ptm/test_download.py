@@ -334,6 +334,7 @@ def test_one_bad_file(
     assert f"from {origin.address}/{DOG}: expected " in message
     assert got in message
     assert "PTM_DATA_MIRROR" in message
+    assert f"run `ptm data pull --data {shlex.quote(str(data))}` again" in message
     assert "ptm data sample" in message
     assert origin.asked[DOG] == times
     assert tree(data) == {name: FILES[name] for name in (CAT, SLICE)}

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from ptm import sample
+from ptm.book import CATALOG
 from ptm.errors import PtmError
 from ptm.sample import is_sample, make_sample
 
@@ -65,19 +66,19 @@ def test_same_seed_same_bytes(root: Path, tmp_path: Path) -> None:
 
 
 def test_another_seed_another_content(root: Path, tmp_path: Path) -> None:
-    """Another seed gives the same file names, and not one file of the same content."""
+    """Another seed gives the same file names, and none but the catalog of the same content."""
     make_sample(tmp_path / "other", seed=1)
     first, second = digests(root), digests(tmp_path / "other")
     assert first.keys() == second.keys()
-    assert all(first[name] != second[name] for name in first)
+    assert [name for name in first if first[name] == second[name]] == ["catalog.toml"]
 
 
 def test_layout(tmp_path: Path) -> None:
-    """The returned paths are the data files, and the marker is the only file beside them."""
+    """The returned paths are the data files; marker and catalog are the only files beside them."""
     root = tmp_path / "data"
     made = make_sample(root)
     assert [path.relative_to(root).as_posix() for path in made] == sorted(
-        digests(root).keys() - {"SAMPLE.txt"}
+        digests(root).keys() - {"SAMPLE.txt", "catalog.toml"}
     )
     assert {path.parent.relative_to(root).as_posix() for path in made} == {
         "p1ch4/image-dog",
@@ -295,6 +296,41 @@ def test_replaces_a_sample(root: Path, tmp_path: Path) -> None:
     make_sample(target)
     assert digests(target) == digests(root)
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_catalog_of_a_sample(root: Path) -> None:
+    """The catalog in a sample is the book's, to the byte."""
+    assert (root / "catalog.toml").read_bytes() == CATALOG.read_bytes()
+
+
+def test_keeps_an_edited_catalog(tmp_path: Path) -> None:
+    """Where the catalog in a sample was edited, making the sample again leaves it as it is."""
+    make_sample(tmp_path / "data", seed=1)
+    mine = '[mine]\nkind = "text"\npath = "p1ch4/jane-austen/1342-0.txt"\n'
+    (tmp_path / "data/catalog.toml").write_text(mine)
+    make_sample(tmp_path / "data", seed=2)
+    assert (tmp_path / "data/catalog.toml").read_text() == mine
+    assert "seed 2" in (tmp_path / "data/SAMPLE.txt").read_text()
+
+
+def test_keeps_a_link_to_a_catalog(tmp_path: Path) -> None:
+    """A catalog that is a link stays one, and the file behind it is not written to."""
+    make_sample(tmp_path / "data")
+    (tmp_path / "mine.toml").write_text("# mine\n")
+    (tmp_path / "data/catalog.toml").unlink()
+    (tmp_path / "data/catalog.toml").symlink_to("../mine.toml")
+    make_sample(tmp_path / "data", seed=1)
+    assert (tmp_path / "data/catalog.toml").readlink() == Path("../mine.toml")
+    assert (tmp_path / "data/catalog.toml").read_text() == "# mine\n"
+
+
+def test_refuses_a_catalog_of_others(tmp_path: Path) -> None:
+    """A folder with a catalog and no sample is not a sample: it is refused, the catalog kept."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/catalog.toml").write_text("# mine\n")
+    with pytest.raises(PtmError, match=r"catalog\.toml.*nothing was touched"):
+        make_sample(tmp_path / "data")
+    assert (tmp_path / "data/catalog.toml").read_text() == "# mine\n"
 
 
 def test_refuses_a_folder_of_others(tmp_path: Path) -> None:
