@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ptm.scaling import Scaler as Scaler
     from ptm.store import load as load
 
+    __version__: str
+
 _HOME = {
     "Source": "ptm.catalog",
     "load_catalog": "ptm.catalog",
@@ -41,6 +43,14 @@ __all__ = sorted(_HOME)
 
 def __getattr__(name: str) -> Any:
     # `import ptm` stays cheap: each name is imported when it is first used (PEP 562)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("ptm")
     if name not in _HOME:
         raise AttributeError(f"module 'ptm' has no attribute '{name}'")
     return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ FEATURE, CLASS, HOUR, DAY, PARAMETER = "feature", "class", "hour", "day", "param
 WORD, CHARACTER, CODE_POINT, VOCABULARY = "word", "character", "code_point", "vocabulary"
 
 ROWS = "rows"  # the name of the one table that describes the samples of a source
+SHOWN, SHOWN_COLUMNS = 6, 12  # tensors in a repr; columns, and facts, in a notebook
+LONG = 120  # characters of a fact that a notebook shows
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Content:
     pictures: dict[str, bytes] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ArtifactRef:
     """A small, picklable reference to one published artifact; what tasks pass to each other.
 
@@ -76,8 +79,13 @@ class ArtifactRef:
     why: str = ""
     digests: dict[str, str] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        tensors = ", ".join(_first(map(" ".join, _described(self.tensors)), SHOWN))
+        made = "cached" if self.cached else f"made in {self.seconds:.2f} s"
+        return f"<ArtifactRef {self.name} ({self.kind}): {tensors}; {_size(self.bytes)}, {made}>"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Artifact:
     """A verified artifact in memory: tensors are memory-mapped, tables are read when asked for.
 
@@ -112,6 +120,67 @@ class Artifact:
             names = ", ".join(self.manifest["tables"])
             raise AttributeError(f"{self.name} has several tables, use .tables[…]: {names}")
         return next(iter(self.tables.values()))
+
+    def __repr__(self) -> str:
+        tensors = _first(map(" ".join, _described(self.manifest["tensors"])), SHOWN)
+        return "\n  ".join([f"<Artifact {self._title()}", *tensors]) + ">"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: what the manifest says, as a table; no file is read."""
+        tensors = [
+            (*described, ", ".join(entry["axes"]))
+            for described, entry in zip(
+                _described(self.manifest["tensors"]),
+                self.manifest["tensors"].values(),
+                strict=True,
+            )
+        ]
+        facts = [f"{name}: {_short(value)}" for name, value in self.manifest["facts"].items()]
+        for name, table in self.manifest["tables"].items():
+            columns = ", ".join(_first(map(_with_unit, table["columns"]), SHOWN_COLUMNS))
+            facts.append(f"table {name}: {table['rows']} rows; {columns}")
+        lines = "".join(f"<div>{escape(fact)}</div>" for fact in _first(facts, SHOWN_COLUMNS))
+        body = "".join(_html_row("td", row) for row in tensors)
+        head = _html_row("th", ("tensor", "shape", "dtype", "axes"))
+        title = f"<div><b>{escape(self._title())}</b></div>"
+        return f"<div>{title}<table>{head}{body}</table>{lines}</div>"
+
+    def _title(self) -> str:
+        rows = self.manifest["tables"].get(ROWS, {}).get("rows")
+        counted = "" if rows is None else f", {rows} rows"
+        size = _size(sum(part["bytes"] for part in self.manifest["parts"]))
+        return f"{self.name} ({self.manifest['kind']}){counted}, {size}"
+
+
+def _described(tensors: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]]:
+    """Name, shape and dtype of each tensor."""
+    return [
+        (name, " x ".join(map(str, entry["shape"])) or "scalar", str(entry["dtype"]))
+        for name, entry in tensors.items()
+    ]
+
+
+def _first(texts: Iterable[str], most: int) -> list[str]:
+    """The first of many; how many more there are."""
+    known = list(texts)
+    return known[:most] + ([f"… and {len(known) - most} more"] if len(known) > most else [])
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= LONG else f"{text[:LONG]} …"
+
+
+def _with_unit(column: Mapping[str, str]) -> str:
+    return f"{column['name']} ({column['unit']})" if "unit" in column else column["name"]
+
+
+def _html_row(tag: str, cells: Iterable[str]) -> str:
+    return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
 
 def _frame(path: Path) -> pd.DataFrame:
