@@ -24,11 +24,13 @@ from pydantic import (
 
 from ptm.analyses import ANALYSES
 from ptm.errors import CatalogError
+from ptm.hints import catalogs, listed
 from ptm.names import NAME
 
 Measure = Literal["continuous", "ordinal", "categorical"]
 MOST_CLASSES = 100_000  # one-hot rows longer than that are a slip of the pen
 ABOUT = "catalog"  # the table that is no source
+SHOWN = 12  # sources in a repr
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -227,7 +229,7 @@ class Catalog(Mapping[str, Source]):
 
     def __getitem__(self, name: str) -> Source:
         if name not in self._sources:
-            known = ", ".join(self._sources)
+            known = listed(name, list(self._sources))
             raise CatalogError(
                 f"no source '{name}' in the catalog{_hint(name, self._sources)}: {known}"
             )
@@ -247,7 +249,9 @@ class Catalog(Mapping[str, Source]):
         return len(self._sources)
 
     def __repr__(self) -> str:
-        return f"Catalog({', '.join(self._sources)})"
+        names, more = list(self._sources), len(self._sources) - SHOWN
+        shown = names[:SHOWN] + ([f"… and {more} more"] if more > 0 else [])
+        return f"<Catalog {self.name}: {', '.join(shown)}>"
 
 
 def load_catalog(catalog: str | Path, data: str | Path = "data") -> Catalog:
@@ -266,7 +270,8 @@ def load_catalog(catalog: str | Path, data: str | Path = "data") -> Catalog:
         entries = tomllib.loads(catalog.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise CatalogError(f"{catalog}: expected a catalog, got: {reason}") from error
+        there = catalogs(catalog) if isinstance(error, OSError) else ""
+        raise CatalogError(f"{catalog}: expected a catalog, got: {reason}{there}") from error
     except tomllib.TOMLDecodeError as error:
         raise CatalogError(f"{catalog}: expected TOML, got: {error}") from error
     sources, problems = {}, []

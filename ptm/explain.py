@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ptm import store
 from ptm.errors import ArtifactMissing, PtmError, StoreError
+from ptm.hints import no_store
 
 DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 UNCHANGED, CHANGED, ADDED, REMOVED = "unchanged", "changed", "added", "removed"
@@ -206,9 +207,9 @@ def _one(root: Path, word: str) -> dict[str, Any]:
     if len(found) != 1:
         which = f"{len(found)} that begin like that" if found else "none"
         there = [*store.names(root), *(folder for _, folder in kept)]
+        kept_here = no_store(root) or f"kept: {', '.join(there[:20]) or 'nothing'}"
         raise ArtifactMissing(
-            f"{word}: expected a name, a publication or a key in {root}, got {which} "
-            f"(kept: {', '.join(there[:20]) or 'nothing'})"
+            f"{word}: expected a name, a publication or a key in {root}, got {which} ({kept_here})"
         )
     home, folder = found[0]
     manifest = _manifest(root / home, folder)

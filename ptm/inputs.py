@@ -3,21 +3,103 @@
 from __future__ import annotations
 
 import errno
+import fnmatch
 import hashlib
 import os
-from collections.abc import Iterator
+import re
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import repeat
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from ptm.errors import InputError
+from ptm.hints import MOST, in_folder, not_there, unmatched
 from ptm.index import Input, StatIndex, fingerprint, signature
-from ptm.kinds.files import list_files
 
 if TYPE_CHECKING:
     from ptm.catalog import Source
 
-NO_INPUT = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
+NO_INPUT = {
+    *(errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR),
+    *(errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG),
+}
+
+
+def list_files(source: Source) -> list[str]:
+    """The files of a source as paths below its data root, sorted; none where its rows stand in it.
+
+    In a folder these are the files that match the source's `pattern`; hidden ones are left out.
+
+    Raises:
+        InputError: nothing is there, or nothing that matches.
+    """
+    if not source.path:
+        return []
+    place = source.root / source.path
+    name = place.relative_to(source.root).as_posix()
+    if place.is_file():
+        return [name]
+    pattern = getattr(source, "pattern", None)
+    if pattern is None or not place.is_dir():
+        raise _no_file(source, place)
+    parts = PurePosixPath(pattern).parts
+    found = set(_matches(str(place), "" if name == "." else f"{name}/", parts))
+    if not found:
+        raise _no_match(source, place, pattern)
+    return sorted(found, key=lambda path: path.split("/")) if len(parts) > 1 else sorted(found)
+
+
+def _no_file(source: Source, place: Path) -> InputError:
+    if place.is_dir():
+        expected, got = "a file", f"a folder ('path' has to name a file): it {in_folder(place)}"
+    else:
+        expected = "a file or folder in the data root"
+        got = not_there(source.root, source.path)
+    return InputError(source.name, expected=expected, got=got, file=source.path)
+
+
+def _no_match(source: Source, place: Path, pattern: str) -> InputError:
+    parts = PurePosixPath(pattern).parts
+    otherwise = list(_matches(str(place), "", parts, re.IGNORECASE, iter(range(MOST))))
+    return InputError(
+        source.name,
+        expected=f"at least one file that matches '{pattern}'",
+        got=unmatched(place, pattern, otherwise),
+        file=source.path,
+    )
+
+
+def _matches(
+    folder: str,
+    prefix: str,
+    parts: tuple[str, ...],
+    flags: int = 0,
+    budget: Iterable[object] = repeat(None),
+) -> Iterator[str]:
+    """The files below a folder that match the parts of a pattern, each behind the prefix.
+
+    With the flags of regular expressions; as many entries are looked at as the budget has items.
+    """
+    first, rest = parts[0], parts[1:]
+    if first == "**" and rest:
+        yield from _matches(folder, prefix, rest, flags, budget)
+    accepts = re.compile(fnmatch.translate("*" if first == "**" else first), flags).match
+    with os.scandir(folder) as entries:
+        for entry, _ in zip(entries, budget, strict=False):
+            name = entry.name
+            if name[0] == "." or not accepts(name):
+                continue
+            if first == "**":  # a link to a folder could lead back up
+                if rest and entry.is_dir(follow_symlinks=False):
+                    yield from _matches(entry.path, f"{prefix}{name}/", parts, flags, budget)
+            elif rest:
+                if entry.is_dir():
+                    yield from _matches(entry.path, f"{prefix}{name}/", rest, flags, budget)
+            elif entry.is_file():
+                yield f"{prefix}{name}"
 
 
 class InputFiles:
@@ -108,9 +190,13 @@ class InputFiles:
                 file=os.path.relpath(error.filename or self._source.path, self._folder),
             ) from error
         except UnicodeEncodeError as error:
+            raw = error.object.encode("utf-8", "surrogateescape")
+            got = repr(raw[max(error.start - 20, 0) : error.start + 20])
+            if sys.getfilesystemencoding() != "utf-8":  # then no name is wrong but Python's reading
+                got = f"{got} read as {sys.getfilesystemencoding()} (set PYTHONUTF8=1)"
             raise InputError(
                 self._source.name,
                 expected="names of files in UTF-8",
-                got=repr(os.fsencode(error.object)[max(error.start - 20, 0) : error.start + 20]),
+                got=got,
                 file=self._source.path,
             ) from error

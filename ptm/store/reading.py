@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from ptm.analyses import ANALYSES
 from ptm.content import Artifact, ArtifactRef
 from ptm.errors import ArtifactCorrupt, ArtifactMissing, StoreError
+from ptm.hints import listed, no_store
 from ptm.index import StatIndex
 from ptm.names import is_name, is_stray
 from ptm.scaling import Scaler
@@ -135,9 +136,10 @@ def current(name: str, root: Path) -> Publication:
     if pointer is None and (home / CURRENT).exists():
         raise corrupt(home / CURRENT, "a pointer", "something else", name)
     if pointer is None:
-        known = ", ".join(names(root)) or "nothing yet"
+        known = listed(name, names(root)) or "nothing yet"
+        there = no_store(root) or f"there is: {known}"
         raise ArtifactMissing(
-            f"{name}: expected an artifact in {root}, got none (there is: {known}); "
+            f"{name}: expected an artifact in {root}, got none ({there}); "
             f"make it with: {remedy(name)}"
         )
     try:

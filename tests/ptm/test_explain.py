@@ -262,7 +262,7 @@ def test_a_pointer_of_a_key_for_the_current_one(source: TableSource) -> None:
 
 def test_nothing_to_explain(source: TableSource) -> None:
     """A name that the store does not have is missing; a damaged manifest is named."""
-    with pytest.raises(ArtifactMissing, match=r"t: .*there is: nothing yet.*ptm run t"):
+    with pytest.raises(ArtifactMissing, match=r"t: .*there is no such folder.*ptm run t"):
         told(source)
     flip(Path(make(source).path) / "manifest.json", 9, 1)
     with pytest.raises(ArtifactCorrupt, match=r"manifest\.json"):
@@ -292,7 +292,7 @@ def test_compare_with_nothing(source: TableSource, word: str) -> None:
     with pytest.raises(ArtifactMissing, match="expected a name, a publication or a key") as raised:
         compare(word, "t", source.root / "store")
     assert all(Path(ref.path).name in str(raised.value) for ref in refs)
-    with pytest.raises(ArtifactMissing, match="kept: nothing"):
+    with pytest.raises(ArtifactMissing, match="there is no such folder"):
         compare("t", "t", source.root / "nowhere")
 
 

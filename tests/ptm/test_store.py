@@ -81,7 +81,7 @@ def test_missing(tmp_path: Path, ref: ArtifactRef) -> None:
     """What the store does not have is named, with what it has and how to make it."""
     with pytest.raises(ArtifactMissing, match=r"wine: .*there is: planted.*ptm run wine"):
         ptm.load("wine", tmp_path)
-    with pytest.raises(ArtifactMissing, match="nothing yet"):
+    with pytest.raises(ArtifactMissing, match="there is no such folder"):
         ptm.load("wine", tmp_path / "nowhere")
 
 

@@ -16,7 +16,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRBigEndian, ExplicitVRLittleEnd
 
 from ptm.catalog import KINDS
 from ptm.content import Content
-from ptm.kinds.files import list_files
+from ptm.inputs import list_files
 
 
 @pytest.fixture
