@@ -45,7 +45,8 @@ def finish(
         except httpx.TransportError as error:
             raise HistoryLost(outcome, error) from error
         except Exception as error:  # what was made is none the worse for it
-            outcome.failed["report"] = f"report: {type(error).__name__}: {error}"
+            name = "report" if "report" not in futures else "report of the run"  # no source's name
+            outcome.failed[name] = f"{name}: {type(error).__name__}: {error}"
     return outcome.result()
 
 

@@ -246,8 +246,12 @@ def test_run_names_say_what_ran(good: Run, sample: Path, book_catalog: Path) -> 
         assert re.fullmatch(what + r"-\d{4}-\d\d-\d\d-\d{4}", name)
 
 
+@pytest.mark.parametrize(
+    ("source", "told"), [("dog", "report"), ("report", "report of the run")], ids=["dog", "report"]
+)
 def test_a_report_that_fails_hides_nothing(
-    book_catalog: Path,
+    source: str,
+    told: str,
     sample: Path,
     tmp_path: Path,
     history: History,
@@ -259,12 +263,14 @@ def test_a_report_that_fails_hides_nothing(
         raise ValueError("nothing to draw with")
 
     monkeypatch.setattr("tasks.dashboard.exhibits", broken)
-    done = run(book_catalog, sample, tmp_path / "artifacts", ["dog"])
+    catalog = tmp_path / "catalog.toml"
+    catalog.write_text(f'[{source}]\nkind = "images"\npath = "p1ch4/image-dog"\n')
+    done = run(catalog, sample, tmp_path / "artifacts")
     outcome = done.state.result(raise_on_failure=False).outcome
-    assert list(outcome.made) == ["dog"]
-    assert outcome.failed == {"report": "report: ValueError: nothing to draw with"}
+    assert list(outcome.made) == [source]
+    assert outcome.failed == {told: f"{told}: ValueError: nothing to draw with"}
     assert history(done.id).flow_run["state_name"] == "Failed"
-    ptm.load("dog", tmp_path / "artifacts")
+    ptm.load(source, tmp_path / "artifacts")
 
 
 def test_same_bytes_in_another_store(good: Run, sample_run: Any) -> None:
