@@ -49,7 +49,7 @@ class Moments:
         import numpy as np
 
         total = counts.sum(axis=1)
-        mean = counts @ levels / total
+        mean = (counts * levels).sum(axis=1) / total  # counts @ levels would be BLAS's own order
         m2 = (counts * (levels[None] - mean[:, None]) ** 2).sum(axis=1)
         present = counts > 0
         low = np.where(present, levels, np.inf).min(axis=1)

@@ -2,20 +2,19 @@
 
 The way is always the same, gradient descent on the mean squared error; what changes is where the
 gradient comes from (finite differences, by hand, autograd), who takes the step (the loop, SGD,
-Adam), and the scale of the readings. Arithmetic is float32 and in the order of the notes, so
-that each printed digit comes out.
+Adam), and the scale of the readings. The descent itself: `ptm/analyses/descent.py`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ptm import plots
+from ptm.analyses.descent import Data, Fit, Step, gradient, run
 from ptm.content import PARAMETER, Artifact, Content
 from ptm.errors import InputError
 
@@ -26,32 +25,6 @@ if TYPE_CHECKING:
 PACKAGES: tuple[str, ...] = ("torch", "numpy", "pyarrow", "matplotlib", "pillow")
 
 FAHRENHEIT = (5 / 9, -160 / 9)  # slope and intercept that take °F to °C
-
-Step = tuple[float, float | None, float, float]  # loss, validation loss, w, b
-
-
-class Fit(BaseModel):
-    """One fit: where the gradient comes from, who steps, how far and how often."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str = Field(description="of the fit and of its tensor")
-    gradient: Literal["finite difference", "hand-written", "autograd"] = Field(
-        "autograd", description="where the gradient comes from"
-    )
-    optimizer: Literal["SGD", "Adam"] | None = Field(
-        None, description="of torch.optim; None: the loop itself steps by learning_rate"
-    )
-    scaled: bool = Field(False, description="whether the input is input_scale * t_u, not t_u")
-    learning_rate: float = Field(gt=0, description="of the step")
-    epochs: int = Field(ge=1, description="steps to take, fewer when the loss is not finite")
-    validated: bool = Field(False, description="whether it trains on the training split only")
-
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        if self.gradient != "autograd" and (self.optimizer or self.validated):
-            raise ValueError(f"{self.name}: an optimizer or a split needs the gradient 'autograd'")
-        return self
 
 
 BOOK = (
@@ -108,21 +81,6 @@ class Options(BaseModel):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"fits with the same name: {', '.join(twice)}")
         return self
-
-
-@dataclass(frozen=True)
-class Data:
-    """Readings to fit.
-
-    Attributes:
-        t_u: float32 [reading], the input of the model.
-        t_c: float32 [reading], °C.
-        held_out: readings and temperatures to validate on, if any.
-    """
-
-    t_u: Tensor
-    t_c: Tensor
-    held_out: tuple[Tensor, Tensor] | None = None
 
 
 def analyze(inputs: Mapping[str, Artifact], options: Options) -> Content:
@@ -208,115 +166,6 @@ def split(count: int, options: Options) -> tuple[list[int], list[int]]:
     return order[:-num_held], order[-num_held:]
 
 
-def run(fit: Fit, data: Data, start: tuple[float, float], delta: float) -> list[Step]:
-    """One fit: for each epoch the loss before its step, and w and b after it.
-
-    Args:
-        fit: what to do.
-        data: the readings, already scaled.
-        start: w and b to start from.
-        delta: half the width of a finite difference.
-    """
-    if fit.gradient == "autograd":
-        return _by_autograd(fit, data, start)
-    if fit.gradient == "hand-written":
-        return _by_hand(fit, data, start)
-    return _by_differences(fit, data, start, delta)
-
-
-def _by_differences(fit: Fit, data: Data, start: tuple[float, float], delta: float) -> list[Step]:
-    """Central differences of the loss: a step on w, then a step on b from there."""
-    import torch
-
-    def loss(w: Tensor, b: Tensor) -> Tensor:
-        return (w * data.t_u + b - data.t_c).square().mean()
-
-    w, b = torch.tensor(start, dtype=torch.float32).unbind()
-    steps: list[Step] = []
-    for _ in range(fit.epochs):
-        before = loss(w, b).item()
-        w = w - fit.learning_rate * ((loss(w + delta, b) - loss(w - delta, b)) / (2 * delta))
-        b = b - fit.learning_rate * ((loss(w, b + delta) - loss(w, b - delta)) / (2 * delta))
-        steps.append((before, None, w.item(), b.item()))
-        if not math.isfinite(before):
-            break
-    return steps
-
-
-def _by_hand(fit: Fit, data: Data, start: tuple[float, float]) -> list[Step]:
-    """The gradient of the mean squared error, written out."""
-    import torch
-
-    t_u, t_c, rate, half = data.t_u, data.t_c, fit.learning_rate, len(data.t_u) / 2
-    w, b = torch.tensor(start, dtype=torch.float32).unbind()
-    steps: list[Step] = []
-    for _ in range(fit.epochs):
-        error = (t_u * w).add_(b).sub_(t_c)
-        loss = error.square().mean().item()
-        slope = error / half  # 2 * error / n
-        w -= rate * (slope * t_u).sum()
-        b -= rate * slope.sum()
-        steps.append((loss, None, w.item(), b.item()))
-        if not math.isfinite(loss):
-            break
-    return steps
-
-
-def _by_autograd(fit: Fit, data: Data, start: tuple[float, float]) -> list[Step]:
-    """The gradient from autograd; the step by the loop or by an optimizer of torch."""
-    import torch
-    from torch.nn.functional import mse_loss
-
-    t_u, t_c, held_out = data.t_u, data.t_c, data.held_out
-    params = torch.tensor(start, dtype=torch.float32, requires_grad=True)
-    step = _stepper(fit, params)
-    steps: list[Step] = []
-    for _ in range(fit.epochs):
-        w, b = params.unbind()
-        loss = mse_loss(w * t_u + b, t_c)
-        validation = None
-        if held_out:
-            with torch.no_grad():
-                validation = mse_loss(w * held_out[0] + b, held_out[1]).item()
-        params.grad = None  # what optimizer.zero_grad() does, without its 10 µs of bookkeeping
-        loss.backward()  # type: ignore[no-untyped-call]
-        step()
-        value = loss.item()
-        steps.append((value, validation, *params.tolist()))
-        if not math.isfinite(value):
-            break
-    return steps
-
-
-def _stepper(fit: Fit, params: Tensor) -> Callable[[], object]:
-    """What moves `params` along their gradient."""
-    import torch
-
-    rate = fit.learning_rate
-
-    def descend() -> None:
-        assert params.grad is not None
-        with torch.no_grad():
-            params.sub_(rate * params.grad)
-
-    def scale_and_step() -> None:
-        assert params.grad is not None
-        params.grad.mul_(rate)
-        step()
-
-    if fit.optimizer is None:
-        return descend
-    # foreach=False: torch need not ask in each step which way is best for one small tensor
-    step: Callable[[], object]
-    if fit.optimizer == "Adam":
-        step = torch.optim.Adam([params], lr=rate, foreach=False).step
-        return step
-    # SGD computes w - rate * gradient with one rounding where the CPU can, with two elsewhere.
-    # Multiplied beforehand it is two everywhere, and the digits are the notes' on every CPU.
-    step = torch.optim.SGD([params], lr=1.0, foreach=False).step
-    return scale_and_step
-
-
 def _readings(artifact: Artifact, options: Options) -> tuple[Tensor, Tensor]:
     """Readings and temperatures, float32 [reading] each."""
     features, target = artifact.tensors["features"], artifact.tensors.get("target")
@@ -334,11 +183,10 @@ def _initial(t_u: Tensor, t_c: Tensor, start: tuple[float, float]) -> dict[str, 
     import torch
 
     params = torch.tensor(start, dtype=torch.float32, requires_grad=True)
-    w, b = params.unbind()
-    loss = torch.nn.functional.mse_loss(w * t_u + b, t_c)
-    (gradient,) = torch.autograd.grad(loss, params)
-    grad_w, grad_b = gradient.tolist()
-    values = {"w": start[0], "b": start[1], "loss": loss.item(), "grad_w": grad_w, "grad_b": grad_b}
+    loss = gradient(params, Data(t_u, t_c).as_summed())()
+    assert params.grad is not None
+    grad_w, grad_b = params.grad.tolist()
+    values = {"w": start[0], "b": start[1], "loss": loss, "grad_w": grad_w, "grad_b": grad_b}
     return {name: value for name, value in values.items() if math.isfinite(value)}  # for JSON
 
 
@@ -421,7 +269,7 @@ def _error(row: dict[str, Any], t_u: Tensor, t_c: Tensor) -> float:
     if row["status"] == "diverged":
         return math.inf
     error = row["slope"] * t_u.double() + row["intercept"] - t_c.double()
-    value: float = error.square().mean().item()
+    value = math.fsum(error.square().tolist()) / len(t_u)
     return value if math.isfinite(value) else math.inf
 
 

@@ -8,6 +8,7 @@ Source: DICOM PS3.3, C.7.6.2 (image plane), C.11.1 (rescale to Hounsfield units)
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -53,8 +54,8 @@ def tensorize(source: VolumeSource, paths: list[Path]) -> Content:
     # in one thread: walking headers is Python, and threads would only wait for each other
     slices = _one_series(source, [read_slice(source, path) for path in paths])
     normal = _normal(source, slices)
-    slices.sort(key=lambda s: float(normal @ s.position_mm))
-    positions = np.array([normal @ s.position_mm for s in slices])
+    slices.sort(key=lambda s: _dot(normal, s.position_mm))
+    positions = np.array([_dot(normal, s.position_mm) for s in slices])
     spacing = _spacing(source, slices, positions)
     volume = np.empty((1, len(slices), *slices[0].shape), dtype=np.float32)
     with ThreadPoolExecutor(WORKERS) as pool:
@@ -124,7 +125,12 @@ def _normal(source: VolumeSource, slices: list[Slice]) -> NDArray[np.float64]:
                 )
     row, column = np.array(first.orientation[:3]), np.array(first.orientation[3:])
     normal: NDArray[np.float64] = np.cross(row, column)
-    return normal / np.linalg.norm(normal)
+    return normal / math.sqrt(_dot(normal, normal))
+
+
+def _dot(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """The dot product of two vectors [3]; that of BLAS has other last bits on another CPU."""
+    return float((a * b).sum())
 
 
 def _spacing(source: VolumeSource, slices: list[Slice], positions: NDArray[np.float64]) -> float:

@@ -86,6 +86,15 @@ def listing(root: Path) -> dict[str, tuple[int, int, int]]:
     }
 
 
+def digests(root: Path) -> dict[str, str]:
+    """Of each file of each publication, its manifest too: source, file name, digest."""
+    return {
+        f"{path.parent.parent.name}/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.glob("*/*/*"))
+        if path.parent.name not in ("keys", "stat")
+    }
+
+
 def publications(root: Path, name: str = "planted") -> set[str]:
     """The folders of a name that hold a manifest."""
     return {path.parent.name for path in root.glob(f"{name}/*/manifest.json")}

@@ -6,6 +6,7 @@ import math
 from types import SimpleNamespace
 from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -13,13 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ptm.analyses import temperature
+from ptm.analyses import descent, temperature
 from ptm.analyses.temperature import BOOK, Data, Fit, Options, analyze, run, split
 from ptm.content import Content
 from ptm.errors import InputError
 
 T_C = [0.5, 14.0, 15.0, 28.0, 11.0, 8.0, 3.0, -4.0, 6.0, 13.0, 21.0]
 T_U = [35.7, 55.9, 58.2, 81.9, 56.3, 48.9, 33.9, 21.8, 48.4, 60.4, 68.4]
+START = (1.0, 0.0)
 
 
 def analysed(t_u: list[float] = T_U, t_c: list[float] = T_C, **options: Any) -> Content:
@@ -242,6 +244,40 @@ def test_optimizer_of_torch_takes_the_same_steps() -> None:
     assert own == sgd
 
 
+@pytest.mark.parametrize("rate", [1e-3, 1e-1, 1.0])
+def test_adam_is_that_of_torch(rate: float) -> None:
+    """torch.optim.Adam takes the same steps, but for rounding."""
+    data = Data(torch.tensor(T_U), torch.tensor(T_C))
+    steps = run(Fit(name="x", optimizer="Adam", learning_rate=rate, epochs=300), data, START, 0.1)
+    params = torch.tensor(START, requires_grad=True)
+    adam = torch.optim.Adam([params], lr=rate)
+    for loss, _, w, b in steps:
+        error = params[0] * data.t_u + params[1] - data.t_c
+        adam.zero_grad()
+        error.square().mean().backward()
+        assert loss == pytest.approx(error.square().mean().item(), rel=1e-4)
+        adam.step()
+        assert (w, b) == pytest.approx(params.tolist(), rel=1e-4, abs=1e-5)
+
+
+@given(st.lists(st.floats(-1e3, 1e3, width=32), min_size=1, max_size=40), st.floats(-2, 2))
+def test_sums_are_made_one_by_one(values: list[float], slope: float) -> None:
+    """Loss and gradient, by autograd too, are sums in the order of the readings, rounded each."""
+    t_u = torch.tensor(values)
+    params = torch.tensor([slope, 0.5], requires_grad=True)
+    found = descent.gradient(params, Data(t_u, torch.zeros(len(values))))()
+    w, b = params.detach().numpy()
+    total = grad_w = grad_b = np.float32(0)
+    for x in t_u.numpy():
+        error = w * x + b
+        slope_of_error = np.float32(1 / len(values)) * error * 2
+        total += error * error
+        grad_w += slope_of_error * x
+        grad_b += slope_of_error
+    assert found == float(total / len(values))
+    assert params.grad is not None and params.grad.tolist() == [grad_w, grad_b]
+
+
 @pytest.mark.parametrize("gradient", ["finite difference", "hand-written", "autograd"])
 def test_each_way_stops_when_not_finite(gradient: Any) -> None:
     """Whoever makes the gradient, the fit ends at the first loss that is not finite."""
@@ -262,20 +298,19 @@ def test_nothing_found_when_all_diverge() -> None:
 
 
 def test_validation_does_not_track_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The loss on the held out readings is computed with autograd off, that on the others on."""
-    tracked: dict[int, set[bool]] = {}
-    plain = torch.nn.functional.mse_loss
+    """The loss on the held out readings is computed outside of autograd."""
+    seen: list[tuple[int, set[type]]] = []
+    plain = descent.mean_squared_error
 
-    def watching(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        loss = plain(predicted, target)
-        tracked.setdefault(len(target), set()).add(loss.requires_grad)
-        return loss
+    def watching(*values: Any) -> Any:
+        seen.append((len(values[0]), {type(value) for value in values}))
+        return plain(*values)
 
-    monkeypatch.setattr(torch.nn.functional, "mse_loss", watching)
+    monkeypatch.setattr(descent, "mean_squared_error", watching)
     t_u, t_c = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([1.0, 2.0, 3.0])
     fit = Fit(name="x", optimizer="SGD", learning_rate=0.01, epochs=3, validated=True)
     run(fit, Data(t_u, t_c, (t_u[:2], t_c[:2])), (1.0, 0.0), 0.1)
-    assert tracked == {3: {True}, 2: {False}}
+    assert seen == [(2, {np.ndarray, np.float32})] * 3
 
 
 def test_validation_changes_no_step(history: pd.DataFrame) -> None:
