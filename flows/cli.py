@@ -6,19 +6,20 @@ import logging
 import os
 import re
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from flows import completion, terminal
+from flows.places import DATA, catalog_for, next_run
 from ptm.errors import CatalogError, PtmError
 
 app = typer.Typer(
-    help="Raw data into verified, reproducible, training-ready tensors.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    add_completion=False,
 )
 data_app = typer.Typer(help="Get the book's data, or make sample data.", no_args_is_help=True)
 server_app = typer.Typer(
@@ -29,28 +30,59 @@ app.add_typer(server_app, name="server")
 
 Artifacts = Annotated[Path, typer.Option("--artifacts", help="The store of artifacts.")]
 Data = Annotated[Path, typer.Option("--data", help="The data root.")]
-CatalogFile = Annotated[Path, typer.Option("--catalog", help="The TOML file of sources.")]
+CatalogFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--catalog",
+        help="The TOML file of sources; if left out, catalog.toml here, in data/ or in DATA.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
+Name = Annotated[str, typer.Argument(help="An artifact.", autocompletion=completion.artifacts)]
 RUNNER = r"threads|processes|(dask|ray)(=.+)?"
 KEEP = 3
 
 
 def main() -> None:
     """Runs the command: exit code 0 all well, 1 something failed, 2 wrong usage or catalog."""
-    try:
-        app()
-    except (PtmError, OSError) as error:
-        typer.secho(f"error: {error}", fg="red", err=True)
-        sys.exit(2 if isinstance(error, CatalogError) else 1)
+    terminal.read_names_as_utf8()
+    # what it starts finds ptm's own packages, and not what the working folder has of their names
+    os.environ["PYTHONSAFEPATH"] = "1"
+    warnings.filterwarnings("ignore", "Glyph .* missing from")  # a picture then has a box
+    with terminal.guarded(tells=sys.argv[1:2] not in (["run"], ["serve"])):
+        try:
+            app()
+        except (PtmError, OSError) as error:
+            typer.secho(f"error: {error}", fg="red", err=True)
+            sys.exit(2 if isinstance(error, CatalogError) else 1)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"ptm {version('ptm')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _ptm(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="The version of ptm."),
+    ] = False,
+) -> None:
+    """Raw data into verified, reproducible, training-ready tensors."""
 
 
 @app.command()
 def run(
     sources: Annotated[
-        list[str] | None, typer.Argument(help="Sources to make; all if none.")
+        list[str] | None,
+        typer.Argument(help="Sources to make; all if none.", autocompletion=completion.sources),
     ] = None,
-    catalog: CatalogFile = Path("data/catalog.toml"),
-    data: Data = Path("data"),
+    catalog: CatalogFile = None,
+    data: Data = DATA,
     artifacts: Artifacts = Path("artifacts"),
     runner: Annotated[
         str, typer.Option(help="Where tasks run: threads, processes, dask or ray.")
@@ -65,12 +97,15 @@ def run(
     """Make every source that is not up to date, then the analyses that read them."""
     from flows import screen, screen_store
     from ptm.catalog import load_catalog
+    from ptm.hints import expect_root
 
     if not re.fullmatch(RUNNER, runner):
         expected = "expected one of threads, processes, dask, ray (or dask=ADDRESS, ray=ADDRESS)"
         raise typer.BadParameter(f"{expected}, got '{runner}'")
+    catalog = catalog or catalog_for(data)
     known = load_catalog(catalog, data)
     chosen = [known[name] for name in sources or known]  # an unknown name is told at once
+    expect_root(data, [source.path for source in chosen if source.path])
     if dry_run:
         raise typer.Exit(1 if screen_store.dry_run(chosen, artifacts, rehash) else 0)
     # what the tasks log goes to the server; the terminal has the progress instead
@@ -83,8 +118,8 @@ def run(
 
 @app.command()
 def serve(
-    catalog: CatalogFile = Path("data/catalog.toml"),
-    data: Data = Path("data"),
+    catalog: CatalogFile = None,
+    data: Data = DATA,
     artifacts: Artifacts = Path("artifacts"),
     cron: Annotated[
         str | None, typer.Option(help="When the pipeline runs, as '0 9 * * *', in local time.")
@@ -95,6 +130,7 @@ def serve(
     ] = 1,
 ) -> None:
     """Wait for runs: on a schedule, from the dashboard, or from Python. Ctrl-C stops it."""
+    catalog = catalog or catalog_for(data)  # before Prefect, which takes its time, is loaded
     from flows import deployments
 
     try:
@@ -119,7 +155,7 @@ def status(artifacts: Artifacts = Path("artifacts"), as_json: AsJson = False) ->
 
 
 @app.command()
-def show(name: str, artifacts: Artifacts = Path("artifacts")) -> None:
+def show(name: Name, artifacts: Artifacts = Path("artifacts")) -> None:
     """One artifact: tensors, scaler, facts, first rows, and a picture to look at."""
     from flows import screen
     from ptm.store import load
@@ -129,10 +165,13 @@ def show(name: str, artifacts: Artifacts = Path("artifacts")) -> None:
 
 @app.command()
 def explain(
-    name: Annotated[str, typer.Argument(help="An artifact.")],
+    name: Name,
     other: Annotated[
         str | None,
-        typer.Argument(help="Another, to compare with: a name, publication or key."),
+        typer.Argument(
+            help="Another, to compare with: a name, publication or key.",
+            autocompletion=completion.artifacts,
+        ),
     ] = None,
     artifacts: Artifacts = Path("artifacts"),
     as_json: AsJson = False,
@@ -154,12 +193,15 @@ def explain(
         shown = vars(explanation) | {"causes": [cause._asdict() for cause in explanation.causes]}
         _print_json(shown)
     else:
-        screen_store.explanation(explanation)
+        screen_store.explanation(explanation, artifacts)
 
 
 @app.command()
 def verify(
-    names: Annotated[list[str] | None, typer.Argument(help="Artifacts; all if none.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Artifacts; all if none.", autocompletion=completion.artifacts),
+    ] = None,
     artifacts: Artifacts = Path("artifacts"),
     as_json: AsJson = False,
 ) -> None:
@@ -199,11 +241,13 @@ def gc(
 
 
 @data_app.command("pull")
-def data_pull(data: Data = Path("data")) -> None:
+def data_pull(data: Data = DATA) -> None:
     """Get the book's files, each verified, from its repository or from PTM_DATA_MIRROR."""
     from flows import screen
+    from ptm.book import catalog_of
 
     screen.pull(data)
+    typer.echo(f"Next: {next_run(data, catalog_of(data))}")
 
 
 @data_app.command("sample")
@@ -213,16 +257,20 @@ def data_sample(
     scale: Annotated[int, typer.Option(min=1, help="How many times as much data.")] = 1,
 ) -> None:
     """Make a small data root of the same layout from a seed."""
+    from ptm.book import CATALOG
     from ptm.sample import make_sample
 
     files = make_sample(data, seed, scale)
     size = sum(file.stat().st_size for file in files)
     typer.echo(f"Made {len(files)} sample files ({size / 1e6:.1f} MB) in {data}.")
-    typer.echo(f"Next: ptm run --data {data}")
+    catalog = data / CATALOG.name
+    if catalog.read_bytes() != CATALOG.read_bytes():
+        typer.echo(f"Kept {catalog}, which is not the book's.")
+    typer.echo(f"Next: {next_run(data, catalog)}")
 
 
 @data_app.command("list")
-def data_list(data: Data = Path("data")) -> None:
+def data_list(data: Data = DATA) -> None:
     """Which files of the registry are there."""
     from flows import screen
 
@@ -267,4 +315,6 @@ def server_status() -> None:
 def _print_json(value: Any) -> None:
     import json
 
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=1))
+    # what stands for letters that an encoding lacks is no JSON
+    has_all = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    typer.echo(json.dumps(value, ensure_ascii=not has_all, indent=1))

@@ -10,17 +10,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
-from rich.table import Table
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.text import Text
+
+from flows.console import Rows, console, labelled, listed, prose, say, shown, spinner
+from flows.places import command
 
 if TYPE_CHECKING:
     from ptm.content import Artifact
+    from ptm.scaling import Scaler
     from tasks.states import Outcome
 
-console = Console(highlight=False)
+LONG = 40  # letters from which on a value of a table is a sentence
 CANCELLED = 130  # the exit code after Ctrl-C: 128 and the number of the signal
 
 
@@ -42,7 +44,7 @@ def run(options: dict[str, Any], runner: str) -> int:
     # what the tasks run on is loaded first: its lack is told before a server is started
     flow = pipeline.with_options(task_runner=task_runner(runner))
     address = ""
-    with connected(console.print), _progress():
+    with connected(say), _progress():
         try:
             state: Any = flow(**options, return_state=True)
             address = str(url_for("flow-run", obj_id=state.state_details.flow_run_id))
@@ -52,57 +54,59 @@ def run(options: dict[str, Any], runner: str) -> int:
     if isinstance(result, PipelineFailed | HistoryLost):
         outcome = result.outcome
     elif isinstance(result, BaseException):
-        console.print(f"[red]error: {escape(str(result))}[/]")
-        console.print(f"Run in the dashboard: {address}", soft_wrap=True)
+        say(f"error: {result}", "red")
+        say(f"Run in the dashboard: {address}")
         return 1
     else:
         outcome = Outcome(result)
     _outcome(outcome, options["artifacts"])
     if is_sample(Path(options["data"])):
-        console.print(
-            "[bold yellow]All of it from GENERATED SAMPLE DATA: the figures mean nothing.[/]"
-        )
+        prose("All of it from GENERATED SAMPLE DATA: the figures mean nothing.", "bold yellow")
     if isinstance(result, HistoryLost):
-        console.print(f"[red]error: {escape(str(result))}[/]")
+        say(f"error: {result}", "red")
         sys.stdout.flush()
         os._exit(1)
-    console.print(f"Run in the dashboard: {address}", soft_wrap=True)
+    say(f"Run in the dashboard: {address}")
     if outcome.cancelled:
-        console.print("[yellow]Cancelled.[/] Go on with: ptm run")
+        say("Cancelled. Go on with: ptm run", "yellow")
         return CANCELLED
     again = [name for name, ref in outcome.made.items() if ref.why not in ("", "new")]
+    artifacts = Path(options["artifacts"])
     if again:
-        console.print(f"Why it was made again: ptm explain {again[0]}")
+        say(f"Why it was made again: {command('explain', again[0], artifacts=artifacts)}")
     elif outcome.made:
-        console.print(f"Look closer: ptm show {next(iter(outcome.made))}")
+        first = next(iter(outcome.made))
+        say(f"Look closer: {command('show', first, artifacts=artifacts)}")
     return 1 if outcome.failed or outcome.skipped else 0
 
 
 def _outcome(outcome: Outcome, artifacts: str) -> None:
-    table = table_of("source", "tensors", ">size", ">seconds", "")
+    rows = Rows(
+        "source", "tensors", "size", "seconds", "", right=("size", "seconds"), bare=["tensors"]
+    )
     for name, ref in outcome.made.items():
-        cached = "[cyan]cached[/]" if ref.cached else "[green]made[/]"
-        table.add_row(name, _tensors(ref.tensors), size(ref.bytes), f"{ref.seconds:.2f}", cached)
+        end = Text("cached", "cyan") if ref.cached else Text("made", "green")
+        rows.add(name, _tensors(ref.tensors), size(ref.bytes), f"{ref.seconds:.2f}", end)
     for name in outcome.failed:
-        table.add_row(name, "", "", "", "[red]failed[/]")
+        rows.add(name, "", "", "", Text("failed", "red"))
     for name, reason in outcome.skipped.items():
-        table.add_row(name, escape(reason), "", "", "[yellow]skipped[/]")
+        rows.add(name, reason, "", "", Text("skipped", "yellow"))
     for name, reason in outcome.cancelled.items():
-        table.add_row(name, escape(reason), "", "", "[yellow]cancelled[/]")
-    console.print(table)
+        rows.add(name, reason, "", "", Text("cancelled", "yellow"))
+    rows.print()
     for name, ref in outcome.made.items():
         for warning in ref.warnings:
-            console.print(f"[yellow]note[/] {name}: {escape(warning)}")
+            labelled("note", "yellow", f"{name}: {warning}")
     for message in outcome.failed.values():
-        console.print(f"[red]failed[/] {escape(message)}")
-    console.print(f"Artifacts: {artifacts}")
+        labelled("failed", "red", message)
+    say(f"Artifacts: {artifacts}")
 
 
 @contextmanager
 def _progress() -> Iterator[None]:
     """One line for each source as it ends, and below them a bar with those under way."""
     bar = Progress(
-        SpinnerColumn(),
+        spinner(),
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TextColumn("{task.description}"),
@@ -135,7 +139,7 @@ class _Watcher(logging.Handler):
             self._under_way.add(started)
         if ended:
             self._under_way.discard(ended)
-            self._bar.console.print(escape(record.getMessage().splitlines()[0]), soft_wrap=True)
+            prose(record.getMessage().splitlines()[0], indent=2)
             self._bar.advance(self._task)
         total = getattr(record, "ptm_total", None)
         if total:
@@ -149,62 +153,91 @@ class _Watcher(logging.Handler):
 def status(rows: list[dict[str, Any]], artifacts: Path) -> None:
     """The artifacts of a store."""
     if not rows:
-        console.print(f"No artifacts in {artifacts} yet. Make them with: ptm run")
+        nothing(artifacts)
         return
-    table = table_of("name", "tensors", ">size", "made (UTC)")
+    table = Rows("name", "tensors", "size", "made (UTC)", right=["size"], bare=["tensors"])
     for row in rows:
         if "error" in row:
-            table.add_row(row["name"], f"[red]{escape(row['error'])}[/]")
+            table.add(row["name"], Text("damaged", "red"), "", "")
         else:
             made = (row["made"] or "")[:16].replace("T", " ")
-            table.add_row(row["name"], _tensors(row["tensors"]), size(row["bytes"]), made)
-    console.print(table)
-    console.print(f"Look closer: ptm show {rows[0]['name']}")
+            table.add(row["name"], _tensors(row["tensors"]), size(row["bytes"]), made)
+    table.print()
+    for row in rows:
+        if "error" in row:
+            labelled("damaged", "red", row["error"])
+    say(f"Look closer: {command('show', rows[0]['name'], artifacts=artifacts)}")
+
+
+def nothing(artifacts: Path) -> None:
+    """That a store has no artifacts, and whether it is there at all."""
+    from ptm.hints import no_store
+
+    absent = no_store(artifacts)
+    where = f"{artifacts}: {absent}" if absent else f"{artifacts} yet"
+    say(f"No artifacts in {where}. Make them with: ptm run")
 
 
 def show(artifact: Artifact, artifacts: Path) -> None:
     """One artifact."""
     manifest = artifact.manifest
-    console.print(f"[bold]{artifact.name}[/] ({manifest['kind']}) {artifact.path}", soft_wrap=True)
-    table = table_of("tensor", "shape", "dtype", "axes")
+    say(f"{artifact.name} ({manifest['kind']}) {artifact.path}", "bold")
+    rows = Rows("tensor", "shape", "dtype", "axes", wraps=["axes"])
     for name, entry in manifest["tensors"].items():
         shape = " x ".join(map(str, entry["shape"]))
-        table.add_row(name, shape, entry["dtype"], ", ".join(entry["axes"]))
-    console.print(table)
+        rows.add(name, shape, entry["dtype"], ", ".join(entry["axes"]))
+    rows.print()
     if artifact.scaler:
-        table = table_of("scaled", ">shift", ">scale")
-        scaler = artifact.scaler
-        for row in zip(scaler.names, scaler.shift, scaler.scale, strict=True):
-            table.add_row(row[0], f"{row[1]:.6g}", f"{row[2]:.6g}")
-        console.print(f"Scaler ({scaler.method}): (value - shift) / scale")
-        console.print(table)
+        _scaler(artifact.scaler)
     for fact, value in manifest["facts"].items():
-        console.print(f"{fact}: {escape(_short(value))}")
+        prose(f"{fact}: {_short(value)}")
     for warning in manifest["warnings"]:
-        console.print(f"[yellow]note[/] {escape(warning)}")
+        labelled("note", "yellow", warning)
     for name, frame in artifact.tables.items():
         _frame(name, frame)
     for picture in _pictures(artifact, artifacts):
-        console.print(f"Picture: {picture}", soft_wrap=True)
+        say(f"Picture: {picture}")
+
+
+def _scaler(scaler: Scaler) -> None:
+    say(f"Scaler ({scaler.method}): (value - shift) / scale")
+    rows = Rows("scaled", "shift", "scale", right=("shift", "scale"))
+    for name, shift, scale in zip(scaler.names, scaler.shift, scaler.scale, strict=True):
+        rows.add(name, f"{shift:.6g}", f"{scale:.6g}")
+    rows.print()
 
 
 def _frame(name: str, frame: Any) -> None:
-    shown = list(frame.columns[:6])
+    """The first rows; a line for each column where the terminal is too narrow for a table."""
+    columns = list(frame.columns[:6])
     more = f", {len(frame.columns) - 6} more columns" if len(frame.columns) > 6 else ""
-    console.print(f"\nTable {name}: {len(frame)} rows{more}; the first:")
-    table = table_of(*(f"{column}" for column in shown))
-    units = [frame.attrs["units"].get(column, "") for column in shown]
+    say("")
+    prose(f"Table {name}: {len(frame)} rows{more}; the first:")
+    units = [str(frame.attrs["units"].get(column, "")) for column in columns]
+    cells = [list(map(_cell, frame[column].head(5))) for column in columns]
+    # sentences may be wrapped; what is short, or the name of a file, stays in one piece
+    sentences = {
+        str(column)
+        for column, values in zip(columns, cells, strict=True)
+        if column != "file" and max(map(len, values), default=0) > LONG
+    }
+    rows = Rows(*map(str, columns), wraps=sentences)
     if any(units):
-        table.add_row(*(f"[dim]{escape(unit)}[/]" for unit in units))
-    for row in frame[shown].head(5).itertuples(index=False):
-        table.add_row(*(escape(_cell(value)) for value in row))
-    console.print(table)
+        rows.add(*(Text(shown(unit), "dim") for unit in units))
+    for row in zip(*cells, strict=True):
+        rows.add(*row)
+    if rows.fit():
+        rows.print()
+        return
+    for column, unit, values in zip(columns, units, cells, strict=True):
+        label = f"{column}{f' [{unit}]' if unit else ''}:"
+        listed(label, values, whole=str(column) not in sentences)
 
 
 def _cell(value: Any) -> str:
     if value is None or value != value:  # a missing value, or NaN in its place
         return ""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value).replace("\n", "\\n")
 
 
 def _pictures(artifact: Artifact, artifacts: Path) -> list[Path]:
@@ -236,10 +269,8 @@ def pull(data: Path) -> None:
             bar.update(task, completed=done, total=total, description=Path(name).name)
 
         report = pull_data(data, mirror=mirror_from_environment(), progress=advance)
-    console.print(
-        f"Data: {len(report.fetched)} files fetched, {len(report.kept)} were there and whole, "
-        f"in {data}"
-    )
+    counts = f"{len(report.fetched)} files fetched, {len(report.kept)} were there and whole"
+    say(f"Data: {counts}, in {data}")
 
 
 def files(data: Path) -> None:
@@ -250,22 +281,13 @@ def files(data: Path) -> None:
     folders: dict[str, list[str]] = {}
     for name in read_registry():
         folders.setdefault(str(Path(name).parent), []).append(name)
-    table = table_of("folder", ">files", ">there")
+    rows = Rows("folder", "files", "there", right=("files", "there"))
     for folder, names in folders.items():
         there = sum(name not in absent for name in names)
-        table.add_row(escape(folder), str(len(names)), str(there))
-    console.print(table)
+        rows.add(folder, str(len(names)), str(there))
+    rows.print()
     if absent:
-        console.print(f"{len(absent)} are missing. Get them with: ptm data pull")
-
-
-def table_of(*columns: str) -> Table:
-    """A plain table; a column whose name starts with '>' is aligned to the right."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        right = column.startswith(">")
-        table.add_column(column.lstrip(">"), justify="right" if right else "left")
-    return table
+        say(f"{len(absent)} are missing. Get them with: {command('data', 'pull', data=data)}")
 
 
 def _tensors(tensors: dict[str, Any]) -> str:

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
-from rich.progress import Progress, SpinnerColumn, TextColumn
+from rich.progress import Progress, TextColumn
+from rich.text import Text
 
-from flows.screen import console, size, table_of
+from flows.console import Rows, console, labelled, prose, say, side_by_side, spinner
+from flows.places import command
+from flows.screen import nothing, size
 
 if TYPE_CHECKING:
     from ptm.catalog import Source
@@ -24,41 +27,38 @@ def dry_run(sources: list[Source], artifacts: Path, rehash: bool) -> bool:
     from ptm.prepare import plan
 
     plans = plan(sources, artifacts, rehash=rehash)
-    words = {
-        "cached": "[cyan]cached[/]",
-        "make": "[green]make[/]",
-        "maybe": "[yellow]maybe[/]",
-        "fail": "[red]fail[/]",
-    }
-    table = table_of("source", "would", "why")
+    colours = {"cached": "cyan", "make": "green", "maybe": "yellow", "fail": "red"}
+    rows = Rows("source", "would", "why", wraps=["why"], bare=["would"])
     for one in plans:
-        table.add_row(one.name, words[one.action], escape(one.why))
-    console.print(table)
+        rows.add(one.name, Text(one.action, colours[one.action]), one.why)
+    rows.print()
     count = sum(one.action == "make" for one in plans)
-    console.print(f"Nothing was written. A run would make {count} of {len(plans)}.")
+    prose(f"Nothing was written. A run would make {count} of {len(plans)}.")
     return any(one.action == "fail" for one in plans)
 
 
-def explanation(told: Explanation) -> None:
+def explanation(told: Explanation, artifacts: Path) -> None:
     """Why the last run made an artifact, or did not."""
     from ptm.explain import minute
 
     colours = {"made": "green", "found": "cyan", "cached": "cyan", "failed": "red"}
     colour = colours.get(told.decision, "yellow")
-    console.print(f"[bold]{told.name}[/]: [{colour}]{told.decision}[/] at {minute(told.when)}")
-    console.print(f"Why: {escape(told.why)}")
+    labelled(f"{told.name}: {told.decision}", colour, f"at {minute(told.when)}")
+    prose(f"Why: {told.why}")
     causes(told.causes, told.before or "", told.publication or "")
     if told.kept:
-        console.print("Also kept: " + ", ".join(told.kept[:5]))
-        console.print(f"Compare two: ptm explain {told.kept[0]} {told.publication}")
+        prose("Also kept: " + ", ".join(told.kept[:5]))
+        two = command("explain", told.kept[0], told.publication or told.name, artifacts=artifacts)
+        say(f"Compare two: {two}")
 
 
 def causes(found: list[Cause], before: str, after: str) -> None:
     """All that decides a content: each of few, a count of many that did not change."""
     if before and before != after:
-        console.print(f"[dim]before[/] {before}   [dim]after[/] {after}")
-    table = table_of("cause", "name", "", "before", "after")
+        side_by_side(f"before {before}", f"after {after}")
+    table = Rows("cause", "name", "", "before", "after", wraps=["before", "after"], bare=["name"])
     colours = {"changed": "yellow", "added": "green", "removed": "red"}
+    unchanged = Text("unchanged", "dim")
     for kind in dict.fromkeys(cause.kind for cause in found):
         of_kind = [cause for cause in found if cause.kind == kind]
         same = [cause for cause in of_kind if cause.state == "unchanged"]
@@ -66,24 +66,24 @@ def causes(found: list[Cause], before: str, after: str) -> None:
         for cause in rows[:MOST_ROWS]:
             colour = colours[cause.state]
             values = [_value(value) for value in (cause.before, cause.after)]
-            table.add_row(kind, escape(cause.name), f"[{colour}]{cause.state}[/]", *values)
+            table.add(kind, cause.name, Text(cause.state, colour), *values)
         if len(rows) > MOST_ROWS:
-            table.add_row(kind, f"… {len(rows) - MOST_ROWS} more", "", "", "")
+            table.add(kind, f"… {len(rows) - MOST_ROWS} more", "", "", "")
         if len(same) > MOST_ROWS:
             count = f"{len(same)} others" if rows else f"all {len(same)}"
-            table.add_row(kind, count, "[dim]unchanged[/]", "", "")
+            table.add(kind, count, unchanged, "", "")
             continue
         for cause in same:
             value = _value(cause.after)
             short = value if len(value) <= SHORT else f"{value[: SHORT - 1]}…"
-            table.add_row(kind, escape(cause.name), "[dim]unchanged[/]", "", short)
-    console.print(table)
+            table.add(kind, cause.name, unchanged, "", short)
+    table.print()
 
 
 def _value(value: Any) -> str:
     from ptm.explain import shown
 
-    return "" if value is None else escape(shown(value))
+    return "" if value is None else shown(value)
 
 
 def verify(artifacts: Path, names: list[str] | None) -> list[Finding]:
@@ -91,7 +91,7 @@ def verify(artifacts: Path, names: list[str] | None) -> list[Finding]:
     from ptm import store
 
     bar = Progress(
-        SpinnerColumn(),
+        spinner(),
         TextColumn("verified {task.description}"),
         console=console,
         transient=True,
@@ -104,34 +104,37 @@ def verify(artifacts: Path, names: list[str] | None) -> list[Finding]:
         def advance(finding: Finding) -> None:
             findings.append(finding)
             read = size(sum(each.bytes for each in findings))
-            bar.update(task, description=f"{len(findings)}, {read}: {finding.name}")
+            bar.update(task, description=escape(f"{len(findings)}, {read}: {finding.name}"))
 
         store.verify(artifacts, names, advance)
     wrong = [finding for finding in findings if finding.error]
     for finding in wrong:
-        console.print(f"[red]damaged[/] {escape(finding.error)}", soft_wrap=True)
+        labelled("damaged", "red", finding.error)
     read = size(sum(finding.bytes for finding in findings))
     if wrong:
-        console.print(f"{len(wrong)} of {len(findings)} are damaged; {read} are whole.")
+        prose(f"{len(wrong)} of {len(findings)} are damaged; {read} are whole.")
         for remedy in dict.fromkeys(finding.remedy for finding in wrong):
-            console.print(f"Put it right: {remedy}")
+            say(f"Put it right: {remedy}")
     elif not findings:
-        console.print(f"No artifacts in {artifacts} yet. Make them with: ptm run")
+        nothing(artifacts)
     else:
         kinds = len({finding.name for finding in findings})
-        console.print(f"All whole: {len(findings)} artifacts of {kinds} names, {read} read.")
+        prose(f"All whole: {len(findings)} artifacts of {kinds} names, {read} read.")
     return findings
 
 
 def collected(taken: list[Collected], artifacts: Path, dry_run: bool) -> None:
     """What was collected, and what it frees."""
+    from ptm.hints import no_store
+
     if taken:
-        table = table_of("name", "what", ">size", "why")
+        rows = Rows("name", "what", "size", "why", right=["size"], wraps=["why"], bare=["what"])
         for thing in taken:
             why = f"stays: {thing.stays}" if thing.stays else thing.reason
-            table.add_row(thing.name, thing.what, size(thing.bytes), why)
-        console.print(table)
+            rows.add(thing.name, thing.what, size(thing.bytes), why)
+        rows.print()
         freed = size(sum(thing.bytes for thing in taken))
-        console.print(f"{'Would free' if dry_run else 'Freed'} {freed} in {artifacts}.")
+        say(f"{'Would free' if dry_run else 'Freed'} {freed} in {artifacts}.")
     else:
-        console.print(f"Nothing to collect in {artifacts}.")
+        absent = no_store(artifacts)
+        say(f"Nothing to collect in {artifacts}{f': {absent}' if absent else ''}.")

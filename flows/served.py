@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -100,8 +100,9 @@ def _ctrl_c(threads: bool) -> Iterator[None]:
     def stop(*_: object) -> None:
         STOPPING.set()
         signal.signal(signal.SIGINT, before)
-        # no print: the signal may have come in the middle of one
-        os.write(2, b"\nCancelling: what is under way ends first, nothing more begins.\n")
+        # no print: the signal may have come in the middle of one; it may have ended the reader too
+        with suppress(OSError):
+            os.write(2, b"\nCancelling: what is under way ends first, nothing more begins.\n")
 
     signal.signal(signal.SIGINT, stop)
     try:

@@ -113,7 +113,7 @@ def no_store(root: Path) -> str:
     stores = map(str, islice(filter(_is_store, beside[:LISTED]), NAMED))
     there = ", ".join(stores)
     what = "that is a file" if root.exists() else "there is no such folder"
-    return f"{what}{f', but a store at {there}' if there else ''}"
+    return f"{what}{f'; stores beside it: {there}' if there else ''}"
 
 
 def catalogs(place: Path) -> str:

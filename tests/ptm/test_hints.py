@@ -225,7 +225,7 @@ def test_a_store_that_is_not_there(two_stores: Path, ask: Any) -> None:
     with pytest.raises(ArtifactMissing) as caught:
         ask("wine", two_stores / "artefacts")
     beside = f"{two_stores / 'artifacts'}, {two_stores / 'old'}"
-    assert f"(there is no such folder, but a store at {beside})" in str(caught.value)
+    assert f"(there is no such folder; stores beside it: {beside})" in str(caught.value)
 
 
 def test_an_artifact_among_many(tmp_path: Path) -> None:
