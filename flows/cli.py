@@ -97,7 +97,7 @@ def run(
     """Make every source that is not up to date, then the analyses that read them."""
     from flows import screen, screen_store
     from ptm.catalog import load_catalog
-    from ptm.hints import expect_root
+    from ptm.hints import no_root
 
     if not re.fullmatch(RUNNER, runner):
         expected = "expected one of threads, processes, dask, ray (or dask=ADDRESS, ray=ADDRESS)"
@@ -105,7 +105,8 @@ def run(
     catalog = catalog or catalog_for(data)
     known = load_catalog(catalog, data)
     chosen = [known[name] for name in sources or known]  # an unknown name is told at once
-    expect_root(data, [source.path for source in chosen if source.path])
+    if rootless := no_root(data, [source.path for source in chosen if source.path]):
+        typer.secho(f"note: {rootless}", fg="yellow", err=True)
     if dry_run:
         raise typer.Exit(1 if screen_store.dry_run(chosen, artifacts, rehash) else 0)
     # what the tasks log goes to the server; the terminal has the progress instead

@@ -90,19 +90,20 @@ def in_folder(folder: Path, word: str = "") -> str:
     return f"has {count}, {'the nearest' if near else 'among them'}: {_quoted(near or names)}"
 
 
-def expect_root(root: Path, paths: Collection[str]) -> None:
-    """Looks whether a data root is there, once for all sources.
+def no_root(root: Path, paths: Collection[str]) -> str:
+    """That a data root is no folder, said once for all sources: what is there instead.
 
     Args:
         root: it.
         paths: those of the sources below it; without any, no root is needed.
 
-    Raises:
-        CatalogError: it is no folder; what is there instead, and how to get the book's data.
+    Returns:
+        A sentence; "" where the root is there, or not needed.
     """
-    if paths and not root.is_dir():
-        book = next(filter(None, (_of_the_book(root, path) for path in paths)), "")
-        raise CatalogError(f"expected a folder of data, got {_no_folder(root)}{book}")
+    if root.is_dir() or not paths:
+        return ""
+    book = next(filter(None, (_of_the_book(root, path) for path in paths)), "")
+    return f"expected a folder of data, got {_no_folder(root)}{book}"
 
 
 def no_store(root: Path) -> str:

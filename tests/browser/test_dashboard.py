@@ -34,6 +34,7 @@ def test_run_page_lists_tasks_by_source(dashboard: Dashboard, page: Page) -> Non
     keep(page, "run-tasks")
 
 
+@pytest.mark.slow
 def test_run_page_lists_artifacts(dashboard: Dashboard, page: Page) -> None:
     """The page of the run leads to its tables and its picture."""
     open_run(page, dashboard, dashboard.flow_run)
@@ -51,6 +52,7 @@ def test_sources(dashboard: Dashboard, page: Page) -> None:
     keep(page, "artifact-sources")
 
 
+@pytest.mark.slow
 def test_wine_groups(dashboard: Dashboard, page: Page) -> None:
     """The table of wine groups shows a row for each column, with its unit."""
     open_artifact(page, dashboard, "wine-groups")
@@ -59,6 +61,7 @@ def test_wine_groups(dashboard: Dashboard, page: Page) -> None:
     keep(page, "artifact-wine-groups")
 
 
+@pytest.mark.slow
 def test_temperature_fits(dashboard: Dashboard, page: Page) -> None:
     """The table of fits shows each fit, and says which diverged."""
     open_artifact(page, dashboard, "temperature-fits")
@@ -68,6 +71,7 @@ def test_temperature_fits(dashboard: Dashboard, page: Page) -> None:
     keep(page, "artifact-temperature-fits")
 
 
+@pytest.mark.slow
 def test_loss_curves(dashboard: Dashboard, page: Page) -> None:
     """The picture of the loss curves is drawn, large enough to be read."""
     open_artifact(page, dashboard, "loss-curves")

@@ -95,7 +95,13 @@ def runs_of(ask: Ask, deployment: dict[str, Any]) -> list[dict[str, Any]]:
     return runs
 
 
-@pytest.mark.parametrize("name", ["pipeline", "source", "wine", "temperature"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "source",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("pipeline", "wine", "temperature")),
+    ],
+)
 def test_form_explains_each_parameter(
     served: dict[str, dict[str, Any]], address: str, page: Page, name: str
 ) -> None:
@@ -111,6 +117,7 @@ def test_form_explains_each_parameter(
     keep(page, f"form-{name}")
 
 
+@pytest.mark.slow
 def test_form_refuses_nothing_chosen(
     served: dict[str, dict[str, Any]], address: str, page: Page, ask: Ask
 ) -> None:
@@ -123,7 +130,10 @@ def test_form_refuses_nothing_chosen(
     assert len(runs_of(ask, served["source"])) == len(before)
 
 
-@pytest.mark.parametrize(("name", "wrong", "says"), REFUSED)
+@pytest.mark.parametrize(
+    ("name", "wrong", "says"),
+    [REFUSED[0], *(pytest.param(*each, marks=pytest.mark.slow) for each in REFUSED[1:])],
+)
 def test_form_refuses_wrong_values(
     served: dict[str, dict[str, Any]],
     address: str,

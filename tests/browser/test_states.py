@@ -96,6 +96,7 @@ def until(found: Callable[[], Any]) -> Any:
     return answer
 
 
+@pytest.mark.slow
 def test_run_page_shows_each_task_in_its_state(
     dashboard: Dashboard, sample: Path, tmp_path: Path, page: Page, released: Event, ask: Ask
 ) -> None:

@@ -168,9 +168,10 @@ def test_dry_run(store: Path, edited: Path, sample: Path, tmp_path: Path) -> Non
 
 def test_dry_run_of_what_fails(store: Path, tmp_path: Path, book_catalog: Path) -> None:
     """A source whose files are missing would fail, with what it would say; code 1."""
-    options = ("--catalog", book_catalog, "--data", tmp_path, "--artifacts", store)
+    options = ("--catalog", book_catalog, "--data", tmp_path / "none", "--artifacts", store)
     done = call_ptm("run", "--dry-run", "wine", *options)
     assert done.code == 1 and "fail" in done.out
+    assert done.err.count("note: expected a folder of data, got nothing at") == 1
     assert "expected a file or folder in the data root" in done.words
 
 
@@ -201,6 +202,6 @@ def test_run_tells_and_explain_remembers(
     assert decision() == ("found", "option line changed from 3 to 200")
     done = call_ptm("run", "austen", "--rehash", "--catalog", book_catalog, *rest)
     assert "austen: cached in" in done.out
-    lost = ("--data", store, "--artifacts", store)  # where no text is
+    lost = ("--data", store / "none", "--artifacts", store)
     assert call_ptm("run", "austen", "--catalog", book_catalog, *lost).code == 1
     assert decision()[0] == "failed" and "expected a file or folder" in decision()[1]
