@@ -15,6 +15,7 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
+from ptm.book import pull_command
 from ptm.errors import CatalogError
 from ptm.names import is_stray
 
@@ -161,8 +162,7 @@ def _of_the_book(root: Path, path: str) -> str:
         return ""
     if not any(name == path or name.startswith(f"{path}/") for name in names):
         return ""
-    option = "" if root == Path("data") else f" --data {root}"
-    return f" (get the book's data with: ptm data pull{option})"
+    return f" (get the book's data with: {pull_command(root)})"
 
 
 def _in_other_case(pattern: str, otherwise: Collection[str]) -> str:

@@ -13,6 +13,7 @@ import pytest
 from flows.places import catalog_for, command, next_run
 from ptm.book import CATALOG, catalog_of
 from ptm.errors import CatalogError
+from ptm.hints import not_there
 from ptm.prepare import tensorize
 from tests.support.commands import call_ptm, run_ptm
 from tests.support.stores import table
@@ -104,6 +105,12 @@ def test_quoted() -> None:
     assert shlex.split(next_run(root, root / "catalog.toml"))[3:] == [
         *(str(root), "--catalog", f"{root}/catalog.toml")
     ]
+
+
+def test_quoted_in_an_error() -> None:
+    """The hint for a file of the book that is missing quotes the data root as well."""
+    Path("my data").mkdir()
+    assert not_there(Path("my data"), "p1ch4").endswith("with: ptm data pull --data 'my data')")
 
 
 def test_catalog_of_a_root() -> None:
