@@ -90,7 +90,8 @@ def test_package_versions() -> None:
     """The versions are those installed, in order of name."""
     versions = package_versions(("torch", "numpy"))
     assert list(versions) == ["python", "numpy", "torch"]
-    assert versions["torch"] == torch.__version__
+    # what it says of its build (+cpu, +cu130) is not in the metadata of every wheel
+    assert torch.__version__.startswith(versions["torch"])
     assert versions["python"] == f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
