@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import Started, wait_until
-from tests.support.servers import Hold
+from tests.support.commands import Started, run_ptm, wait_until
+from tests.support.servers import Hold, Home
 from tests.support.serving import begin_serving, runs_of
 
 pytestmark = pytest.mark.operate
@@ -31,13 +31,15 @@ def went(api: str, after: datetime) -> list[tuple[datetime, datetime]]:
 
 
 @pytest.mark.slow
-def test_schedule(server: str, hold: Hold, place: Path) -> None:
+def test_schedule(home: Home, hold: Hold, place: Path) -> None:
     """No run joins one that is still going, and none is lost from the history."""
-    begin = datetime.now().astimezone()
-    out = place / "out.txt"
-    served = begin_serving(out, server, place, "--every", f"{INTERVAL}s", **hold.environment)
+    # a server of its own: the run that is cut off at the end keeps its place there for a while
+    assert run_ptm("server", "start", **home.environment).code == 0
+    begin, environment = datetime.now().astimezone(), home.environment | hold.environment
+    every = ("--every", f"{INTERVAL}s")
+    served = begin_serving(place / "out.txt", home.api, place, *every, **environment)
     try:
-        _watch(served, server, hold, begin)
+        _watch(served, home.api, hold, begin)
     finally:
         served.kill()
 
