@@ -174,13 +174,20 @@ def flow_run_in(out: str) -> str:
 
 
 def states_of(api: str, flow_run: object) -> dict[str, str]:
-    """The state of each task run by name, once all of them are terminal."""
+    """The state of each task run by name, once the run has ended and all of them are terminal.
+
+    Task runs are recorded some time after they began; the last of a run that was not cut off is its
+    report.
+    """
     terminal = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
 
     def ended() -> Any:
-        tasks = recorded(api, flow_run).tasks
-        done = tasks and {task["state_type"] for task in tasks.values()} <= terminal
-        return tasks if done else None
+        known = recorded(api, flow_run)
+        whole = known.flow_run["state_type"] in ("COMPLETED", "FAILED")
+        states = {task["state_type"] for task in known.tasks.values()}
+        states.add(known.flow_run["state_type"])
+        done = known.tasks and states <= terminal and ("report" in known.tasks or not whole)
+        return known.tasks if done else None
 
     tasks = wait_until(ended, 60, f"all task runs of {flow_run} terminal")
     return {name: task["state_name"] for name, task in tasks.items()}
