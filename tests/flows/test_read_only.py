@@ -13,13 +13,11 @@ import pytest
 
 from ptm import store
 from ptm.prepare import tensorize
-from tests.support.stores import listing, python, table
+from tests.support.stores import ORDINARY, listing, python, table
 
-# permissions count for this process, even if it is root's: it gives up all that sets root apart
-ORDINARY = """
-import ctypes, json, struct, sys
+READ = f"""{ORDINARY}
+import json, sys
 from pathlib import Path
-assert ctypes.CDLL(None).capset(struct.pack("Ii", 0x20080522, 0), bytes(24)) == 0
 
 import ptm
 from ptm import store
@@ -29,13 +27,13 @@ from flows.cli import app
 
 root = Path(sys.argv[1])
 source = TableSource(name="t", root=root, kind="table", path="t.csv", standardize=False)
-told = {}
+told = {{}}
 for command in json.loads(sys.argv[2]):
     ran = CliRunner().invoke(app, [*command, "--artifacts", str(root / "store")])
     told[command[0]] = [ran.exit_code, ran.output + repr(ran.exception or "")]
 told["tensorize"] = [0, repr(ptm.tensorize(source, root / "store").cached)]
 told["load"] = [0, repr(ptm.load("t", root / "store").tensors["features"].tolist())]
-store.record_run(root / "store", {"t": {"when": "now", "state": "cached"}})
+store.record_run(root / "store", {{"t": {{"when": "now", "state": "cached"}}}})
 print(json.dumps(told))
 """
 COMMANDS = [["status"], ["show", "t"], ["explain", "t"], ["verify"], ["gc", "--dry-run"]]
@@ -79,7 +77,7 @@ def told(
     before = listing(root / "store")
     # the picture is as wide as its path: a narrow terminal would cut it
     environment = {"TMPDIR": str(root / "temporary"), "COLUMNS": "200"}
-    ends = json.loads(python(ORDINARY, root, json.dumps(COMMANDS), **environment))
+    ends = json.loads(python(READ, root, json.dumps(COMMANDS), **environment))
     yield Told(ends, before, listing(root / "store"), root / "temporary")
     permit(root / "store", 0o755, 0o644)
 
