@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +12,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.support.commands import PTM
-from tests.support.machine import ROOT
+from tests.support.commands import wait_until
 from tests.support.pages import PATIENCE, Ask, expect_states, expect_text, heading, keep, open_tab
+from tests.support.serving import begin_serving, final, lay_out
 
 pytestmark = pytest.mark.browser
 NAMES = ["dog", "cats", "ct", "wine", "bikes", "austen", "temperature"]
@@ -33,32 +30,11 @@ def served(
     server: str, sample: Path, ask: Ask, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, dict[str, Any]]]:
     """The deployments that `ptm serve` offers, by name, while it serves them."""
-    place = tmp_path_factory.mktemp("served")
-    command = [PTM, "serve", "--data", sample, "--artifacts", place / "artifacts"]
-    with (place / "log").open("w") as log:
-        process = subprocess.Popen(
-            [str(part) for part in command],
-            cwd=ROOT,
-            env=os.environ | {"PREFECT_API_URL": server},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        try:
-            deadline = time.monotonic() + 120
-            while len(found := ask("/deployments/filter")) < 4:
-                assert process.poll() is None, (place / "log").read_text()
-                assert time.monotonic() < deadline
-                time.sleep(0.5)
-            yield {deployment["name"]: deployment for deployment in found}
-        finally:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(60)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+    place = lay_out(tmp_path_factory.mktemp("served"), sample)
+    started = begin_serving(place / "out.txt", server, place)
+    yield {deployment["name"]: deployment for deployment in ask("/deployments/filter")}
+    started.signal(signal.SIGINT)
+    started.end()
 
 
 @pytest.fixture
@@ -162,6 +138,7 @@ def test_form_starts_a_run(
     served: dict[str, dict[str, Any]], address: str, page: Page, ask: Ask
 ) -> None:
     """The form offers the sources of the catalog; with one chosen its run starts and completes."""
+    before = {run["id"] for run in runs_of(ask, served["source"])}
     open_form(page, address, served["source"])
     choice = field(page, "source")
     choice.locator(".p-select-button__control").press("ArrowDown")
@@ -173,13 +150,12 @@ def test_form_starts_a_run(
     submit(page)
     page.wait_for_url(re.compile(f"/deployments/deployment/{served['source']['id']}(\\?|$)"))
     keep(page, "form-sent")
-    deadline = time.monotonic() + 120
-    while not (runs := runs_of(ask, served["source"])) or runs[0]["state_type"] != "COMPLETED":
-        assert time.monotonic() < deadline, runs
-        time.sleep(0.5)
-    assert len(runs) == 1
-    assert runs[0]["parameters"]["source"] == "dog"
-    page.goto(f"{address}/runs/flow-run/{runs[0]['id']}")
+    [new] = wait_until(
+        lambda: [run for run in runs_of(ask, served["source"]) if run["id"] not in before], 60
+    )
+    run = final(address + "/api", new["id"])
+    assert run["state_type"] == "COMPLETED" and run["parameters"]["source"] == "dog"
+    page.goto(f"{address}/runs/flow-run/{run['id']}")
     expect(heading(page)).to_contain_text(re.compile(r"dog-\d{4}-\d\d-\d\d-\d{4}"))
     open_tab(page, "Task Runs")
     expect_states(page, {"dog": "Completed", "report": "Completed"})

@@ -18,6 +18,7 @@ from tests.support.servers import (
     states_of,
     stop_server,
 )
+from tests.support.serving import lay_out
 
 
 @pytest.fixture
@@ -102,8 +103,4 @@ def processes_run(server: str, sample: Path, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
     """A folder with `data/`: the book's catalog, and the sample's files."""
-    place = tmp_path_factory.mktemp("place")
-    (place / "data").mkdir()
-    (place / "data" / "catalog.toml").write_bytes((ROOT / "data/catalog.toml").read_bytes())
-    (place / "data" / "p1ch4").symlink_to(sample / "p1ch4")
-    return place
+    return lay_out(tmp_path_factory.mktemp("place"), sample)

@@ -8,13 +8,22 @@ from typing import Any
 import httpx
 
 from tests.support.commands import Started, wait_until
+from tests.support.machine import ROOT
 from tests.support.servers import deployment, recorded
 
 WAITS = ("Scheduled", "Late")
 
 
+def lay_out(place: Path, sample: Path) -> Path:
+    """Fills a folder with `data/`: the book's catalog, and the sample's files."""
+    (place / "data").mkdir()
+    (place / "data" / "catalog.toml").write_bytes((ROOT / "data/catalog.toml").read_bytes())
+    (place / "data" / "p1ch4").symlink_to(sample / "p1ch4")
+    return place
+
+
 def begin_serving(out: Path, api: str, place: Path, *options: str, **environment: str) -> Started:
-    """Starts `ptm serve` of a place with a server, and waits until it is known there."""
+    """Starts `ptm serve` of a place that was laid out, and waits until its server knows of it."""
     where = {
         "--catalog": place / "data" / "catalog.toml",
         "--data": place / "data",
