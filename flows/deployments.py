@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
@@ -78,9 +80,22 @@ def serve(
         runner.EngineCommandStarter = starter  # type: ignore[assignment,attr-defined]
         # one more of each than may go: only what is asked for can be cancelled as one too many
         most = len(offered) * (limit + 1)
-        prefect_serve(
-            *offered, limit=most, query_seconds=POLL_SECONDS, print_starting_message=False
-        )
+        with _own_temporary_folder():
+            prefect_serve(
+                *offered, limit=most, query_seconds=POLL_SECONDS, print_starting_message=False
+            )
+
+
+@contextmanager
+def _own_temporary_folder() -> Iterator[None]:
+    """Prefect's files go here: else into one folder for all users, which belongs to the first."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory(prefix="ptm-serve-") as own:
+        tempfile.tempdir = own
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
 
 
 def deployments(

@@ -26,12 +26,19 @@ NAMES = ("pipeline", "source", "wine", "temperature")
 
 @pytest.fixture(scope="module")
 def served(server: str, place: Path) -> Iterator[Started]:
-    """`ptm serve` with the server of the tests; Ctrl-C ends it with code 0."""
-    started = begin_serving(place / "out.txt", server, place, "--cron", "0 9 * * *")
+    """`ptm serve` with the server of the tests; Ctrl-C ends it with code 0.
+
+    Where Prefect would put its files there is something of somebody else.
+    """
+    (shared := place / "tmp").mkdir()
+    (shared / "runner_storage").touch()
+    cron = ("--cron", "0 9 * * *")
+    started = begin_serving(place / "out.txt", server, place, *cron, TMPDIR=str(shared))
     yield started
     started.signal(signal.SIGINT)
     done = started.end()
     assert done.code == 0 and not done.left_behind, done
+    assert [path.name for path in shared.iterdir()] == ["runner_storage"]
 
 
 def test_what_is_offered(served: Started, server: str, place: Path) -> None:

@@ -132,6 +132,7 @@ class Topology:
         return {
             "PATH": os.pathsep.join([*(str(Path(each).parent) for each in programs), os.defpath]),
             "HOME": str(home),
+            "TMPDIR": str(home),  # what others left in the usual one may not be writable
             "PGHOST": "127.0.0.1",
             "PGPORT": str(self.ports["postgres"]),
             "PREFECT_SERVER_API_PORT": str(self.ports[server]),
