@@ -38,6 +38,7 @@ run: $(VENV)/.run
 	  echo "*** Its figures mean nothing. For the book's: PTM_DATA_MIRROR=... make run   ***"; \
 	  echo; \
 	  $(BIN)/ptm data sample --data $(SAMPLE) && $(BIN)/ptm run --data $(SAMPLE); fi
+	@command -v ptm >/dev/null || echo "The command is $(BIN)/ptm; to have it as ptm: . $(BIN)/activate"
 
 test: $(VENV)/.dev
 	$(PYTEST) -m "not slow"

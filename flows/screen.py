@@ -16,6 +16,7 @@ from rich.text import Text
 
 from flows.console import Rows, console, labelled, listed, prose, say, shown, spinner
 from flows.places import command
+from ptm.content import readable_size
 
 if TYPE_CHECKING:
     from ptm.content import Artifact
@@ -86,7 +87,7 @@ def _outcome(outcome: Outcome, artifacts: str) -> None:
     )
     for name, ref in outcome.made.items():
         end = Text("cached", "cyan") if ref.cached else Text("made", "green")
-        rows.add(name, _tensors(ref.tensors), size(ref.bytes), f"{ref.seconds:.2f}", end)
+        rows.add(name, _tensors(ref.tensors), readable_size(ref.bytes), f"{ref.seconds:.2f}", end)
     for name in outcome.failed:
         rows.add(name, "", "", "", Text("failed", "red"))
     for name, reason in outcome.skipped.items():
@@ -161,7 +162,7 @@ def status(rows: list[dict[str, Any]], artifacts: Path) -> None:
             table.add(row["name"], Text("damaged", "red"), "", "")
         else:
             made = (row["made"] or "")[:16].replace("T", " ")
-            table.add(row["name"], _tensors(row["tensors"]), size(row["bytes"]), made)
+            table.add(row["name"], _tensors(row["tensors"]), readable_size(row["bytes"]), made)
     table.print()
     for row in rows:
         if "error" in row:
@@ -296,11 +297,6 @@ def _tensors(tensors: dict[str, Any]) -> str:
     if len(kinds) > 4 and len(set(kinds.values())) == 1:
         return f"{len(kinds)} tensors, each {next(iter(kinds.values()))}"
     return "\n".join(f"{name} {kind}" for name, kind in kinds.items())
-
-
-def size(count: int) -> str:
-    """Bytes for people."""
-    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
 
 
 def _short(value: Any) -> str:

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from flows.console import Rows, console, labelled, prose, say, side_by_side, spinner
 from flows.places import command
-from flows.screen import nothing, size
+from flows.screen import nothing
+from ptm.content import readable_size
 
 if TYPE_CHECKING:
     from ptm.catalog import Source
@@ -103,14 +104,14 @@ def verify(artifacts: Path, names: list[str] | None) -> list[Finding]:
 
         def advance(finding: Finding) -> None:
             findings.append(finding)
-            read = size(sum(each.bytes for each in findings))
+            read = readable_size(sum(each.bytes for each in findings))
             bar.update(task, description=escape(f"{len(findings)}, {read}: {finding.name}"))
 
         store.verify(artifacts, names, advance)
     wrong = [finding for finding in findings if finding.error]
     for finding in wrong:
         labelled("damaged", "red", finding.error)
-    read = size(sum(finding.bytes for finding in findings))
+    read = readable_size(sum(finding.bytes for finding in findings))
     if wrong:
         prose(f"{len(wrong)} of {len(findings)} are damaged; {read} are whole.")
         for remedy in dict.fromkeys(finding.remedy for finding in wrong):
@@ -131,9 +132,9 @@ def collected(taken: list[Collected], artifacts: Path, dry_run: bool) -> None:
         rows = Rows("name", "what", "size", "why", right=["size"], wraps=["why"], bare=["what"])
         for thing in taken:
             why = f"stays: {thing.stays}" if thing.stays else thing.reason
-            rows.add(thing.name, thing.what, size(thing.bytes), why)
+            rows.add(thing.name, thing.what, readable_size(thing.bytes), why)
         rows.print()
-        freed = size(sum(thing.bytes for thing in taken))
+        freed = readable_size(sum(thing.bytes for thing in taken))
         say(f"{'Would free' if dry_run else 'Freed'} {freed} in {artifacts}.")
     else:
         absent = no_store(artifacts)

@@ -82,7 +82,8 @@ class ArtifactRef:
     def __repr__(self) -> str:
         tensors = ", ".join(_first(map(" ".join, _described(self.tensors)), SHOWN))
         made = "cached" if self.cached else f"made in {self.seconds:.2f} s"
-        return f"<ArtifactRef {self.name} ({self.kind}): {tensors}; {_size(self.bytes)}, {made}>"
+        size = readable_size(self.bytes)
+        return f"<ArtifactRef {self.name} ({self.kind}): {tensors}; {size}, {made}>"
 
 
 @dataclass(frozen=True, repr=False)
@@ -148,7 +149,7 @@ class Artifact:
     def _title(self) -> str:
         rows = self.manifest["tables"].get(ROWS, {}).get("rows")
         counted = "" if rows is None else f", {rows} rows"
-        size = _size(sum(part["bytes"] for part in self.manifest["parts"]))
+        size = readable_size(sum(part["bytes"] for part in self.manifest["parts"]))
         return f"{self.name} ({self.manifest['kind']}){counted}, {size}"
 
 
@@ -166,7 +167,8 @@ def _first(texts: Iterable[str], most: int) -> list[str]:
     return known[:most] + ([f"… and {len(known) - most} more"] if len(known) > most else [])
 
 
-def _size(count: int) -> str:
+def readable_size(count: int) -> str:
+    """Bytes for people: kB or MB, of 1000 and 1000000."""
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
 
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -271,6 +272,25 @@ def test_no_file_takes_the_place_of_a_closed_stream(letters: Path, tmp_path: Pat
     assert after == before
 
 
+@contextmanager
+def left_by_its_reader(
+    text: str, *words: str | Path, **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A command whose reader goes away when it has read a line with that text."""
+    with subprocess.Popen(
+        [PTM, *map(str, words)],
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout
+        while text.encode() not in process.stdout.readline():
+            assert process.poll() is None
+        process.stdout.close()
+        yield process
+
+
 def run_of(api: str, store: Path) -> dict[str, Any]:
     """The flow run that made a store, as the server has it."""
 
@@ -293,14 +313,8 @@ def test_a_run_that_nobody_reads(
     """A run whose reader goes away in the middle makes and publishes all; its history is whole."""
     store = tmp_path / "artifacts"
     options = ("--data", sample, "--catalog", book_catalog, "--artifacts", store)
-    with subprocess.Popen(
-        [PTM, *map(str, ("run", "dog", "austen", *options, "--runner", runner))],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    ) as process:
-        assert process.stdout
-        assert process.stdout.readline().startswith(b"Prefect server: ")
-        process.stdout.close()
+    run_it = ("run", "dog", "austen", *options, "--runner", runner)
+    with left_by_its_reader("Prefect server: ", *run_it) as process:
         assert process.wait(120) == 0
     assert {place.parent.name for place in store.glob("*/current.json")} == {"dog", "austen"}
     run = run_of(server, store)
@@ -339,18 +353,8 @@ def test_ctrl_c_when_nobody_reads(
     """Ctrl-C that has ended the reader too cancels the run as ever: code 130."""
     store = tmp_path / "artifacts"
     options = ("--data", sample, "--catalog", book_catalog, "--artifacts", store)
-    command = [PTM, *map(str, ("run", "wine", "austen", *options))]
-    with subprocess.Popen(
-        command,
-        env=os.environ | hold.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    ) as process:
-        assert process.stdout
-        while b"austen: made" not in process.stdout.readline():
-            assert process.poll() is None
-        process.stdout.close()
+    run = ("run", "wine", "austen", *options)
+    with left_by_its_reader("austen: made", *run, **hold.environment) as process:
         process.send_signal(signal.SIGINT)
         hold.release()
         assert process.wait(120) == 130
@@ -369,17 +373,7 @@ def test_serve_that_nobody_reads(
     """`ptm serve` whose reader goes away makes what it is asked for, until Ctrl-C."""
     store = tmp_path / "artifacts"
     options = ("--data", sample, "--catalog", book_catalog, "--artifacts", store)
-    with subprocess.Popen(
-        [PTM, *map(str, ("serve", *options))],
-        env=os.environ | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    ) as process:
-        assert process.stdout
-        while b"Stop with Ctrl-C" not in process.stdout.readline():
-            assert process.poll() is None
-        process.stdout.close()
+    with left_by_its_reader("Stop with Ctrl-C", "serve", *options, **environment) as process:
         try:
             wait_until(lambda: deployed(server, store), 60, "deployments")
             run = served_run(server, "source", source="dog")
