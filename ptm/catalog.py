@@ -31,6 +31,9 @@ Measure = Literal["continuous", "ordinal", "categorical"]
 MOST_CLASSES = 100_000  # one-hot rows longer than that are a slip of the pen
 ABOUT = "catalog"  # the table that is no source
 SHOWN = 12  # sources in a repr
+GIB = 1 << 30
+MOST_COLUMNS = 10_000
+LIMITS = frozenset({"max_bytes", "max_columns"})  # they decide whether, not what is made
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -78,26 +81,46 @@ class Source(BaseModel):
     path: InsidePath = Field(min_length=1)
 
     def options(self) -> dict[str, Any]:
-        """The JSON values that decide the content: all but kind, name, root and path."""
-        return self.model_dump(mode="json", exclude={"kind", "name", "root", "path"})
+        """The JSON values that decide the content: not kind, name, root and path, nor limits."""
+        return self.model_dump(mode="json", exclude={"kind", "name", "root", "path", *LIMITS})
 
 
 class ImagesSource(Source):
-    """Photos of one size: a file, or a folder of them in the order of their names."""
+    """Photos of one size: a file, or a folder of them in the order of their names.
+
+    Attributes:
+        pattern: of the files in the folder; upper and lower case are the same.
+        standardize: whether each channel is scaled to mean 0, standard deviation 1.
+        on_damage: what becomes of a picture whose decoder had to invent a part of it: "fail" it,
+            or "note" it as a warning.
+        max_bytes: of one decoded picture.
+    """
 
     room = "ptm.kinds.images"
     kind: Literal["images"]
     pattern: Pattern = "*"
     standardize: bool = False
+    on_damage: Literal["fail", "note"] = "fail"
+    max_bytes: int = Field(default=GIB // 2, ge=1)
 
 
 class VolumeSource(Source):
-    """A folder of DICOM slices of one CT series; `series` picks one where there are several."""
+    """A folder of DICOM slices of one series.
+
+    Attributes:
+        pattern: of the files in the folder; upper and lower case are the same.
+        series: the SeriesInstanceUID to take where there are several.
+        padding: the value, in the unit of the volume, of pixels that are padding and no image;
+            as they are in the file without it.
+        max_bytes: of one decoded slice.
+    """
 
     room = "ptm.kinds.volumes"
     kind: Literal["volume"]
     pattern: Pattern = "*.dcm"
     series: str | None = None
+    padding: Number | None = None
+    max_bytes: int = Field(default=GIB // 2, ge=1)
 
 
 class TableSource(Source):
@@ -112,6 +135,9 @@ class TableSource(Source):
         measures: a word on each column that is not continuous. Ordinal columns are kept as they
             are, categorical ones become one 0/1 feature for each category.
         units: the unit of each column that has one.
+        header: whether the first line names the columns. Without a word it does, and one of
+            numbers only is refused; where it is false, the columns are c0, c1, …
+        max_columns, max_bytes: of one encoding: of a categorical column, of the target.
     """
 
     room = "ptm.kinds.tables"
@@ -126,6 +152,9 @@ class TableSource(Source):
     standardize: bool = True
     measures: dict[str, Measure] = Field(default_factory=dict)
     units: dict[str, str] = Field(default_factory=dict)
+    header: bool | None = None
+    max_columns: int = Field(default=MOST_COLUMNS, ge=1)
+    max_bytes: int = Field(default=GIB, ge=1)
 
     @model_validator(mode="after")
     def _has_rows(self) -> TableSource:
@@ -157,6 +186,10 @@ class TimeSeriesSource(Source):
             "minmax" (0 to 1), or the values [low, high] that become 0 and 1.
         zero: columns that are 0 in an hour that is missing; the others are carried over.
         units: the unit of each column that has one.
+        gaps: "join" leaves out whole days that are missing, and joins the hours before and after;
+            without it such a gap is refused.
+        header: whether the first line names the columns, see a table.
+        max_columns, max_bytes: of one encoding.
     """
 
     room = "ptm.kinds.timeseries"
@@ -171,6 +204,10 @@ class TimeSeriesSource(Source):
     )
     zero: tuple[str, ...] = ()
     units: dict[str, str] = Field(default_factory=dict)
+    gaps: Literal["join"] | None = None
+    header: bool | None = None
+    max_columns: int = Field(default=MOST_COLUMNS, ge=1)
+    max_bytes: int = Field(default=GIB, ge=1)
 
     @model_validator(mode="after")
     def _date_is_not_hour(self) -> TimeSeriesSource:
@@ -190,13 +227,24 @@ class TimeSeriesSource(Source):
 
 
 class TextSource(Source):
-    """A text file: characters and words as numbers; `line` is also one-hot encoded."""
+    """A text file: characters and words as numbers.
+
+    Attributes:
+        encoding: of the file, as Python names it.
+        line: the one, from 0, that is also one-hot encoded.
+        punctuation: what is stripped from both ends of a word.
+        normalize: the Unicode form to bring the text into, so that a letter with an accent is the
+            same however it is written; as it is in the file without it.
+        max_bytes: of the one-hot encoding of the line.
+    """
 
     room = "ptm.kinds.text"
     kind: Literal["text"]
     encoding: str = "utf-8"
     line: int | None = Field(default=None, ge=0)
     punctuation: str = '.,;:"!?”“_-'
+    normalize: Literal["NFC", "NFD", "NFKC", "NFKD"] | None = None
+    max_bytes: int = Field(default=GIB, ge=1)
 
 
 SPECS: tuple[type[Source], ...] = (

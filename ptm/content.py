@@ -33,7 +33,8 @@ class Content:
     Attributes:
         tensors: each contiguous and owning its memory.
         axes: for each tensor, the name of each axis.
-        tables: Arrow tables; a source has one, named ROWS. Units stand in the field metadata.
+        tables: Arrow tables; of a source the one named ROWS describes its samples. Units stand in
+            the metadata of the fields.
         scaler: what normalised the tensors, if anything did.
         facts: JSON values for the manifest (spacing in mm, filled hours, …).
         warnings: sentences for people.
@@ -116,11 +117,11 @@ class Artifact:
 
     @property
     def table(self) -> pd.DataFrame:
-        """The one table of a source. Analyses with several have `tables` instead."""
-        if len(self.manifest["tables"]) != 1:
+        """The rows of a source. An analysis has several `tables` instead."""
+        if ROWS not in self.manifest["tables"]:
             names = ", ".join(self.manifest["tables"])
-            raise AttributeError(f"{self.name} has several tables, use .tables[…]: {names}")
-        return next(iter(self.tables.values()))
+            raise AttributeError(f"{self.name} has no rows, use .tables[…]: {names}")
+        return self.tables[ROWS]
 
     def __repr__(self) -> str:
         tensors = _first(map(" ".join, _described(self.manifest["tensors"])), SHOWN)
@@ -168,7 +169,9 @@ def _first(texts: Iterable[str], most: int) -> list[str]:
 
 
 def readable_size(count: int) -> str:
-    """Bytes for people: kB or MB, of 1000 and 1000000."""
+    """Bytes for people: kB, MB or GB, of 1000 and its powers."""
+    if count >= 1e9:
+        return f"{count / 1e9:.2f} GB"
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
 
 

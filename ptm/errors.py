@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class PtmError(Exception):
     """Base of every error that ptm raises on purpose. Trying again does not help."""
@@ -39,15 +41,19 @@ class ArtifactCorrupt(StoreError):
         return ArtifactCorrupt, self._parts
 
 
+MOST_TOLD = 20  # faults of one source that are told; of more, how many there are
+
+
 class InputError(PtmError):
     """An input of a source is not what the source says it is.
 
     Attributes:
-        source: name of the source in the catalog.
-        where: the place inside the input ("row 312, column 'alcohol'"), or "".
+        source: name of the source.
+        where: place in the file ("row 17, column 'alcohol'", "header", "series"), or "".
         expected: what should have been there.
         got: what was there.
         file: path relative to the data root, or "" when no single file is at fault.
+        faults: every one that is told, where a source has several; else this error alone.
     """
 
     def __init__(
@@ -60,13 +66,79 @@ class InputError(PtmError):
             got,
             file,
         )
-        place = f"{where}: " if where else ""
-        name = f" ({file})" if file else ""
-        super().__init__(f"{source}: {place}expected {expected}, got {got}{name}")
+        super().__init__(f"{source}: {self.fault}")
+
+    @property
+    def fault(self) -> str:
+        """The message without the name of the source."""
+        place = f"{self.where}: " if self.where else ""
+        name = f" ({self.file})" if self.file else ""
+        return f"{place}expected {self.expected}, got {self.got}{name}"
+
+    @property
+    def faults(self) -> tuple[InputError, ...]:
+        """See the class."""
+        return (self,)
 
     def __reduce__(self) -> tuple[object, ...]:
         # keyword-only fields do not survive the default pickling, and errors cross processes
         return _input_error, (self.source, self.expected, self.got, self.where, self.file)
+
+
+class InputErrors(InputError):
+    """Several faults of one source, told together; the fields are those of the first."""
+
+    def __init__(self, faults: Sequence[InputError], count: int) -> None:
+        first = faults[0]
+        super().__init__(
+            first.source,
+            expected=first.expected,
+            got=first.got,
+            where=first.where,
+            file=first.file,
+        )
+        self._faults, self._count = tuple(faults), count
+        lines = [f"{first.source}: {count} faults", *(fault.fault for fault in faults)]
+        if count > len(faults):
+            lines.append(f"… and {count - len(faults)} more")
+        self.args = ("\n  ".join(lines),)
+
+    @property
+    def faults(self) -> tuple[InputError, ...]:
+        """See the class."""
+        return self._faults
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return InputErrors, (self._faults, self._count)
+
+
+class Faults:
+    """Gathers what is wrong with a source, so that one run tells all of it.
+
+    Attributes:
+        count: of all that were added; the first MOST_TOLD are kept.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._kept: list[InputError] = []
+
+    def add(self, error: InputError) -> None:
+        """One more; of an error that tells several, each of them."""
+        told = error.faults
+        self.count += error._count if isinstance(error, InputErrors) else 1
+        self._kept += told[: max(MOST_TOLD - len(self._kept), 0)]
+
+    def check(self) -> None:
+        """Raises what was added, if anything was.
+
+        Raises:
+            InputError: the one that was added, or an InputErrors of all.
+        """
+        if self.count == 1:
+            raise self._kept[0]
+        if self.count:
+            raise InputErrors(self._kept, self.count)
 
 
 def _input_error(source: str, expected: str, got: str, where: str, file: str) -> InputError:

@@ -84,18 +84,21 @@ class Moments:
 
 @dataclass(frozen=True)
 class Scaler:
-    """What normalises: (x - shift) / scale, for each channel.
+    """What normalises a tensor: (x / divisor - shift) / scale, for each of its channels.
 
     Attributes:
         method: how it was fitted: "standard", "minmax", or "mixed" for several together.
-        names: of the channels.
-        shift, scale: one number for each channel; scale is never 0.
+        names: of all channels of the tensor, in its order.
+        shift, scale: one number for each channel, 0 and 1 where it is left as it is; scale is
+            never 0.
+        divisor: of raw values before all else: 255 for pixels, whose shift and scale are fractions.
     """
 
     method: str
     names: tuple[str, ...]
     shift: tuple[float, ...]
     scale: tuple[float, ...]
+    divisor: float = 1.0
 
     @classmethod
     def fit(
@@ -103,10 +106,12 @@ class Scaler:
         moments: Moments,
         names: tuple[str, ...],
         method: Literal["standard", "minmax"] = "standard",
+        divisor: float = 1.0,
     ) -> Scaler:
         """To mean 0 and standard deviation 1 ("standard"), or to the range 0 to 1 ("minmax").
 
-        A channel that never varies keeps scale 1: it becomes 0 throughout.
+        A channel that never varies keeps scale 1: it becomes 0 throughout. The moments are those of
+        the values after the division.
         """
         import numpy as np
 
@@ -116,21 +121,32 @@ class Scaler:
             else (moments.min, moments.max - moments.min)
         )
         scale = np.where(moments.max > moments.min, spread, 1.0)
-        return cls(method, names, tuple(shift.tolist()), tuple(scale.tolist()))
+        return cls(method, names, tuple(shift.tolist()), tuple(scale.tolist()), divisor)
+
+    def among(self, names: tuple[str, ...]) -> Scaler:
+        """The same for a tensor of these channels, whose others are left as they are."""
+        known = dict(zip(self.names, zip(self.shift, self.scale, strict=True), strict=True))
+        pairs = [known.get(name, (0.0, 1.0)) for name in names]
+        shift, scale = tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs)
+        return Scaler(self.method, names, shift, scale, self.divisor)
 
     def apply(self, values: torch.Tensor, dim: int = 1) -> torch.Tensor:
-        """Normalises a tensor whose axis `dim` has one entry for each channel.
+        """Normalises raw values, whose axis `dim` has one entry for each channel.
 
         The arithmetic is float64; the result has the dtype of `values` where that is floating,
         float32 otherwise.
         """
         shift, scale = self._along(values, dim)
-        return ((values.double() - shift) / scale).to(_floating(values))
+        return ((values.double() / self.divisor - shift) / scale).to(_floating(values))
 
     def invert(self, values: torch.Tensor, dim: int = 1) -> torch.Tensor:
-        """Undoes `apply`."""
+        """Undoes `apply`: normalised values as raw ones, float64.
+
+        They are float64 whatever the dtype of `values`, since raw values may need it: a time in
+        Unix seconds has no place in float32.
+        """
         shift, scale = self._along(values, dim)
-        return (values.double() * scale + shift).to(_floating(values))
+        return (values.double() * scale + shift) * self.divisor
 
     def _along(self, values: torch.Tensor, dim: int) -> tuple[torch.Tensor, torch.Tensor]:
         import torch
@@ -159,6 +175,7 @@ class Scaler:
             tuple(values["names"]),
             tuple(values["shift"]),
             tuple(values["scale"]),
+            values.get("divisor", 1.0),  # manifests before this one had none
         )
 
 

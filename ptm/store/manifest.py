@@ -101,7 +101,8 @@ def _input_problems(inputs: Any) -> Iterator[str]:
 
 def _scaler_problems(scaler: Any) -> Iterator[str]:
     if scaler is not None:
-        names, numbers = scaler["names"], [*scaler["shift"], *scaler["scale"]]
+        names, divisor = scaler["names"], scaler.get("divisor", 1.0)
+        numbers = [*scaler["shift"], *scaler["scale"], divisor]
         whole = len(scaler["shift"]) == len(scaler["scale"]) == len(names)
         texts = all(isinstance(text, str) for text in (scaler["method"], *names))
         if not whole or not texts or not all(type(n) in (int, float) for n in numbers):
