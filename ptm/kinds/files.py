@@ -16,6 +16,12 @@ def relative(source: Source, path: Path) -> str:
     return path.relative_to(source.root).as_posix()
 
 
+def below_source(source: Source, path: Path) -> str:
+    """The path below the source, with forward slashes: how rows name it; a lone file's own name."""
+    place = source.root / source.path
+    return path.name if path == place else path.relative_to(place).as_posix()
+
+
 def read_text(source: Source, path: Path, encoding: str) -> str:
     """The text of a file, line ends as they are.
 
