@@ -20,7 +20,10 @@ COMFORT = 20  # a sentence is not wrapped into less
 GAPS = (3, 2)  # from one column to the next, and where that is too wide
 LETTERS_ONLY = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 # a word; or what must stay in one piece to be copied: (a path), 'a name', ptm and its arguments
-WORD = re.compile(r"(?:\([^()]*[/.\\][^()]*\)|(?<!\w)'[^']*'(?!\w)|\bptm [^;,()`]*[^;,()`\s]|\S)+")
+INSIDE = r"(?:[^()]|\([^()]*\))*"  # parentheses, as "photo (1).png" has them
+WORD = re.compile(
+    rf"(?:\({INSIDE}[/.\\]{INSIDE}\)|(?<!\w)'[^']*'(?!\w)|\bptm [^;,()`]*[^;,()`\s]|\S)+"
+)
 
 
 def say(text: str, style: str = "") -> None:

@@ -69,7 +69,9 @@ def _settle(futures: Mapping[str, PrefectFuture[Any]]) -> Outcome:
             for future in as_completed(list(futures.values())):
                 future.wait()  # only then does `state` hold the final one
                 name = names[future.task_run_id]
-                logger.info(outcome.add(name, future.state), extra={"ptm_ended": name})
+                said = outcome.add(name, future.state)
+                failed = name in outcome.failed
+                logger.info(said, extra={"ptm_ended": name, "ptm_failed": failed})
                 vitals.ended(name)
         except KeyboardInterrupt:
             for name in futures.keys() - outcome.ends().keys():

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tasks.states import Outcome
 
 LONG = 40  # letters from which on a value of a table is a sentence
+SHOWN = 12  # names of channels in one sentence
 CANCELLED = 130  # the exit code after Ctrl-C: 128 and the number of the signal
 
 
@@ -140,7 +141,10 @@ class _Watcher(logging.Handler):
             self._under_way.add(started)
         if ended:
             self._under_way.discard(ended)
-            prose(record.getMessage().splitlines()[0], indent=2)
+            # why one failed stands below the table of all, once
+            failed = getattr(record, "ptm_failed", False)
+            said = f"{ended}: failed" if failed else record.getMessage().splitlines()[0]
+            prose(said, indent=2)
             self._bar.advance(self._task)
         total = getattr(record, "ptm_total", None)
         if total:
@@ -201,11 +205,19 @@ def show(artifact: Artifact, artifacts: Path) -> None:
 
 
 def _scaler(scaler: Scaler) -> None:
-    say(f"Scaler ({scaler.method}): (value - shift) / scale")
+    value = "value" if scaler.divisor == 1 else f"value / {scaler.divisor:g}"
+    say(f"Scaler ({scaler.method}): ({value} - shift) / scale")
     rows = Rows("scaled", "shift", "scale", right=("shift", "scale"))
+    left = []
     for name, shift, scale in zip(scaler.names, scaler.shift, scaler.scale, strict=True):
-        rows.add(name, f"{shift:.6g}", f"{scale:.6g}")
+        if (shift, scale) == (0, 1):
+            left.append(name)
+        else:
+            rows.add(name, f"{shift:.6g}", f"{scale:.6g}")
     rows.print()
+    if left:
+        more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
+        prose(f"As they are: {', '.join(left[:SHOWN])}{more}")
 
 
 def _frame(name: str, frame: Any) -> None:

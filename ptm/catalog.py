@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -32,9 +33,11 @@ MOST_CLASSES = 100_000  # one-hot rows longer than that are a slip of the pen
 ABOUT = "catalog"  # the table that is no source
 SHOWN = 12  # sources in a repr
 GIB = 1 << 30
+MOST_EXACT = 1 << 53  # up to here every integer is a float64
+LARGEST = 1 << 1023
 MOST_COLUMNS = 10_000
 LIMITS = frozenset({"max_bytes", "max_columns"})  # they decide whether, not what is made
-Number = Annotated[float, Field(allow_inf_nan=False)]
+LETTERS = 80  # of a value in a message
 
 
 def _single_ascii(delimiter: str) -> str:
@@ -57,6 +60,18 @@ def _pattern(pattern: str) -> str:
     return pattern
 
 
+def _exact(value: object) -> object:
+    """An integer becomes float64 without a word only where that holds it."""
+    if (
+        isinstance(value, int)
+        and abs(value) > MOST_EXACT
+        and (abs(value) > LARGEST or int(float(value)) != value)
+    ):
+        raise ValueError(f"a number that float64 can hold, got {_short(value)}")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_exact), Field(allow_inf_nan=False)]
 Delimiter = Annotated[str, AfterValidator(_single_ascii)]
 InsidePath = Annotated[str, AfterValidator(_inside)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
@@ -320,8 +335,9 @@ def load_catalog(catalog: str | Path, data: str | Path = "data") -> Catalog:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         there = catalogs(catalog) if isinstance(error, OSError) else ""
         raise CatalogError(f"{catalog}: expected a catalog, got: {reason}{there}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise CatalogError(f"{catalog}: expected TOML, got: {error}") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        got = "lists in lists, too deep" if isinstance(error, RecursionError) else error
+        raise CatalogError(f"{catalog}: expected TOML, got: {got}") from error
     sources, problems = {}, []
     try:
         title = _About.model_validate(entries.pop(ABOUT, {})).name or catalog.stem
@@ -344,6 +360,10 @@ def _source(name: str, entry: object, root: Path) -> Source:
     if not isinstance(entry, dict):
         raise CatalogError(f"[{name}]: expected a table with 'kind' and 'path', got {entry!r}")
     kind = entry.get("kind")
+    if "kind" not in entry:
+        slip = difflib.get_close_matches("kind", list(entry), n=1)
+        got = f"'{slip[0]}' (did you mean 'kind'?)" if slip else "nothing"
+        raise CatalogError(f"[{name}] kind: expected one of {', '.join(KINDS)}, got {got}")
     if not isinstance(kind, str) or kind not in KINDS:
         raise CatalogError(
             f"[{name}] kind: expected one of {', '.join(KINDS)}, got {kind!r}"
@@ -377,9 +397,14 @@ def _explain(name: str, spec: type[Source], problem: Any) -> str:
     if problem["type"] == "value_error":
         return f"[{name}] {option + ': ' if option else ''}expected {problem['ctx']['error']}"
     if option == "name":
-        return f"[{name}]: expected a name of a-z, 0-9, '_' and '-', got {name!r}"
+        return f"[{name}]: expected a name of at most 100 of a-z, 0-9, '_' and '-', got {name!r}"
     message = problem["msg"].removeprefix("Input should be ")
-    return f"[{name}] {option}: expected {message}, got {problem['input']!r}"
+    return f"[{name}] {option}: expected {message}, got {_short(problem['input'])}"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= LETTERS else f"{text[:LETTERS]} …"
 
 
 def _hint(word: str, known: Any) -> str:

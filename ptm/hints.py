@@ -6,7 +6,6 @@ Nothing here looks at more than `MOST` entries of a folder, however many it has.
 from __future__ import annotations
 
 import difflib
-import fnmatch
 import os
 import unicodedata
 from collections import Counter
@@ -39,24 +38,19 @@ def not_there(root: Path, path: str) -> str:
     for part in PurePosixPath(path).parts:
         place, name = folder / part, f"{above}/{part}".lstrip("/")
         if place.is_symlink() and not place.exists():
-            return f"a link {_link(place)}, where nothing is"
+            return f"a link {link_text(place)}, where nothing is"
         if not place.exists():
             book = _of_the_book(root, path)
             return f"nothing{book}" if book else f"nothing: {_without(folder, above, part, path)}"
         if not place.is_dir():
-            return f"nothing: '{name}' is a file, no folder"
+            what = "a file, no folder" if place.is_file() else "a pipe or a device, no file"
+            return f"nothing: '{name}' is {what}"
         folder, above = place, name
     return "nothing"
 
 
-def unmatched(folder: Path, pattern: str, otherwise: Collection[str]) -> str:
-    """What a folder has where no file matches a pattern.
-
-    Args:
-        folder: it.
-        pattern: of names, upper and lower case told apart.
-        otherwise: the files that match if they are not told apart.
-    """
+def unmatched(folder: Path) -> str:
+    """What a folder has where no file matches a pattern."""
     entries = _scan(folder)
     seen = [entry for entry in entries if not _is_hidden(entry.name)]
     suffixes = Counter(PurePosixPath(entry.name).suffix for entry in seen if entry.is_file())
@@ -70,12 +64,11 @@ def unmatched(folder: Path, pattern: str, otherwise: Collection[str]) -> str:
     dangling = [entry.name for entry in seen if entry.is_symlink() and not Path(entry).exists()]
     if dangling:
         link = folder / min(dangling)
-        there.append(f"{_count(len(dangling), 'link')} to nothing (as {_link(link)})")
+        there.append(f"{_count(len(dangling), 'link')} to nothing (as {link_text(link)})")
     if len(seen) < len(entries):
         there.append(f"{len(entries) - len(seen)} hidden")
     least = "at least " if len(entries) == MOST else ""
-    listing = f"{least}{', '.join(there)}" if there else "the folder is empty"
-    return f"none: {listing}{_in_other_case(pattern, otherwise)}"
+    return f"none: {least}{', '.join(there)}" if there else "none: the folder is empty"
 
 
 def in_folder(folder: Path, word: str = "") -> str:
@@ -105,6 +98,11 @@ def no_root(root: Path, paths: Collection[str]) -> str:
         return ""
     book = next(filter(None, (_of_the_book(root, path) for path in paths)), "")
     return f"expected a folder of data, got {_no_folder(root)}{book}"
+
+
+def link_text(place: Path) -> str:
+    """A symbolic link by its name, and where it leads."""
+    return f"'{place.name}' to '{place.readlink()}'"
 
 
 def no_store(root: Path) -> str:
@@ -165,33 +163,12 @@ def _of_the_book(root: Path, path: str) -> str:
     return f" (get the book's data with: {pull_command(root)})"
 
 
-def _in_other_case(pattern: str, otherwise: Collection[str]) -> str:
-    if not otherwise:
-        return ""
-    names = [PurePosixPath(path).name for path in otherwise]
-    suffixes = Counter(PurePosixPath(name).suffix for name in names)
-    whole = PurePosixPath(pattern)
-    tries = [whole.with_suffix(suffix) for suffix, _ in suffixes.most_common() if whole.suffix]
-    for other in (*tries, PurePosixPath(pattern.lower()), PurePosixPath(pattern.upper())):
-        count = sum(_fits(PurePosixPath(path), other) for path in otherwise)
-        if count:
-            return f"; '{other}' would match {count}"
-    return f"; in other case it would match '{names[0]}'"
-
-
-def _fits(path: PurePosixPath, pattern: PurePosixPath) -> bool:
-    """Whether each part of a path matches that of a pattern; with '**' in it only the last ones."""
-    if "**" in pattern.parts:
-        return fnmatch.fnmatchcase(path.name, pattern.name)
-    return all(map(fnmatch.fnmatchcase, path.parts, pattern.parts))
-
-
 def _no_folder(place: Path) -> str:
     """What is in place of a folder anywhere."""
     if place.exists():
         return f"a file at {place}"
     if place.is_symlink():
-        return f"a link {_link(place)}, where nothing is"
+        return f"a link {link_text(place)}, where nothing is"
     above, name = place.parent, place.name
     if not above.is_dir():
         return f"nothing at {place}"
@@ -211,10 +188,6 @@ def _is_hidden(name: str) -> bool:
 
 def _is_store(folder: Path) -> bool:
     return any(Path(entry, "current.json").is_file() for entry in _scan(folder)[:LISTED])
-
-
-def _link(place: Path) -> str:
-    return f"'{place.name}' to '{place.readlink()}'"
 
 
 def _quoted(names: Iterable[str]) -> str:

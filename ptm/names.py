@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from fnmatch import translate
 
-NAME = r"^[a-z0-9][a-z0-9_-]*$"  # of a source, and so of a folder of the store
+# of a source, and so of a folder of the store, beside which files have longer names
+NAME = r"^[a-z0-9][a-z0-9_-]{0,99}$"
 STRAYS = (
     *(".DS_Store", "._*", ".AppleDouble"),  # macOS
     *("Thumbs.db", "desktop.ini"),  # Windows

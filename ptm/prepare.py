@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ptm import store
 from ptm.analyses import ANALYSES
 from ptm.content import ArtifactRef, Content
-from ptm.errors import CatalogError, InputError, StoreError
+from ptm.errors import CatalogError, InputError, PtmError, StoreError
 from ptm.explain import Cause, causes, why
 from ptm.inputs import InputFiles
 from ptm.key import code_of, make_key, package_versions
@@ -200,16 +200,17 @@ class _Wanted:
     def make(self, work: Callable[[], Content], damage: str, start: float) -> ArtifactRef:
         """Makes the content and publishes it."""
         reason = why(self._manifest(), self.about, damage)
-        content = work()
-        content = replace(content, warnings=(*content.warnings, *self.warnings))
-        ref = store.publish(
-            self.root,
-            self.about,
-            content,
-            time.perf_counter() - start,
-            memory=self.memory,
-            healed=damage,
-        )
+        with _enough_memory(self.name):
+            content = work()
+            content = replace(content, warnings=(*content.warnings, *self.warnings))
+            ref = store.publish(
+                self.root,
+                self.about,
+                content,
+                time.perf_counter() - start,
+                memory=self.memory,
+                healed=damage,
+            )
         self.memory.save()
         return replace(ref, seconds=time.perf_counter() - start, why="" if ref.cached else reason)
 
@@ -220,6 +221,20 @@ class _Wanted:
                 return store.publication(self.root / self.name, pointer).manifest
             return store.current(self.name, self.root).manifest
         return None
+
+
+@contextmanager
+def _enough_memory(name: str) -> Iterator[None]:
+    """Says plainly that memory ran out: the input may be right, so it is no InputError."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "can't allocate memory" not in str(error):
+            raise
+        raise PtmError(
+            f"{name}: expected memory to make it in, got none left "
+            "(fewer sources at once, or a larger machine)"
+        ) from error
 
 
 def _of_source(source: Source, root: Path, rehash: bool) -> tuple[_Wanted, InputFiles]:
@@ -236,7 +251,8 @@ def _of_source(source: Source, root: Path, rehash: bool) -> tuple[_Wanted, Input
         "packages": package_versions(room.PACKAGES),
     }
     head = {"name": source.name, "key": make_key(decides), **decides}
-    return _Wanted(head, root, memory, files, _unresolved(code.unresolved)), files
+    notes = (*files.notes, *_unresolved(code.unresolved))
+    return _Wanted(head, root, memory, files, notes), files
 
 
 def _of_analysis(

@@ -6,6 +6,7 @@ keys/KEY.json     the publication of a key
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ from typing import TypedDict
 
 from ptm.errors import StoreError
 
+ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG}
 CURRENT = "current.json"
 KEYS = "keys"
 TEXTS = ("made", "since", "healed")
@@ -49,6 +51,7 @@ def read_pointer(place: Path) -> Pointer | None:
 
     Raises:
         StoreError: the store may not be read.
+        OSError: what may pass, as too many open files.
     """
     try:
         # a pipe would be waited for
@@ -62,7 +65,11 @@ def read_pointer(place: Path) -> Pointer | None:
         )
     except PermissionError as error:
         raise StoreError(f"cannot read {place}: {error.strerror}") from error
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except OSError as error:
+        if error.errno not in ABSENT:
+            raise
+        return None
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return pointer if whole else None
 

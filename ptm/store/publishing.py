@@ -47,6 +47,7 @@ LASTING = {
     errno.EEXIST,
     errno.EISDIR,
     errno.ELOOP,
+    errno.ENAMETOOLONG,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import time
 from contextlib import suppress
 from functools import partial
@@ -22,10 +23,11 @@ from ptm.scaling import Scaler
 from ptm.store.locks import lock_shared
 from ptm.store.manifest import MANIFEST, parse, problem
 from ptm.store.memory import Memory
-from ptm.store.pointers import CURRENT, KEYS, Pointer, read_pointer
+from ptm.store.pointers import ABSENT, CURRENT, KEYS, Pointer, read_pointer
 
 DENIED = {errno.EACCES, errno.EPERM}
 COLLECTING = 1.0  # s
+OF_THE_SYSTEM = re.compile(r": ([^:]+) \((\d+)\)$")  # "…: Too many open files (24)"
 
 
 class Lock:
@@ -115,8 +117,13 @@ def _tensors(place: Path) -> dict[str, Any]:
 
     try:
         loaded = torch.load(place, mmap=True, weights_only=True)
+    except (MemoryError, OSError):
+        raise  # says nothing of the bytes
     except Exception as error:  # a hostile file may raise anything
         reason = str(error).strip().split("\n")[0]
+        passing = OF_THE_SYSTEM.search(reason)
+        if passing:  # torch wraps what the system said: it is no damage
+            raise OSError(int(passing[2]), passing[1], str(place)) from error
         raise corrupt(place, "tensors", f"what torch refuses: {reason}") from error
     if not isinstance(loaded, dict) or not all(
         isinstance(value, torch.Tensor) for value in loaded.values()
@@ -302,6 +309,6 @@ def _unreadable(place: Path, error: OSError, name: str) -> OSError | StoreError:
     """Missing is corrupt, forbidden is a StoreError, and what may pass stays what it is."""
     if error.errno in DENIED:
         return StoreError(f"{name}: cannot read {place}: {error.strerror}")
-    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP):
+    if error.errno in ABSENT:
         return corrupt(place, "a file", error.strerror or "none", name)
     return error

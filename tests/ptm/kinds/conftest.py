@@ -16,7 +16,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRBigEndian, ExplicitVRLittleEnd
 
 from ptm.catalog import KINDS
 from ptm.content import Content
-from ptm.inputs import list_files
+from ptm.listing import list_files
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def make(tmp_path: Path) -> Callable[..., Content]:
 
     def make(kind: str, path: str = "", **options: Any) -> Content:
         source = KINDS[kind](name="planted", root=tmp_path, kind=kind, path=path, **options)
-        paths = [tmp_path / name for name in list_files(source)]
+        paths = [tmp_path / name for name in list_files(source).names]
         content: Content = import_module(source.room).tensorize(source, paths)
         return content
 

@@ -1,0 +1,115 @@
+"""An error that may pass says nothing of the bytes: it is no bad input and no damage."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import ptm
+from ptm.catalog import KINDS, TableSource
+from ptm.content import Content
+from ptm.errors import PtmError
+from tasks.states import LASTING
+from tests.support.stores import python
+
+# a regular file whose bytes cannot be read: address 0 of any process is not there
+UNREADABLE = Path("/proc/self/mem")
+ENTRIES = {
+    "images": ("images", "f/x.png"),
+    "volume": ("volume", "f"),
+    "table": ("table", "f/x.csv"),
+    "timeseries": ("timeseries", "f/x.csv"),
+    "text": ("text", "f/x.txt"),
+}
+# prints what a load comes to when a limit is so near that it cannot be done
+AT_A_LIMIT = """
+import os, re, resource, sys
+import pandas, pyarrow.parquet
+import ptm
+
+ptm.load("x", sys.argv[1]).table  # all that is imported, is
+limit, room = {"files": (resource.RLIMIT_NOFILE, 0), "memory": (resource.RLIMIT_AS, 0)}[sys.argv[2]]
+if limit == resource.RLIMIT_NOFILE:
+    used = len(os.listdir("/proc/self/fd")) - 1
+else:
+    used = int(re.search(r"VmSize:\\s+(\\d+)", open("/proc/self/status").read())[1]) * 1024
+before = resource.getrlimit(limit)
+resource.setrlimit(limit, (used, before[1]))
+try:
+    ptm.load("x", sys.argv[1])
+    came = "loaded"
+except Exception as error:
+    came = f"{type(error).__name__} {getattr(error, 'errno', None)}"
+resource.setrlimit(limit, before)
+print(came)
+ptm.load("x", sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize(("kind", "path"), ENTRIES.values(), ids=ENTRIES.keys())
+def test_a_disk_that_cannot_be_read(tmp_path: Path, kind: str, path: str) -> None:
+    """A reading that fails is an OSError, which is tried again, of every kind of source."""
+    name = "f/1.dcm" if path == "f" else path
+    (tmp_path / "f").mkdir()
+    (tmp_path / name).symlink_to(UNREADABLE)
+    source = KINDS[kind](name="s", root=tmp_path, kind=kind, path=path)
+    room = import_module(source.room)
+    with pytest.raises(OSError) as caught:
+        room.tensorize(source, [tmp_path / name])
+    assert caught.value.errno == errno.EIO and caught.value.errno not in LASTING
+    with pytest.raises(OSError):
+        ptm.tensorize(source, tmp_path / "store")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A store with a table."""
+    (tmp_path / "x.csv").write_text("a,b\n" + "1,2\n3,5\n" * 50_000)
+    source = TableSource(name="x", root=tmp_path, kind="table", path="x.csv")
+    ptm.tensorize(source, tmp_path / "store")
+    return tmp_path / "store"
+
+
+@pytest.mark.parametrize(
+    ("limit", "came"),
+    [("files", f"OSError {errno.EMFILE}"), ("memory", f"OSError {errno.ENOMEM}")],
+)
+def test_a_load_at_a_limit(store: Path, limit: str, came: str) -> None:
+    """Too many open files, or no memory, while loading: the artifact is not called corrupt."""
+    assert python(AT_A_LIMIT, store, limit).strip() == came
+    assert not [finding for finding in ptm.store.verify(store) if finding.damage]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        lambda: np.empty(1 << 60, np.uint8),
+        lambda: torch.empty(1 << 60, dtype=torch.uint8),
+        lambda: (_ for _ in ()).throw(MemoryError),
+    ],
+    ids=["numpy", "torch", "Python"],
+)
+def test_no_memory_to_make_it_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Callable[[], object]
+) -> None:
+    """Where memory runs out, that is said with the name; the input is not blamed."""
+
+    def tensorize(source: TableSource, paths: list[Path]) -> Content:
+        result = fault()
+        next(iter(result)) if not isinstance(result, np.ndarray | torch.Tensor) else None
+        raise AssertionError
+
+    (tmp_path / "x.csv").write_text("a\n1\n")
+    source = TableSource(name="x", root=tmp_path, kind="table", path="x.csv")
+    monkeypatch.setattr("ptm.kinds.tables.tensorize", tensorize)
+    with pytest.raises(
+        PtmError, match="^x: expected memory to make it in, got none left"
+    ) as caught:
+        ptm.tensorize(source, tmp_path / "store")
+    assert type(caught.value) is PtmError
