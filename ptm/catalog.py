@@ -362,7 +362,7 @@ def _source(name: str, entry: object, root: Path) -> Source:
     kind = entry.get("kind")
     if "kind" not in entry:
         slip = difflib.get_close_matches("kind", list(entry), n=1)
-        got = f"'{slip[0]}' (did you mean 'kind'?)" if slip else "nothing"
+        got = f"'{slip[0]}' (did you mean 'kind'?)" if slip else None
         raise CatalogError(f"[{name}] kind: expected one of {', '.join(KINDS)}, got {got}")
     if not isinstance(kind, str) or kind not in KINDS:
         raise CatalogError(
@@ -397,7 +397,7 @@ def _explain(name: str, spec: type[Source], problem: Any) -> str:
     if problem["type"] == "value_error":
         return f"[{name}] {option + ': ' if option else ''}expected {problem['ctx']['error']}"
     if option == "name":
-        return f"[{name}]: expected a name of at most 100 of a-z, 0-9, '_' and '-', got {name!r}"
+        return f"[{name}]: expected a name of a-z, 0-9, '_' and '-', 100 at most, got {name!r}"
     message = problem["msg"].removeprefix("Input should be ")
     return f"[{name}] {option}: expected {message}, got {_short(problem['input'])}"
 

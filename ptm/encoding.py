@@ -1,18 +1,13 @@
-"""Encodings that several kinds share, and how large they may become."""
+"""Encodings that several kinds share."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ptm.content import readable_size
-from ptm.errors import InputError
+from ptm.limits import check_size as check_size
 
 if TYPE_CHECKING:
     import torch
-
-    from ptm.catalog import TableSource, TextSource, TimeSeriesSource
-
-FLOAT32 = 4  # bytes
 
 
 def one_hot(ids: torch.Tensor, size: int) -> torch.Tensor:
@@ -24,36 +19,3 @@ def one_hot(ids: torch.Tensor, size: int) -> torch.Tensor:
     import torch
 
     return torch.zeros(*ids.shape, size).scatter_(-1, ids.long().unsqueeze(-1), 1.0)
-
-
-def check_size(
-    source: TableSource | TimeSeriesSource | TextSource,
-    rows: int,
-    columns: int,
-    where: str,
-    file: str = "",
-) -> None:
-    """Looks whether a float32 encoding may be made, before any memory is taken for it.
-
-    Args:
-        source: whose `max_bytes`, and `max_columns` if it has that, hold.
-        rows: of the encoding.
-        columns: of it: categories, codes, classes, words.
-        where: what is encoded, for the message: "column 'city'".
-        file: it stands in.
-
-    Raises:
-        InputError: it has more columns, or takes more bytes, than the source allows.
-    """
-    size = rows * columns * FLOAT32
-    most = getattr(source, "max_columns", columns)
-    if columns > most:
-        expected = f"at most {most} columns for one encoding (or max_columns = {columns})"
-        got = f"{columns} columns of {rows} rows, {readable_size(size)}"
-    elif size > source.max_bytes:
-        most_bytes = readable_size(source.max_bytes)
-        expected = f"an encoding of at most {most_bytes} (or max_bytes = {size})"
-        got = f"{rows} x {columns} numbers, {readable_size(size)}"
-    else:
-        return
-    raise InputError(source.name, where=where, expected=expected, got=got, file=file)
