@@ -29,7 +29,7 @@ class PipelineFailed(PtmError):
 
     def __init__(self, outcome: Outcome) -> None:
         self.outcome = outcome
-        failed = [f"  {error}" for error in outcome.failed.values()]
+        failed = [f"  {error}".replace("\n", "\n  ") for error in outcome.failed.values()]
         failed += [f"  {name}: skipped, {reason}" for name, reason in outcome.skipped.items()]
         failed += [f"  {name}: cancelled, {reason}" for name, reason in outcome.cancelled.items()]
         total = len(outcome.made) + len(failed)
