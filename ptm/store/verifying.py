@@ -59,8 +59,13 @@ def verify(
 
 def _verify_home(home: Path) -> Iterator[Finding]:
     seen: set[str] = set()
-    for place in pointers(home):
-        pointer = read_pointer(home / place)
+    try:
+        found = pointers(home)
+    except OSError as failed:  # says nothing of what the pointers name
+        reason = f"{home.name}: cannot read {failed.filename}: {failed.strerror}"
+        yield Finding(home.name, CURRENT, "", 0, reason, f"ptm verify {home.name}")
+        return
+    for place, pointer in found.items():
         # the next run makes the current one again; what only an old key needs can just go
         cure = remedy(home.name) if place == CURRENT else "ptm gc"
         folder, size = pointer["publication"] if pointer else "", 0
