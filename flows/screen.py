@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tasks.states import Outcome
 
 LONG = 40  # letters from which on a value of a table is a sentence
-SHOWN = 12  # names of channels in one sentence
+SHOWN, MOST_SCALED = 12, 40  # names of channels in one sentence; rows of a scaler
 CANCELLED = 130  # the exit code after Ctrl-C: 128 and the number of the signal
 
 
@@ -207,14 +207,15 @@ def show(artifact: Artifact, artifacts: Path) -> None:
 def _scaler(scaler: Scaler) -> None:
     value = "value" if scaler.divisor == 1 else f"value / {scaler.divisor:g}"
     say(f"Scaler ({scaler.method}): ({value} - shift) / scale")
+    channels = list(zip(scaler.names, scaler.shift, scaler.scale, strict=True))
+    scaled = [channel for channel in channels if channel[1:] != (0, 1)]
+    left = [name for name, *numbers in channels if tuple(numbers) == (0, 1)]
     rows = Rows("scaled", "shift", "scale", right=("shift", "scale"))
-    left = []
-    for name, shift, scale in zip(scaler.names, scaler.shift, scaler.scale, strict=True):
-        if (shift, scale) == (0, 1):
-            left.append(name)
-        else:
-            rows.add(name, f"{shift:.6g}", f"{scale:.6g}")
+    for name, shift, scale in scaled[:MOST_SCALED]:
+        rows.add(name, f"{shift:.6g}", f"{scale:.6g}")
     rows.print()
+    if len(scaled) > MOST_SCALED:
+        say(f"… and {len(scaled) - MOST_SCALED} more")
     if left:
         more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
         prose(f"As they are: {', '.join(left[:SHOWN])}{more}")
