@@ -175,6 +175,8 @@ class TableSource(Source):
     def _has_rows(self) -> TableSource:
         if bool(self.path) == bool(self.rows):
             raise ValueError("either 'path' or 'rows', not both and not neither")
+        if self.rows and self.header is not None:
+            raise ValueError("'header' with a 'path', not with 'rows'")
         if self.rows and not self.columns:
             raise ValueError("'columns' to name the values in 'rows'")
         if len(set(self.columns)) < len(self.columns):

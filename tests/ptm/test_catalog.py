@@ -74,6 +74,25 @@ def test_unknown_source(load: Callable[[str], Catalog]) -> None:
 
 MISTAKES = {
     "no kind": ('[x]\npath = "a"\n', ["[x] kind", "images, volume, table", "None"]),
+    "kind misspelled": (
+        "[x]\nknd = 'images'\npath = 'a'\n",
+        ["[x] kind", "images, volume, table", "got 'knd' (did you mean 'kind'?)"],
+    ),
+    "name too long": (f'[{"x" * 101}]\nkind = "text"\npath = "a"\n', ["a-z, 0-9", "100 at most"]),
+    "lists in lists": (f"[x]\na = {'[' * 5000}{']' * 5000}\n", ["TOML", "too deep"]),
+    "list for a number": (
+        f'[x]\nkind = "table"\ncolumns = ["a"]\nrows = {"[" * 99}1{"]" * 99}\n',
+        ["[x] rows.0.0", "a valid number", " …"],
+    ),
+    "integer beyond float64": (
+        '[x]\nkind = "table"\ncolumns = ["a"]\nrows = [[9007199254740993]]\n',
+        ["[x] rows.0.0", "a number that float64 can hold", "9007199254740993"],
+    ),
+    "integer beyond any float": (
+        f'[x]\nkind = "table"\ncolumns = ["a"]\nrows = [[1{"0" * 400}]]\n',
+        ["[x] rows.0.0", "a number that float64 can hold", " …"],
+    ),
+    "header of rows": (f"[x]\n{INLINE}header = true\n", ["[x]", "'header'", "'path'"]),
     "unknown kind": ('[x]\nkind = "image"\npath = "a"\n', ["[x] kind", "did you mean 'images'?"]),
     "kind of no text": ("[x]\nkind = 3\n", ["[x] kind", "got 3"]),
     "not a table": ("x = 3\n", ["[x]", "a table", "got 3"]),
