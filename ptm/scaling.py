@@ -120,7 +120,10 @@ class Scaler:
             if method == "standard"
             else (moments.min, moments.max - moments.min)
         )
-        scale = np.where(moments.max > moments.min, spread, 1.0)
+        varies = moments.max > moments.min
+        # the mean of equal values is rounded: 0.1 three times has another mean than 0.1
+        shift = np.where(varies, shift, moments.min)
+        scale = np.where(varies, spread, 1.0)
         return cls(method, names, tuple(shift.tolist()), tuple(scale.tolist()), divisor)
 
     def among(self, names: tuple[str, ...]) -> Scaler:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ptm.errors import InputError
+from ptm.errors import Faults, InputError
+from ptm.kinds.delimited_faults import Wanted, check_rows, is_blank, shown, some
+from ptm.kinds.delimited_faults import not_valid as not_valid
+from ptm.kinds.delimited_header import read_header
+from ptm.kinds.delimited_numbers import exact_integers, has_large
+from ptm.kinds.delimited_rows import MOST_AT_ONCE, Rows, RowTooLarge
 from ptm.kinds.files import read_text, relative
 
 if TYPE_CHECKING:
@@ -21,169 +24,130 @@ def read_delimited(
     path: Path,
     columns: tuple[str, ...] = (),
     text: frozenset[str] = frozenset(),
+    categories: frozenset[str] = frozenset(),
+    unscaled: frozenset[str] | None = None,
 ) -> pa.Table:
-    """Columns of a delimited file: float64, all finite, or string for those named in `text`.
+    """Columns of a delimited file: float64, all finite, or string for those left as text.
+
+    A column of integers some of which float64 would round is int64.
 
     Args:
-        source: whose delimiter and encoding hold, and whose name stands in errors.
+        source: whose delimiter, encoding and header hold, and whose name stands in errors.
         path: the file.
         columns: the columns to read, in this order; all of them where empty.
         text: the columns to leave as text.
+        categories: the same, where an empty text is a missing value.
+        unscaled: the columns that become float32 as they are, and so must be in its range; all
+            where None.
 
     Raises:
-        InputError: the file is empty, has no rows, lacks a column or has one twice; or a row has
-            too few or too many fields, or something that is not a finite number. Rows count from
-            1 below the header.
+        InputError: the file is empty, is no text, has no rows, or its header names no columns, has
+            one twice or lacks one; a row has too few or too many fields, or a quote that is never
+            closed; a number is none, not finite, or an integer that neither int64 nor float64 can
+            hold. All of it is told together. Rows count from 1 below the header.
     """
-    import pyarrow as pa
-    from pyarrow import csv as arrow_csv
-
-    content = read_text(source, path, source.encoding).removeprefix("\ufeff")
-    header = _header(source, path, content)
-    columns = columns or tuple(header)
-    for column in [*columns, *sorted(text)]:
-        if column not in header:
-            raise InputError(
-                source.name,
-                where="header",
-                expected=f"a column '{column}'",
-                got=", ".join(header),
-                file=relative(source, path),
-            )
-    types = {column: pa.string() if column in text else pa.float64() for column in columns}
+    content = read_text(source, path, source.encoding).lstrip("\ufeff")
+    _check_letters(source, path, content)
+    names, start = read_header(source, path, content)
+    check_names(source, [*columns, *sorted(text | categories)], names, relative(source, path))
+    body = content[start:].encode()
+    wanted = Wanted(
+        columns or tuple(names),
+        text,
+        categories,
+        frozenset(names) if unscaled is None else unscaled,
+    )
+    rows = Rows(body, names, source.delimiter)
     try:
-        table = arrow_csv.read_csv(
-            io.BytesIO(content.encode()),
-            parse_options=arrow_csv.ParseOptions(delimiter=source.delimiter),
-            convert_options=arrow_csv.ConvertOptions(
-                include_columns=list(columns), column_types=types, null_values=[]
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        raise _diagnosis(source, path, content, header, types, str(error)) from error
-    if not table.num_rows:
+        table = _read(rows, wanted)
+        if table is None:
+            check_rows(source, path, rows, wanted)
+    except RowTooLarge as error:
+        raise InputError(
+            source.name,
+            expected=f"rows of at most {MOST_AT_ONCE} bytes",
+            got="a longer one, or a quote that is never closed",
+            file=relative(source, path),
+        ) from error
+    if table is None or not table.num_rows:
         raise InputError(
             source.name, expected="rows below the header", got="none", file=relative(source, path)
         )
-    _check_finite(source, path, table)
     return table
 
 
-def not_valid(
-    source: TableSource | TimeSeriesSource,
-    path: Path | None,
-    row: int,
-    column: str,
-    expected: str,
-    got: Any,
-) -> InputError:
-    """The error for one value; `row` counts from 0 here and from 1 in the message."""
-    shown = f"'{_first_line(got)}'" if isinstance(got, str) else f"{got:g}"
-    return InputError(
-        source.name,
-        where=f"row {row + 1}, column '{column}'",
-        expected=expected,
-        got=shown,
-        file=relative(source, path) if path else "",
-    )
+def check_names(
+    source: TableSource | TimeSeriesSource, columns: list[str], names: list[str], file: str
+) -> None:
+    """Looks whether the columns are among the names of a header.
+
+    Raises:
+        InputError: some are not; each is named.
+    """
+    known, faults = set(names), Faults()
+    for column in dict.fromkeys(columns):
+        if column not in known:
+            faults.add(
+                InputError(
+                    source.name,
+                    where="header",
+                    expected=f"a column '{shown(column)}'",
+                    got=some(names),
+                    file=file,
+                )
+            )
+    faults.check()
 
 
-def _header(source: TableSource | TimeSeriesSource, path: Path, content: str) -> list[str]:
-    first = io.StringIO(content, newline="")
-    try:
-        header = next(csv.reader(first, delimiter=source.delimiter), [])
-    except csv.Error as error:
+def _check_letters(source: TableSource | TimeSeriesSource, path: Path, content: str) -> None:
+    place = content.find("\0")
+    if place >= 0:
         raise InputError(
             source.name,
-            where="header",
-            expected="names with their quotes closed",
-            got=str(error),
-            file=relative(source, path),
-        ) from error
-    doubled = [name for name in header if header.count(name) > 1]
-    if not header or doubled or "" in header:
-        raise InputError(
-            source.name,
-            where="header",
-            expected="a name for each column, each once",
-            got=f"'{doubled[0]}' twice" if doubled else "a column without a name",
+            where=f"line {content.count(chr(10), 0, place) + 1}",
+            expected=f"{source.encoding} text",
+            got="a NUL byte",
             file=relative(source, path),
         )
-    return header
 
 
-def _check_finite(source: TableSource | TimeSeriesSource, path: Path, table: pa.Table) -> None:
+def _read(rows: Rows, wanted: Wanted) -> pa.Table | None:
+    """The columns, or None where something is wrong with a row or a value."""
     import numpy as np
     import pyarrow as pa
 
-    for column in table.column_names:
-        if table[column].type == pa.float64():
-            # tensors are float32: what is finite in float64 only would become inf in them
-            finite = np.abs(table[column].to_numpy()) <= np.finfo(np.float32).max
-            if not finite.all():
-                row = int(finite.argmin())
-                got = str(table[column][row].as_py())
-                raise not_valid(source, path, row, column, "a finite number (float32)", got)
+    types = {
+        column: pa.float64() if wanted.is_number(column) else pa.string()
+        for column in wanted.columns
+    }
+    table = rows.read(types)
+    if table is None or not table.num_rows:
+        return table
+    large = []
+    for column, values in zip(table.column_names, table.columns, strict=True):
+        if wanted.is_number(column):
+            numbers = values.to_numpy()
+            if not (np.abs(numbers) <= wanted.largest(column)).all():
+                return None
+            if has_large(numbers):
+                large.append(column)
+        elif column in wanted.categories and is_blank(values.unique()).any():
+            return None
+    return _with_integers(rows, table, large)
 
 
-def _diagnosis(
-    source: TableSource | TimeSeriesSource,
-    path: Path,
-    content: str,
-    header: list[str],
-    types: dict[str, pa.DataType],
-    reason: str,
-) -> InputError:
-    """Reads again, slowly, to name the first row and column that the fast reader refused."""
-    rows = csv.reader(io.StringIO(content, newline=""), delimiter=source.delimiter)
-    try:
-        return _first_fault(source, path, list(filter(None, rows)), header, types, reason)
-    except csv.Error as error:
-        return InputError(
-            source.name,
-            where=f"line {rows.line_num}",
-            expected="fields with their quotes closed",
-            got=str(error),
-            file=relative(source, path),
-        )
+def _with_integers(rows: Rows, table: pa.Table, columns: list[str]) -> pa.Table | None:
+    """The table with those of the columns as int64 that float64 rounds; None where none holds."""
+    import pyarrow as pa
 
-
-def _first_fault(
-    source: TableSource | TimeSeriesSource,
-    path: Path,
-    rows: list[list[str]],
-    header: list[str],
-    types: dict[str, pa.DataType],
-    reason: str,
-) -> InputError:
-    for number, row in enumerate(rows[1:]):
-        if len(row) != len(header):
-            return InputError(
-                source.name,
-                where=f"row {number + 1}",
-                expected=f"{len(header)} fields",
-                got=str(len(row)),
-                file=relative(source, path),
-            )
-        for column, value in zip(header, row, strict=True):
-            if str(types.get(column)) == "double" and not _is_number(value):
-                return not_valid(source, path, number, column, "a number", value)
-    return InputError(
-        source.name,
-        expected="a delimited table",
-        got=reason.splitlines()[0],
-        file=relative(source, path),
-    )
-
-
-def _first_line(text: str) -> str:
-    line = text.partition("\n")[0][:40]
-    return line if line == text else f"{line} …"
-
-
-def _is_number(value: str) -> bool:
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return "_" not in value  # Python reads 1_000, files do not mean it
+    texts = rows.read(dict.fromkeys(columns, pa.string())) if columns else None
+    if texts is None:
+        return table
+    for column in columns:
+        integers, bad = exact_integers(texts[column].combine_chunks(), table[column].to_numpy())
+        if bad:
+            return None
+        if integers is not None:
+            place = table.column_names.index(column)
+            table = table.set_column(place, column, pa.array(integers))
+    return table

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptm.content import CLASS, FEATURE, ROWS, SAMPLE, Content
-from ptm.encoding import one_hot
-from ptm.errors import InputError
-from ptm.kinds.delimited import not_valid, read_delimited
-from ptm.scaling import Moments, Scaler
+from ptm.encoding import check_size, one_hot
+from ptm.errors import Faults, InputError
+from ptm.kinds.delimited import check_names, not_valid, read_delimited
+from ptm.kinds.delimited_faults import shown, some
+from ptm.kinds.table_features import columns_of, features_of, merging, warnings_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,129 +27,144 @@ def tensorize(source: TableSource, paths: list[Path]) -> Content:
     """Features, target and one-hot target of a table.
 
     Returns:
-        `features` float32 [sample, feature], continuous columns standardised (n - 1) where the
-        source says so; `target` int64 [sample] and `target_onehot` float32 [sample, class] for a
-        target with classes, `target` float32 [sample] otherwise, in the unit of its column. The
-        table holds the columns as they are in the file.
+        `features` float32 [sample, feature], continuous columns standardised (n - 1) in float64
+        where the source says so; `target` int64 [sample] and `target_onehot` float32
+        [sample, class] for a target with classes, `target` float32 [sample] otherwise, in the unit
+        of its column. The table holds the columns as they are in the file; the scaler is one of all
+        features.
 
     Raises:
-        InputError: see `read_delimited`; or a target that is no class; names row and column.
+        InputError: see `read_delimited`; or a target that is no class, an encoding that is too
+            large, two features of one name, numbers out of the range of float32 that are not
+            scaled, or of which float64 can hold no standard deviation. All of it is told together.
     """
     import torch
 
     path = paths[0] if paths else None
     table = _read(source, path)
-    _check_options(source, path, table)
-    features, names, scaler, constant = _features(source, table)
-    tensors = {"features": torch.from_numpy(features)}
+    _check_options(source, table)
+    faults = Faults()
+    columns = columns_of(source, source.path, table, faults)
+    target = _classes(source, path, table, faults) if source.target and source.classes else None
+    faults.check()
+    features = features_of(source, source.path, table.num_rows, columns, faults)
+    faults.check()
+    merged = features.merged
+    tensors = {"features": torch.from_numpy(features.matrix)}
     axes: dict[str, tuple[str, ...]] = {"features": (SAMPLE, FEATURE)}
-    if source.target and source.classes:
-        target = _classes(source, path, table)
+    if source.target and target is not None and source.classes:
         tensors["target"] = torch.from_numpy(target)
         tensors["target_onehot"] = one_hot(tensors["target"], source.classes)
         axes |= {"target": (SAMPLE,), "target_onehot": (SAMPLE, CLASS)}
         column = table.column_names.index(source.target)
         table = table.set_column(column, source.target, [target])
     elif source.target:
-        tensors["target"] = torch.from_numpy(table[source.target].to_numpy().astype("float32"))
+        values = table[source.target].to_numpy()
+        stored = values.astype("float32")
+        merged |= merging(source.target, values, stored)
+        tensors["target"] = torch.from_numpy(stored)
         axes["target"] = (SAMPLE,)
     return Content(
         tensors,
         axes,
         {ROWS: _described(source, table)},
-        scaler,
+        features.scaler,
         {
-            "features": names,
+            "features": features.names,
             "measures": {c: source.measures.get(c, "continuous") for c in table.column_names},
         },
-        tuple(f"column '{name}' never varies: it is 0 throughout" for name in constant),
+        warnings_of(features.constant, merged),
     )
 
 
 def _read(source: TableSource, path: Path | None) -> pa.Table:
+    """The columns: string where they are categories, else float64, or int64 of large integers."""
+    categories = frozenset(c for c, m in source.measures.items() if m == "categorical")
+    kept = {c for c, m in source.measures.items() if m == "ordinal"}
+    unscaled = frozenset(kept | {source.target or ""}) if source.standardize else None
+    if path:
+        return read_delimited(source, path, source.columns, frozenset(), categories, unscaled)
+    return _inline(source, categories, unscaled)
+
+
+def _inline(
+    source: TableSource, categories: frozenset[str], unscaled: frozenset[str] | None
+) -> pa.Table:
+    """The rows that stand in the catalog."""
+    import numpy as np
     import pyarrow as pa
 
-    if path is None:
-        columns = zip(*source.rows, strict=True)
-        return pa.table(
-            {n: pa.array(c, pa.float64()) for n, c in zip(source.columns, columns, strict=True)}
-        )
-    text = frozenset(c for c, measure in source.measures.items() if measure == "categorical")
-    return read_delimited(source, path, source.columns, text)
+    columns, faults = {}, Faults()
+    for name, values in zip(source.columns, zip(*source.rows, strict=True), strict=True):
+        if name in categories:
+            columns[name] = pa.array([_spelled(value) for value in values])
+            continue
+        numbers = np.array(values, dtype=np.float64)
+        largest = np.finfo(np.float32 if unscaled is None or name in unscaled else np.float64).max
+        bad = np.flatnonzero(np.abs(numbers) > largest).tolist()
+        if bad:
+            got, others = numbers[bad[0]], len(bad) - 1
+            expected = "a finite number (float32)"
+            faults.add(not_valid(source, None, bad[0], name, expected, got, others))
+        columns[name] = pa.array(numbers)
+    faults.check()
+    return pa.table(columns)
 
 
-def _check_options(source: TableSource, path: Path | None, table: pa.Table) -> None:
+def _spelled(value: float) -> str:
+    """A number as a file would have it."""
+    return str(int(value)) if value.is_integer() and abs(value) < 1e16 else repr(value)
+
+
+def _check_options(source: TableSource, table: pa.Table) -> None:
+    faults = Faults()
     named = {*source.measures, *source.units, *([source.target] if source.target else [])}
-    for column in sorted(named - set(table.column_names)):
-        raise InputError(
-            source.name,
-            where="header",
-            expected=f"a column '{column}'",
-            got=", ".join(table.column_names),
-            file=source.path,
-        )
+    try:
+        check_names(source, sorted(named), table.column_names, source.path)
+    except InputError as error:
+        faults.add(error)
     if set(table.column_names) <= {source.target}:
-        raise InputError(
-            source.name,
-            where="header",
-            expected="at least one column beside the target",
-            got=", ".join(table.column_names),
-            file=source.path,
+        faults.add(
+            InputError(
+                source.name,
+                where="header",
+                expected="at least one column beside the target",
+                got=some(table.column_names),
+                file=source.path,
+            )
         )
     if source.target and source.measures.get(source.target) == "categorical":
-        raise InputError(
-            source.name,
-            where=f"column '{source.target}'",
-            expected="a target of numbers",
-            got="the measure 'categorical'",
-            file=source.path,
+        faults.add(
+            InputError(
+                source.name,
+                where=f"column '{shown(source.target)}'",
+                expected="a target of numbers",
+                got="the measure 'categorical'",
+                file=source.path,
+            )
         )
+    faults.check()
 
 
-def _features(
-    source: TableSource, table: pa.Table
-) -> tuple[NDArray[np.float32], list[str], Scaler | None, list[str]]:
-    """Feature matrix float32 [sample, feature], its names, its scaler and the constant columns."""
-    import numpy as np
-    import torch
-
-    values: list[NDArray[np.float64]] = []
-    names: list[str] = []
-    scaled: list[int] = []
-    for column in table.column_names:
-        measure = source.measures.get(column, "continuous")
-        if column == source.target:
-            continue
-        if measure == "categorical":
-            text = table[column].to_numpy()
-            for category in sorted(set(text)):
-                values.append((text == category).astype(np.float64))
-                names.append(f"{column}={category}")
-            continue
-        if measure == "continuous" and source.standardize:
-            scaled.append(len(values))
-        values.append(table[column].to_numpy())
-        names.append(column)
-    matrix = np.stack([column.astype(np.float32) for column in values], axis=1)
-    if not scaled:
-        return matrix, names, None, []
-    moments = Moments.of(matrix[:, scaled])
-    scaler = Scaler.fit(moments, tuple(names[i] for i in scaled))
-    matrix[:, scaled] = scaler.apply(torch.from_numpy(matrix[:, scaled])).numpy()
-    constant = [names[n] for i, n in enumerate(scaled) if moments.max[i] == moments.min[i]]
-    return matrix, names, scaler, constant
-
-
-def _classes(source: TableSource, path: Path | None, table: pa.Table) -> NDArray[np.int64]:
+def _classes(
+    source: TableSource, path: Path | None, table: pa.Table, faults: Faults
+) -> NDArray[np.int64] | None:
+    """The class of each row; None where there is something wrong, which is added to the faults."""
     import numpy as np
 
     assert source.target is not None and source.classes is not None
+    where = f"column '{shown(source.target)}'"
+    try:
+        check_size(source, table.num_rows, source.classes, where, source.path)
+    except InputError as error:
+        faults.add(error)
     values = table[source.target].to_numpy()
     valid = (values == np.floor(values)) & (values >= 0) & (values < source.classes)
     if not valid.all():
-        row = int(valid.argmin())
+        row, bad = int(valid.argmin()), int((~valid).sum())
         expected = f"a class from 0 to {source.classes - 1}"
-        raise not_valid(source, path, row, source.target, expected, values[row])
+        faults.add(not_valid(source, path, row, source.target, expected, values[row], bad - 1))
+        return None
     codes: NDArray[np.int64] = values.astype(np.int64)
     return codes
 

@@ -86,7 +86,7 @@ def test_ordinal_is_kept(make: Make, write: Callable[..., None]) -> None:
     content = make("table", "t.csv", measures={"rank": "ordinal"})
     assert rows(content) == [[5, -1], [7, 0], [6, 1]]
     assert content.facts["features"] == ["rank", "a"]
-    assert content.scaler is not None and content.scaler.names == ("a",)
+    assert content.scaler is not None and content.scaler.names == ("rank", "a")
 
 
 def test_categorical(make: Make, write: Callable[..., None]) -> None:

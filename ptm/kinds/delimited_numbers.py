@@ -1,0 +1,73 @@
+"""What is a number in a delimited file, and which integers float64 does not hold."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+# In ASCII digits: so Arrow reads numbers. Python's float takes more: 1_000, the digits of others.
+_NUMBER = r"[ \t]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*"
+_INTEGER = r"[ \t]*[+-]?[0-9]{1,400}[ \t]*"  # float64 has integers of 309 digits at most
+NUMBER = re.compile(_NUMBER + r"\Z")
+NOT_FINITE = re.compile(r"[ \t]*[+-]?(?:nan|inf|infinity)[ \t]*\Z", re.IGNORECASE)
+MOST_EXACT = 2.0**53  # up to here every integer is a float64
+INT64 = range(-(1 << 63), 1 << 63)
+
+
+def parse_numbers(texts: pa.Array) -> NDArray[np.float64]:
+    """The numbers that the texts spell, float64 [row]; NaN where a text spells none."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    spelled = _match(texts, _NUMBER)
+    values = np.full(len(texts), np.nan)
+    values[spelled] = [float(text) for text in pc.filter(texts, spelled).to_pylist()]
+    return values
+
+
+def has_large(values: NDArray[np.float64]) -> bool:
+    """Whether some are so large that float64 may have rounded an integer."""
+    return bool(max(values.max(), -values.min()) >= MOST_EXACT)
+
+
+def exact_integers(
+    texts: pa.Array, values: NDArray[np.float64]
+) -> tuple[NDArray[np.int64] | None, list[int]]:
+    """What is to be done about integers that float64 rounds.
+
+    Args:
+        texts: of a column, as the file spells it.
+        values: the same as float64 [row], all finite.
+
+    Returns:
+        The column as int64 [row] where float64 rounds some of it and int64 holds it all, else None;
+        and the rows, from 0, of the integers that neither can hold.
+    """
+    import numpy as np
+
+    integers = _match(texts, _INTEGER)
+    large = np.flatnonzero(integers & (np.abs(values) >= MOST_EXACT))
+    spelled = {int(row): int(texts[row].as_py()) for row in large}
+    rounded = [row for row, integer in spelled.items() if integer != int(values[row])]
+    if not rounded or not integers.all():
+        return None, rounded
+    beyond = [row for row, integer in spelled.items() if integer not in INT64]
+    if beyond:
+        return None, beyond
+    kept = values.astype(np.int64)
+    kept[large] = list(spelled.values())
+    return kept, []
+
+
+def _match(texts: pa.Array, pattern: str) -> NDArray[np.bool_]:
+    import pyarrow.compute as pc
+
+    matched: NDArray[np.bool_] = pc.match_substring_regex(texts, rf"\A(?:{pattern})\z").to_numpy(
+        zero_copy_only=False
+    )
+    return matched
