@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ptm.kinds.delimited_rows import Rows, Texts
 
 LETTERS = 40  # of a value or a name in a message
-NAMED, NAMED_LETTERS = 12, 200  # names in one message
+NAMED, NAMED_LETTERS = 12, 120  # names in one message
 ROWS_NAMED = 20
 
 

@@ -69,7 +69,7 @@ def _first_record(
     try:
         first = next(records, [])
         end = ends[-1] if ends else 0
-        is_open = end == len(content) and next(records, None) is None
+        is_open = bool(first) and end == len(content) and next(records, None) is None
     except csv.Error as error:
         most = csv.field_size_limit()
         got = f"one that is longer, or a quote that is not closed (line {len(ends)})"

@@ -59,6 +59,8 @@ def exact_integers(
     beyond = [row for row, integer in spelled.items() if integer not in INT64]
     if beyond:
         return None, beyond
+    values = values.copy()
+    values[large] = 0  # one of them may be beyond int64 as a float64: 2^63 - 1 is rounded up
     kept = values.astype(np.int64)
     kept[large] = list(spelled.values())
     return kept, []

@@ -252,7 +252,8 @@ def _distinct(values: NDArray[Any]) -> NDArray[np.int64]:
     """How many distinct values each row of a matrix [row, value] has, int64 [row]."""
     import numpy as np
 
-    counts: NDArray[np.int64] = (np.diff(np.sort(values, axis=1), axis=1) != 0).sum(axis=1)
+    ordered = np.sort(values, axis=1)
+    counts: NDArray[np.int64] = (ordered[:, 1:] != ordered[:, :-1]).sum(axis=1)
     return counts + 1
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import math
+import time
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,10 +18,12 @@ from hypothesis import strategies as st
 
 from ptm.content import ROWS, Content
 from ptm.encoding import one_hot
+from ptm.errors import InputError
+from ptm.kinds import table_features
 
 Make = Callable[..., Content]
 # the file is written anew for each example, so a folder that is shared between them is no harm
-SHARED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+SHARED_FOLDER = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture
@@ -215,3 +221,306 @@ def test_one_hot_refuses(ids: list[int]) -> None:
     """An id outside 0 ... size - 1 is an error, not a row of zeros."""
     with pytest.raises(RuntimeError):
         one_hot(torch.tensor(ids), 3)
+
+
+# float64 until the end
+
+
+def raw(content: Content) -> torch.Tensor:
+    """The feature matrix as the file has it, float64: numbers, and 0 or 1 for a category."""
+    table, columns = content.tables[ROWS], []
+    for name in content.facts["features"]:
+        if name in table.column_names:
+            columns.append(table[name].to_numpy().astype(np.float64))
+        else:
+            column, _, category = name.partition("=")
+            columns.append(np.array(table[column].to_pylist()) == category)
+    return torch.from_numpy(np.stack(columns, axis=1).astype(np.float64))
+
+
+def exactly_scaled(values: list[str]) -> list[float]:
+    """Standardised in fractions of the digits of the file, with n - 1."""
+    numbers = [Fraction(value) for value in values]
+    mean = sum(numbers) / len(numbers)
+    deviations = [number - mean for number in numbers]
+    variance = sum(deviation**2 for deviation in deviations) / (len(numbers) - 1)
+    return [float(deviation) / math.sqrt(variance) for deviation in deviations]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [str(1_700_000_000 + 10 * n) for n in range(100)],  # Unix times
+        [f"5412{n * 7 % 900 + 100}.{n % 10}" for n in range(100)],  # UTM northings
+        ["100000.000", "100000.001", "100000.002"],
+        [str(1_700_000_000_000 + n) for n in range(50)],  # milliseconds
+        [str(2**48 + 2 * n) for n in range(20)],
+        [f"{n}e-40" for n in range(20)],
+        [f"{n}e40" for n in range(20)],  # beyond float32
+        ["-1e100", "0", "1e100"],
+    ],
+    ids=["unix", "utm", "thousandths", "milliseconds", "large", "tiny", "huge", "googol"],
+)
+def test_scaled_before_rounding(make: Make, write: Callable[..., None], values: list[str]) -> None:
+    """What is close together in float32 is apart once it is scaled, in float64, then rounded."""
+    write("a,b\n" + "".join(f"{value},{n}\n" for n, value in enumerate(values)))
+    content = make("table", "t.csv")
+    stored = content.tensors["features"][:, 0].double().numpy()
+    assert stored == pytest.approx(exactly_scaled(values), rel=1e-6, abs=1e-7)
+    assert len(set(stored.tolist())) == len(values) and content.warnings == ()
+    assert content.scaler is not None
+    assert torch.equal(content.scaler.apply(raw(content)).float(), content.tensors["features"])
+    inline = tuple((float(value), float(n)) for n, value in enumerate(values))
+    again = make("table", columns=("a", "b"), rows=inline)
+    assert torch.equal(again.tensors["features"], content.tensors["features"])
+
+
+@given(
+    columns=st.lists(
+        st.lists(st.decimals(-1e12, 1e12, places=3).map(float), min_size=5, max_size=5),
+        min_size=1,
+        max_size=5,
+    ),
+    at_once=st.integers(1, 12),
+)
+@SHARED_FOLDER
+def test_the_scaler_has_all_features(make: Make, columns: list[list[float]], at_once: int) -> None:
+    """apply(raw) is what is stored, invert(stored) is raw, ordinal and categories included."""
+    names = [f"c{n}" for n in range(len(columns))]
+    measures = {"rank": "ordinal", "kind": "categorical"}
+    table = tuple(zip(*columns, [5.0, 1, 4, 2, 3], [0.0, 1, 1, 2, 0], strict=True))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(table_features, "AT_ONCE", at_once)  # any number of columns together
+        content = make("table", columns=(*names, "rank", "kind"), rows=table, measures=measures)
+    stored, scaler = content.tensors["features"], content.scaler
+    assert scaler is not None
+    assert content.facts["features"] == [*names, "rank", "kind=0", "kind=1", "kind=2"]
+    assert list(scaler.names) == content.facts["features"]
+    assert scaler.shift[-4:] == (0,) * 4 and scaler.scale[-4:] == (1,) * 4
+    assert torch.equal(scaler.apply(raw(content)).float(), stored)
+    spread = torch.tensor(scaler.scale, dtype=torch.float64)
+    assert ((scaler.invert(stored) - raw(content)).abs() <= 1e-6 * spread).all()
+
+
+def test_never_varies_at_any_length(make: Make, write: Callable[..., None]) -> None:
+    """A constant is 0 throughout, though the mean of many is rounded."""
+    write("a,b\n" + "".join(f"0.1,{n}\n" for n in range(1000)))
+    features = make("table", "t.csv").tensors["features"]
+    assert features[:, 0].abs().max() == 0 and features[:, 1].std().item() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("values", [["1e300", "2e300"], ["1e-200", "2e-200"], ["-1e308", "1e308"]])
+def test_no_standard_deviation(make: Make, write: Callable[..., None], values: list[str]) -> None:
+    """Where float64 cannot hold the standard deviation the column is refused, by name."""
+    write("a,b\n" + "".join(f"{value},{n}\n" for n, value in enumerate(values)))
+    with pytest.raises(InputError, match=r"column 'a': expected numbers whose mean .* \(t.csv\)"):
+        make("table", "t.csv")
+
+
+# what float32 merges
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"target": "t"}, {"measures": {"t": "ordinal"}}, {"standardize": False}],
+    ids=["target", "ordinal", "not standardized"],
+)
+def test_merged_values_are_told(
+    make: Make, write: Callable[..., None], options: dict[str, Any]
+) -> None:
+    """Unix times that stay as they are: 60 become 6, which is told with the column."""
+    write("a,t\n" + "".join(f"{n},{1_700_000_000 + 10 * n}\n" for n in range(60)))
+    left = len(set((1_700_000_000.0 + 10 * np.arange(60)).astype(np.float32).tolist()))
+    content = make("table", "t.csv", **options)
+    assert content.warnings == (f"float32 merges distinct values of column 't' (60 become {left})",)
+    assert content.tables[ROWS]["t"].to_pylist() == [1_700_000_000 + 10 * n for n in range(60)]
+
+
+def test_nothing_merged_is_not_told(make: Make, write: Callable[..., None]) -> None:
+    """Rounding alone is no loss of values: 0.1 and 0.2 stay apart."""
+    write("a,y\n" + "".join(f"{n / 10},{n / 7}\n" for n in range(100)))
+    assert make("table", "t.csv", target="y").warnings == ()
+    assert make("table", "t.csv", target="y", standardize=False).warnings == ()
+
+
+def test_values_that_an_outlier_merges(make: Make, write: Callable[..., None]) -> None:
+    """Scaled values too, where one is so far off that float32 has one value for all others."""
+    write("a,b\n" + "".join(f"{n},{n}\n" for n in range(99)) + "1e30,99\n")
+    content = make("table", "t.csv")
+    assert content.warnings == ("float32 merges distinct values of column 'a' (100 become 2)",)
+
+
+def test_large_integers(make: Make, write: Callable[..., None]) -> None:
+    """They stay as they are in the table; that float64 and float32 merge them is told."""
+    values = [2**53 + 1, 2**53, 2**53 + 2, 5]
+    write("a,y\n" + "".join(f"{value},{value}\n" for value in values))
+    content = make("table", "t.csv", target="y")
+    assert content.tables[ROWS].to_pydict() == {"a": values, "y": values}
+    assert content.warnings == (
+        "float32 merges distinct values of 2 columns 'a' (4 become 2), 'y' (4 become 2)",
+    )
+    write("a,b\n" + "".join(f"{2**53 + n % 2},{n}\n" for n in range(4)))
+    assert make("table", "t.csv").warnings == (
+        "float32 merges distinct values of column 'a' (2 become 1)",
+    )
+
+
+def test_beyond_float32(make: Make, write: Callable[..., None]) -> None:
+    """Only what is scaled may be larger than float32 can hold."""
+    write("a,b,y\n1e39,1,1\n3e39,2,2\n2e39,3,1e39\n")
+    told = "row 3, column 'y': expected a finite number .float32., got '1e39'"
+    with pytest.raises(InputError, match=told):
+        make("table", "t.csv", target="y")
+    with pytest.raises(InputError, match=r"column 'a'.*float32.*'1e39', and 2 more that are not"):
+        make("table", "t.csv", measures={"a": "ordinal"})
+    assert rows(make("table", "t.csv", columns=("a", "b"))) == [[-1, -1], [1, 0], [0, 1]]
+
+
+@pytest.mark.parametrize("options", [{"target": "y"}, {"standardize": False}])
+def test_beyond_float32_in_the_catalog(make: Make, options: dict[str, Any]) -> None:
+    """Rows of the catalog go the same way."""
+    table = ((1.0, 1e39), (2.0, 2.0))
+    with pytest.raises(InputError, match=r"row 1, column 'y': expected a finite number .float32."):
+        make("table", columns=("a", "y"), rows=table, **options)
+    assert rows(make("table", columns=("a", "y"), rows=table))[0][1] == pytest.approx(0.5**0.5)
+
+
+# categories and features
+
+
+def test_categories_in_the_catalog(make: Make, write: Callable[..., None]) -> None:
+    """Numbers as categories have the same names inline and in a file."""
+    write("a,b\n1,2\n2,1.5\n3,2\n")
+    options = {"measures": {"b": "categorical"}}
+    file = make("table", "t.csv", **options)
+    inline = make("table", columns=("a", "b"), rows=((1.0, 2.0), (2.0, 1.5), (3.0, 2.0)), **options)
+    assert inline.facts == file.facts and rows(inline) == rows(file)
+    assert file.facts["features"] == ["a", "b=1.5", "b=2"]
+
+
+def test_an_empty_category(make: Make, write: Callable[..., None]) -> None:
+    """It is a missing value, named as an empty number is."""
+    write("a,b\n1,x\n2,\n,y\n")
+    with pytest.raises(InputError) as caught:
+        make("table", "t.csv", measures={"b": "categorical"})
+    assert str(caught.value).splitlines()[1:] == [
+        "  row 3, column 'a': expected a number, got '' (t.csv)",
+        "  row 2, column 'b': expected a category, got '' (t.csv)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "feature"),
+    [("b=x,b", "1,x", "b=x"), ("b,b=x", "x,1", "b=x"), ("a,a=b", "b=c,c", "a=b=c")],
+)
+def test_two_features_of_one_name(
+    make: Make, write: Callable[..., None], header: str, row: str, feature: str
+) -> None:
+    """A column and a category, or two categories, may not have one name together."""
+    write(f"{header}\n{row}\n{row}\n")
+    measures = {
+        name: "categorical"
+        for name, value in zip(header.split(","), row.split(","), strict=True)
+        if not value.isdigit()
+    }
+    with pytest.raises(InputError, match=f"features of different names, got '{feature}' twice"):
+        make("table", "t.csv", measures=measures)
+
+
+def test_many_categories_are_refused_in_time(
+    make: Make, write: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """20,000 categories are refused before any memory is taken for them; the option is named."""
+    write("a,b\n" + "".join(f"{n},k{n}\n" for n in range(20_000)))
+    monkeypatch.setattr(np, "zeros", None)  # what the matrix is made with
+    with pytest.raises(InputError) as caught:
+        make("table", "t.csv", measures={"b": "categorical"})
+    assert "column 'b': expected at most 10000 columns" in str(caught.value)
+    assert "max_columns = 20000" in str(caught.value) and "(t.csv)" in str(caught.value)
+    with pytest.raises(InputError, match=r"1.60 GB"):
+        make("table", "t.csv", measures={"b": "categorical"}, max_columns=20_000)
+
+
+def test_many_categories_are_made_in_time(make: Make, write: Callable[..., None]) -> None:
+    """With the limit raised each category costs what it holds, and no more."""
+    write("a,b\n" + "".join(f"{n},k{n % 12_000}\n" for n in range(1_200)))
+    options = {"measures": {"b": "categorical"}, "max_columns": 12_000}
+    features = make("table", "t.csv", **options).tensors["features"]
+    assert features.shape == (1_200, 1_201)
+    assert torch.equal(features[:, 1:].sum(dim=1), torch.ones(1_200))
+    assert torch.equal(features[:, 1:].sum(dim=0), torch.ones(1_200))
+
+
+def test_limits_of_encodings(make: Make, write: Callable[..., None]) -> None:
+    """Each encoding, all of a table together, and classes have a limit of bytes."""
+    write("a,b,c,y\n" + "".join(f"{n},{n},{n},{n % 10}\n" for n in range(100)))
+    measures = {"b": "categorical", "c": "categorical"}
+    with pytest.raises(InputError, match="2 faults"):
+        make("table", "t.csv", measures=measures, max_bytes=39_999)
+    with pytest.raises(InputError, match=r"2 categorical columns: .*max_bytes = 80000"):
+        make("table", "t.csv", measures=measures, max_bytes=40_000)
+    make("table", "t.csv", measures=measures, max_bytes=80_000)
+    with pytest.raises(InputError, match=r"column 'y': .* max_columns = 20000"):
+        make("table", "t.csv", target="y", classes=20_000)
+    with pytest.raises(InputError, match=r"column 'y': .* max_bytes = 4000"):
+        make("table", "t.csv", target="y", classes=10, max_bytes=3_999)
+
+
+def test_classes_are_told_with_the_rest(make: Make, write: Callable[..., None]) -> None:
+    """Values that are no class are counted, and told with what else is wrong."""
+    write("b=x,b,y\n1,x,1\n2,x,10\n3,x,0.5\n4,x,-1\n")
+    with pytest.raises(InputError) as caught:
+        make("table", "t.csv", target="y", classes=3, measures={"b": "categorical"})
+    told = str(caught.value)
+    assert "row 2, column 'y': expected a class from 0 to 2, got 10, and 2 more" in told
+    assert "'b=x' twice" in told
+
+
+def test_a_wide_table(make: Make, write: Callable[..., None]) -> None:
+    """20,000 columns of its own are no encoding: they are read, in time, with one warning."""
+    count = 20_000
+    write("\n".join(",".join(f"{f(n)}" for n in range(count)) for f in WIDE) + "\n")
+    start = time.process_time()
+    content = make("table", "t.csv")
+    assert time.process_time() - start < 6, "quadratic work took 14 s"
+    assert content.tensors["features"].shape == (2, count)
+    assert content.warnings == (
+        "2858 columns never vary and are 0 throughout: 'c0', 'c7', 'c14', 'c21', 'c28', 'c35', "
+        "'c42', 'c49', 'c56', 'c63', 'c70', 'c77', … and 2846 more",
+    )
+
+
+WIDE = (lambda n: f"c{n}", lambda n: n % 7, lambda n: n % 7 * 2)
+
+
+def test_a_wide_table_of_text(make: Make, write: Callable[..., None]) -> None:
+    """Where every column is no number, the first are named and all are counted, in time."""
+    count = 5_000
+    write(",".join(f"c{n}" for n in range(count)) + "\n" + ",".join("x" * count) + "\n")
+    start = time.process_time()
+    with pytest.raises(InputError) as caught:
+        make("table", "t.csv")
+    assert time.process_time() - start < 6
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "planted: 5000 faults" and lines[-1] == "  … and 4980 more"
+    assert lines[1] == "  row 1, column 'c0': expected a number, got 'x' (t.csv)"
+
+
+# the size of a file
+
+
+def test_line_ends_in_quotes(make: Make, write: Callable[..., None]) -> None:
+    """In a file of many blocks a line end in quotes makes neither rows nor categories."""
+    line = '{n},"k\n7,z"\n'
+    write("a,b\n" + "".join(line.replace("{n}", str(n)) for n in range(105_000)))
+    content = make("table", "t.csv", measures={"b": "categorical"})
+    assert content.facts["features"] == ["a", "b=k\n7,z"]
+    assert content.tables[ROWS]["a"].to_pylist() == list(range(105_000))
+
+
+def test_notes_in_quotes(make: Make, write: Callable[..., None]) -> None:
+    """Nor does a note of several lines in a column that is not used."""
+    note = '"Sold as seen.\n12,1 Main Street,\nno returns"'
+    write("id,price,notes\n" + "".join(f"{n},{n},{note}\n" for n in range(25_000)))
+    content = make("table", "t.csv", columns=("id", "price"), standardize=False)
+    assert rows(content) == [[n, n] for n in range(25_000)]
