@@ -159,10 +159,13 @@ def _images(artifact: Artifact) -> str:
 
 
 def _volume(artifact: Artifact) -> str:
-    low, high = plots.LUNG_WINDOW
+    unit = artifact.manifest["facts"]["unit"]
+    low, high = plots.shades(artifact.tensors["volume"].numpy(), unit)
+    of_ct = " CT" if unit == plots.HOUNSFIELD else ""
+    named = unit or "(in no unit that the files name)"
     return (
-        "The middle of the CT volume along each axis, with the number of the slice; lengths in mm, "
-        f"black is {low:g} Hounsfield units and less, white {high:g} and more."
+        f"The middle of the{of_ct} volume along each axis, with the number of the slice; lengths "
+        f"in mm, black is {low:.4g} {named} and less, white {high:.4g} and more."
     )
 
 

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PNG_LIMIT = 36_000  # bytes: 48,000 in base64, and an artifact of the dashboard takes 50,000
+HOUNSFIELD = "Hounsfield units"
 LUNG_WINDOW = (-1350.0, 150.0)  # Hounsfield units shown from black to white
 MAX_IMAGES, MAX_COLUMNS = 12, 24
+MAX_DAYS = 4000  # of which a heat map can show a column each
 TEXT, GRID, MUTED = "#222222", "#e3e3e3", "#b5b5b5"
 RED, ORANGE, BLUE = "#c0392b", "#e08e0b", "#1f6fb2"
 # a colour-blind safe order, used for series that have no meaning of their own
@@ -220,35 +222,59 @@ def contact_sheet(images: NDArray[Any]) -> bytes:
     return to_png(figure)
 
 
-def orthogonal_slices(volume: NDArray[Any], spacing_mm: Sequence[float]) -> bytes:
-    """The middle slice along each axis of a CT volume, seen through a lung window.
+def shades(volume: NDArray[Any], unit: str | None) -> tuple[float, float]:
+    """The values of a volume, [1, depth, height, width], that are shown black and white.
+
+    For Hounsfield units the lung window; else the 1st and 99th percentile of what is shown.
+    """
+    import numpy as np
+
+    if unit == HOUNSFIELD:
+        return LUNG_WINDOW
+    shown = np.concatenate([pixels.ravel() for _, pixels in _middle(volume)])
+    low, high = (float(value) for value in np.percentile(shown, (1, 99)))
+    return low, high if high > low else low + max(1.0, abs(low))
+
+
+def orthogonal_slices(
+    volume: NDArray[Any], spacing_mm: Sequence[float], unit: str | None = None
+) -> bytes:
+    """The middle slice along each axis of a volume; one in Hounsfield units with a lung window.
 
     Args:
-        volume: [1, depth, height, width], Hounsfield units, depth from the feet to the head.
+        volume: [1, depth, height, width], depth from the feet to the head.
         spacing_mm: distance of neighbouring voxels along depth, height, width.
+        unit: of the values; None where it is not known.
     """
     depth, height, width = (
         size * spacing for size, spacing in zip(volume.shape[1:], spacing_mm, strict=True)
     )
-    middle = [size // 2 for size in volume.shape[1:]]
-    cuts = (
-        ("axial", volume[0, middle[0]], (0, width, height, 0)),
-        ("coronal", volume[0, ::-1, middle[1]], (0, width, 0, depth)),
-        ("sagittal", volume[0, ::-1, :, middle[2]], (0, height, 0, depth)),
-    )
+    extents = ((0, width, height, 0), (0, width, 0, depth), (0, height, 0, depth))
+    low, high = shades(volume, unit)
     figure, all_axes = _grid(1, 3, 7.4, 2.9)
-    for axes, place, (name, pixels, extent) in zip(all_axes, middle, cuts, strict=True):
-        low, high = LUNG_WINDOW
+    for axes, (name, pixels), size, extent in zip(
+        all_axes, _middle(volume), volume.shape[1:], extents, strict=True
+    ):
         # sixteen shades and large voxels: noise would fill the PNG, and make it small to look at
         step = (high - low) / 15
-        shades = ((_shrink(pixels, 160).clip(low, high) - low) / step).round() * step + low
-        axes.imshow(
-            shades, cmap="gray", vmin=low, vmax=high, extent=extent, interpolation="nearest"
-        )
+        drawn = ((_shrink(pixels, 160).clip(low, high) - low) / step).round() * step + low
+        axes.imshow(drawn, cmap="gray", vmin=low, vmax=high, extent=extent, interpolation="nearest")
         axes.grid(False)
-        _label(axes, f"{name}, slice {place}", "mm", "mm" if name == "axial" else "")
-    _title(figure, f"Middle slices, {LUNG_WINDOW[0]:.0f} to {LUNG_WINDOW[1]:.0f} HU")
+        _label(axes, f"{name}, slice {size // 2}", "mm", "mm" if name == "axial" else "")
+    named = "HU" if unit == HOUNSFIELD else unit or "(no unit)"
+    shown = f"{low:.0f} to {high:.0f}" if unit == HOUNSFIELD else f"{low:.4g} to {high:.4g}"
+    _title(figure, f"Middle slices, {shown} {named}")
     return to_png(figure)
+
+
+def _middle(volume: NDArray[Any]) -> tuple[tuple[str, NDArray[Any]], ...]:
+    """The slices through the middle of [1, depth, height, width], [down, across], by their name."""
+    depth, height, width = (size // 2 for size in volume.shape[1:])
+    return (
+        ("axial", volume[0, depth]),
+        ("coronal", volume[0, ::-1, height]),
+        ("sagittal", volume[0, ::-1, :, width]),
+    )
 
 
 def histograms(table: pd.DataFrame) -> bytes:

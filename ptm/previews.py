@@ -33,7 +33,9 @@ def _images(artifact: Artifact) -> bytes:
 
 def _volume(artifact: Artifact) -> bytes:
     volume = artifact.tensors["volume"].numpy()
-    return plots.orthogonal_slices(volume, artifact.manifest["facts"]["spacing_mm"])
+    facts = artifact.manifest["facts"]
+    depth, *inside = facts["spacing_mm"]  # a lone slice may have no depth
+    return plots.orthogonal_slices(volume, (depth or inside[0], *inside), facts["unit"])
 
 
 def _table(artifact: Artifact) -> bytes:

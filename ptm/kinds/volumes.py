@@ -1,210 +1,221 @@
-"""CT volumes: a folder of DICOM slices into one volume in Hounsfield units.
+"""Volumes: a folder of DICOM slices (CT, MR, PET) into one volume in the unit that they say.
 
 Slices are ordered by position along the scan axis, not by file name: names say nothing of place.
 Only what the volume needs is read from a header, so nothing that identifies a patient gets out.
-
-Source: DICOM PS3.3, C.7.6.2 (image plane), C.11.1 (rescale to Hounsfield units).
 """
 
 from __future__ import annotations
 
-import math
-from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptm.content import CHANNEL, DEPTH, HEIGHT, ROWS, WIDTH, Content
-from ptm.errors import InputError
-from ptm.kinds.dicom import Slice, read_slice
-from ptm.kinds.files import relative
+from ptm.errors import Faults, InputError
+from ptm.kinds.demands import PADDING, check
+from ptm.kinds.dicom import Slice, read_header
+from ptm.kinds.files import below_source
+from ptm.kinds.geometry import TILT, Place, affine, place
+from ptm.kinds.pixels import Range, rescale, stored
+from ptm.kinds.series import choose, compare
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
-    from numpy.typing import NDArray
 
     from ptm.catalog import VolumeSource
 
 PACKAGES = ("torch", "numpy", "pydicom", "pyarrow")
 NAMES_MATTER = True
 WORKERS = 4
-ROUNDING = 1e-4  # of direction cosines and pixel spacings in headers
-TOLERANCE = 0.01  # of the spacing between slices: what rounding in headers amounts to
+LARGEST = 3.4028234e38  # of float32
 
 
 def tensorize(source: VolumeSource, paths: list[Path]) -> Content:
     """One volume from the slices of one series.
 
     Returns:
-        `volume` float32 [channel = 1, depth, height, width] in Hounsfield units, depth from the
-        lowest to the highest position along the scan axis. The facts hold `spacing_mm`
-        (depth, height, width) and `affine`, 4 x 4, from voxel (depth, height, width) to
-        millimetres in the patient's coordinates (DICOM: left, posterior, superior). The table has
-        one row for each slice, in the order of the volume.
+        `volume` float32 [channel = 1, depth, height, width], stored values times slope plus
+        intercept where the slices have those, depth from the lowest to the highest position along
+        the scan axis. The facts hold `unit` ("Hounsfield units", "BQML", …; None where the files
+        do not say), `spacing_mm` (depth, height, width) and `affine`, 4 x 4, from voxel (depth,
+        height, width) to millimetres in the patient's coordinates (DICOM: left, posterior,
+        superior); `padding`, where the files name a value that is no image. The table has one row
+        for each slice, in the order of the volume.
 
     Raises:
-        InputError: a file that is no DICOM slice with pixels, several series where none is picked,
-            slices that differ in size, orientation or pixel spacing, two at one position, or a
-            gap; the file is named.
+        InputError: files that are no DICOM slices with pixels or lack what is needed, several
+            series where none is picked, slices that differ in size, orientation, pixel spacing,
+            unit or frame of reference, two at one position, or a gap; each with its file.
+        OSError: a file cannot be read.
     """
     import numpy as np
     import torch
 
-    # in one thread: walking headers is Python, and threads would only wait for each other
-    slices = _one_series(source, [read_slice(source, path) for path in paths])
-    normal = _normal(source, slices)
-    slices.sort(key=lambda s: _dot(normal, s.position_mm))
-    positions = np.array([_dot(normal, s.position_mm) for s in slices])
-    spacing = _spacing(source, slices, positions)
-    volume = np.empty((1, len(slices), *slices[0].shape), dtype=np.float32)
-    with ThreadPoolExecutor(WORKERS) as pool:
-        ranges = list(pool.map(lambda i: slices[i].hounsfield(volume[0, i]), range(len(slices))))
-    step = (slices[-1].position_mm - slices[0].position_mm) / max(len(slices) - 1, 1)
-    if len(slices) == 1:
-        step = normal * spacing
+    padding = source.padding
+    if padding is not None and abs(padding) > LARGEST:
+        expected, got = "a value that float32 holds", f"{padding:g}"
+        raise InputError(source.name, where="padding", expected=expected, got=got)
+    faults = Faults()
+    slices, notes = _slices(source, paths, faults)
+    first = compare(source, slices, faults) if slices else None
+    where = place(source, slices, faults) if first and not faults.count else None
+    if first is None or where is None or faults.count:
+        _each(slices, stored, faults)  # what is wrong with the pixels is told in the same run
+        faults.check()
+        raise AssertionError("no slices, and no fault")
+    volume = np.empty((1, len(slices), *first.shape), dtype=np.float32)
+    places = {id(entry): number for number, entry in enumerate(where.slices)}
+    ranges = _each(
+        where.slices, lambda entry: rescale(entry, volume[0, places[id(entry)]], padding), faults
+    )
+    faults.check()
+    matrix = affine(where)
+    facts: dict[str, Any] = {
+        "unit": first.unit,
+        "spacing_mm": [where.spacing, *where.slices[0].spacing_mm],
+    }
+    if matrix is not None:
+        facts["affine"] = matrix.tolist()
+    padded = _padding(source, where.slices, ranges)
+    if padded:
+        facts["padding"] = padded
     return Content(
         {"volume": torch.from_numpy(volume)},
         {"volume": (CHANNEL, DEPTH, HEIGHT, WIDTH)},
-        {ROWS: _table(slices, positions, ranges)},
-        facts={
-            "unit": "Hounsfield units",
-            "spacing_mm": [spacing, *slices[0].spacing_mm],
-            "affine": _affine(slices[0], step).tolist(),
-        },
+        {ROWS: _table(source, where, ranges, first.unit)},
+        facts=facts,
+        warnings=(*notes, *_told(source, where, ranges, padded)),
     )
 
 
-def _one_series(source: VolumeSource, slices: list[Slice]) -> list[Slice]:
-    found = Counter(s.series for s in slices)
-    if source.series is not None:
-        slices = [s for s in slices if s.series == source.series]
-        if not slices:
-            raise InputError(
-                source.name,
-                where="series",
-                expected=f"slices of {source.series}",
-                got=_listed(found),
-                file=source.path,
-            )
-    elif len(found) > 1:
-        common = found.most_common(1)[0][0]
-        stray = next(s for s in slices if s.series != common)
-        raise InputError(
-            source.name,
-            where="series",
-            expected="one series in the folder (or the option 'series' to pick one)",
-            got=_listed(found),
-            file=relative(source, stray.path),
+def _slices(
+    source: VolumeSource, paths: list[Path], faults: Faults
+) -> tuple[list[Slice], tuple[str, ...]]:
+    """The slices of the series whose headers are right, and a note on what was left out."""
+    files = []
+    # in one thread: walking headers is Python, and threads would only wait for each other
+    for path in paths:
+        try:
+            files.append(read_header(source, path))
+        except InputError as error:
+            faults.add(error)
+    try:
+        chosen, notes = choose(source, files, faults.count)
+    except InputError as error:
+        faults.add(error)
+        return [], ()
+    slices = []
+    for entry in chosen:
+        problems = list(check(entry))
+        for problem in problems:
+            faults.add(problem)
+        if not problems:
+            slices.append(entry)
+    return slices, notes
+
+
+def _each(slices: list[Slice], work: Callable[[Slice], Any], faults: Faults) -> list[Any]:
+    """What the work gives for each slice, several at a time; what it refuses goes to faults."""
+
+    def attempt(entry: Slice) -> Any:
+        try:
+            return work(entry)
+        except InputError as error:
+            return error
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        results = list(pool.map(attempt, slices))
+    for result in results:
+        if isinstance(result, InputError):
+            faults.add(result)
+    return results
+
+
+def _padding(
+    source: VolumeSource, slices: list[Slice], ranges: list[Range]
+) -> dict[str, Any] | None:
+    """What the files say of padding: how many pixels, which stored values, what they became."""
+    values = sorted({s.header[PADDING[0]] for s in slices if PADDING[0] in s.header})
+    if not values:
+        return None
+    count = sum(entry.padded for entry in ranges)
+    limits = sorted({s.header[PADDING[1]] for s in slices if PADDING[1] in s.header})
+    limit = {"limits": limits} if limits else {}
+    return {"pixels": count, "stored": values, **limit, "replaced_by": source.padding}
+
+
+def _told(
+    source: VolumeSource, where: Place, ranges: list[Range], padded: dict[str, Any] | None
+) -> list[str]:
+    """Sentences for people on what the numbers alone do not say."""
+    first, told = where.slices[0], _of_unit(where.slices)
+    if first.header["PhotometricInterpretation"] == "MONOCHROME1":
+        told.append("MONOCHROME1: high values are dark; they are as they are in the files")
+    if padded and padded["pixels"]:
+        value = ", ".join(map(str, padded["stored"] + padded.get("limits", [])))
+        height, width = first.shape
+        became = (
+            "rescaled as if they were image (padding = VALUE replaces them)"
+            if source.padding is None
+            else f"set to {source.padding:g}"
         )
-    return slices
+        told.append(
+            f"{padded['pixels']} of {len(where.slices) * height * width} pixels are padding, no "
+            f"image (PixelPaddingValue {value}): {became}"
+        )
+    elif source.padding is not None and not padded:
+        told.append("padding: the files name no value that is padding, nothing was replaced")
+    tilt = max((s.header.get("GantryDetectorTilt", 0) for s in where.slices), key=abs)
+    if where.tilt:
+        told.append(
+            f"tilted gantry: each slice is shifted against the next, by {where.tilt:.1f} degrees "
+            f"from the scan axis (GantryDetectorTilt {tilt:g}); the affine has it, the tensor not"
+        )
+    elif abs(tilt) >= TILT:
+        told.append(
+            f"tilted gantry: GantryDetectorTilt is {tilt:g} degrees, and the positions have no tilt"
+        )
+    if where.spacing is None:
+        told.append("one slice without SliceThickness: its depth is not known, so no affine")
+    merged = sum(entry.merged for entry in ranges)
+    if merged:
+        told.append(f"float32 merges {merged} distinct stored values of the slices with others")
+    return told
 
 
-def _listed(found: Counter[str]) -> str:
-    return ", ".join(f"{uid} ({count} slices)" for uid, count in found.most_common())
-
-
-def _normal(source: VolumeSource, slices: list[Slice]) -> NDArray[np.float64]:
-    """The scan axis, a unit vector; all slices must share it, and their size and spacing."""
-    import numpy as np
-
+def _of_unit(slices: list[Slice]) -> list[str]:
+    """Why no unit is told, where one might look for it."""
     first = slices[0]
-    for other in slices[1:]:
-        for what, expected, got in (
-            ("size", first.shape, other.shape),
-            ("pixel spacing", first.spacing_mm, other.spacing_mm),
-            ("orientation", first.orientation, other.orientation),
-        ):
-            if any(abs(a - b) > ROUNDING for a, b in zip(expected, got, strict=True)):
-                raise InputError(
-                    source.name,
-                    where=what,
-                    expected=f"{expected} as in {first.path.name}",
-                    got=str(got),
-                    file=relative(source, other.path),
-                )
-    row, column = np.array(first.orientation[:3]), np.array(first.orientation[3:])
-    normal: NDArray[np.float64] = np.cross(row, column)
-    return normal / math.sqrt(_dot(normal, normal))
+    if first.modality is None:
+        return ["no Modality in the files: the unit of the values is not known"]
+    if not first.is_rescaled:
+        return [f"{first.modality} without a rescale: values as they are stored, without a unit"]
+    if first.modality == "PT" and first.unit is None:
+        return ["PT without Units: the unit of the values is not known"]
+    if first.unit is None and first.header.get("RescaleType"):
+        kind, made = first.header["RescaleType"], first.modality
+        return [f"RescaleType {kind} in a file of {made}: no unit is told, since that is one of CT"]
+    return []
 
 
-def _dot(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """The dot product of two vectors [3]; that of BLAS has other last bits on another CPU."""
-    return float((a * b).sum())
-
-
-def _spacing(source: VolumeSource, slices: list[Slice], positions: NDArray[np.float64]) -> float:
-    """Distance in mm between neighbouring slices, which must be the same throughout."""
-    import numpy as np
-
-    if len(slices) == 1:
-        return slices[0].thickness_mm
-    gaps = np.diff(positions)
-    spacing = float(np.median(gaps))
-    doubled = np.flatnonzero(gaps <= TOLERANCE * max(spacing, 1e-3))
-    if len(doubled):
-        a, b = sorted(slices[doubled[0] : doubled[0] + 2], key=lambda s: s.path)
-        raise InputError(
-            source.name,
-            where=f"position {positions[doubled[0]]:g} mm",
-            expected="one slice",
-            got=f"{a.path.name} and {b.path.name}",
-            file=relative(source, b.path),
-        )
-    uneven = np.flatnonzero(np.abs(gaps - spacing) > TOLERANCE * spacing)
-    if len(uneven):
-        below, above = slices[uneven[0]], slices[uneven[0] + 1]
-        raise InputError(
-            source.name,
-            where=f"after position {positions[uneven[0]]:g} mm",
-            expected=f"the next slice {spacing:g} mm on",
-            got=f"a gap of {gaps[uneven[0]]:g} mm, from {below.path.name} to {above.path.name}",
-            file=relative(source, above.path),
-        )
-    step = (slices[-1].position_mm - slices[0].position_mm) / (len(slices) - 1)
-    for number, entry in enumerate(slices):
-        aside = np.abs(slices[0].position_mm + number * step - entry.position_mm).max()
-        if aside > max(TOLERANCE * spacing * len(slices), ROUNDING):
-            raise InputError(
-                source.name,
-                where=f"position {positions[number]:g} mm",
-                expected="slices in a straight line",
-                got=f"one {aside:.4g} mm aside",
-                file=relative(source, entry.path),
-            )
-    return spacing
-
-
-def _affine(first: Slice, step: NDArray[np.float64]) -> NDArray[np.float64]:
-    import numpy as np
-
-    affine = np.eye(4)
-    affine[:3, 0] = step
-    affine[:3, 1] = np.array(first.orientation[3:]) * first.spacing_mm[0]
-    affine[:3, 2] = np.array(first.orientation[:3]) * first.spacing_mm[1]
-    affine[:3, 3] = first.position_mm
-    return affine
-
-
-def _table(
-    slices: list[Slice], positions: NDArray[Any], ranges: list[tuple[float, float]]
-) -> pa.Table:
+def _table(source: VolumeSource, where: Place, ranges: list[Range], unit: str | None) -> pa.Table:
     import pyarrow as pa
 
-    unit = {"unit": "Hounsfield units"}
+    metadata = {"unit": unit} if unit else None
     return pa.table(
         [
-            [s.path.name for s in slices],
-            positions,
-            [low for low, _ in ranges],
-            [high for _, high in ranges],
+            [below_source(source, s.path) for s in where.slices],
+            where.positions,
+            [entry.low for entry in ranges],
+            [entry.high for entry in ranges],
         ],
         schema=pa.schema(
             [
                 pa.field("file", pa.string()),
                 pa.field("position", pa.float64(), metadata={"unit": "mm"}),
-                pa.field("min", pa.float32(), metadata=unit),
-                pa.field("max", pa.float32(), metadata=unit),
+                pa.field("min", pa.float32(), metadata=metadata),
+                pa.field("max", pa.float32(), metadata=metadata),
             ]
         ),
     )

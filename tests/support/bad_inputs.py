@@ -359,7 +359,7 @@ BAD_VOLUMES = (
         "ct-truncated",
         ct(lambda paths: cut("1.dcm", 0.8)(paths[0].parent)),
         VOLUME,
-        ("ct-truncated/1.dcm", "expected a whole DICOM slice"),
+        ("ct-truncated/1.dcm", "expected a whole DICOM slice of at least", "cut short"),
     ),
     BadInput(
         "ct-not-dicom",
@@ -393,13 +393,13 @@ BAD_VOLUMES = (
     ),
     BadInput(
         "ct-one-spacing",
-        ct(header(None, PixelSpacing=[1.5])),
+        ct(header(3, PixelSpacing=[1.5])),
         VOLUME,
         ("ct-one-spacing/", "PixelSpacing", "expected"),
     ),
     BadInput(
         "ct-directions-parallel",
-        ct(header(None, ImageOrientationPatient=[1, 0, 0, 1, 0, 0])),
+        ct(header(3, ImageOrientationPatient=[1, 0, 0, 1, 0, 0])),
         VOLUME,
         ("ct-directions-parallel/", "ImageOrientationPatient", "expected", "got"),
     ),
@@ -408,6 +408,54 @@ BAD_VOLUMES = (
         ct(raw_slope(1, b"nan ")),
         VOLUME,
         ("ct-slope-nan/1.dcm", "RescaleSlope", "expected"),
+    ),
+    BadInput(
+        "ct-multi-frame",
+        ct(header(2, NumberOfFrames=12)),
+        VOLUME,
+        ("ct-multi-frame/2.dcm", "expected one frame", "got 12 frames", "multi-frame"),
+    ),
+    BadInput(
+        "ct-no-sign",
+        ct(header(2, PixelRepresentation=None)),
+        VOLUME,
+        ("ct-no-sign/2.dcm", "expected a CT slice", "got no PixelRepresentation"),
+    ),
+    BadInput(
+        "ct-thickness-zero",
+        ct(header(2, SliceThickness=0)),
+        VOLUME,
+        ("ct-thickness-zero/2.dcm", "SliceThickness", "expected", "positive", "got 0"),
+    ),
+    BadInput(
+        "ct-palette",
+        ct(header(2, PhotometricInterpretation="PALETTE COLOR")),
+        VOLUME,
+        ("ct-palette/2.dcm", "expected gray pixels", "got 'PALETTE COLOR'"),
+    ),
+    BadInput(
+        "ct-two-frames-of-reference",
+        ct(header(4, FrameOfReferenceUID="1.2.3")),
+        VOLUME,
+        ("ct-two-frames-of-reference/4.dcm", "frame of reference", "expected", "got 1.2.3"),
+    ),
+    BadInput(
+        "ct-two-modalities",
+        ct(header(4, Modality="PT", Units="HU")),
+        VOLUME,
+        ("ct-two-modalities/4.dcm", "modality: expected CT as in 0.dcm", "got PT"),
+    ),
+    BadInput(
+        "ct-two-units",
+        ct(header(4, RescaleType="OD")),
+        VOLUME,
+        ("ct-two-units/4.dcm", "unit: expected Hounsfield units as in 0.dcm", "got OD"),
+    ),
+    BadInput(
+        "ct-too-large",
+        ct(header(4, Rows=60000, Columns=60000)),
+        VOLUME,
+        ("ct-too-large/4.dcm", "max_bytes", "60000 x 60000 pixels"),
     ),
     BadInput(
         "ct-slice-aside",
@@ -570,6 +618,40 @@ BAD_SERIES = (
         days({2: "2011-01-01,1,1,many"}),
         SERIES,
         ("hours-text/hour.csv", "row 2, column 'count'", "expected a number", "got 'many'"),
+    ),
+    BadInput(
+        "hours-gap",
+        days({n + 25: f"2011-01-05,{n},1,1" for n in range(24)}),
+        SERIES,
+        (
+            "hours-gap/hour.csv",
+            "after row 24",
+            "at most 23 missing hours",
+            'gaps = "join"',
+            "got 72, 2011-01-02T00 to 2011-01-04T23",
+        ),
+    ),
+    BadInput(
+        "hours-no-whole-day",
+        file("hour.csv", HOURS + "".join(f"2011-01-01,{h},1,1\n" for h in range(23))),
+        SERIES,
+        (
+            "hours-no-whole-day/hour.csv",
+            "expected at least one whole day",
+            "got 2011-01-01T00 to 2011-01-01T22",
+        ),
+    ),
+    BadInput(
+        "hours-too-many-codes",
+        days({}),
+        SERIES.replace("weather = 4", "weather = 100000"),
+        ("hours-too-many-codes/hour.csv", "column 'weather'", "max_columns = 100000", "got 100000"),
+    ),
+    BadInput(
+        "hours-scale-tiny",
+        days({}),
+        SERIES + "\nscale = { count = [0, 1e-300] }",
+        ("hours-scale-tiny/hour.csv", "scale of column 'count'", "within float32", "e+301"),
     ),
 )
 
