@@ -308,7 +308,7 @@ def heat_map(
     """One value for each hour: of every day, and the mean of each weekday.
 
     Args:
-        daily: [days, 24].
+        daily: [days, 24]; what is not finite is left blank.
         weekdays: of each day, [days], 0 for Monday.
         first: the date of the first day.
         title: of the whole.
@@ -318,12 +318,15 @@ def heat_map(
 
     week = np.full((7, 24), np.nan)
     for weekday in range(7):
-        if (weekdays == weekday).any():
-            week[weekday] = daily[weekdays == weekday].mean(0)
+        values = daily[weekdays == weekday]
+        known = np.isfinite(values)
+        count = np.where(known.any(0), known.sum(0), np.nan)
+        week[weekday] = np.where(known, values, 0).sum(0, dtype=np.float64) / count
+    step = -(-len(daily) // MAX_DAYS)
     figure, (above, below) = _grid(2, 1, 7.4, 5.6)
     for axes, values, extent, name, across in (
         (above, week, (0, 24, 7, 0), "mean of each weekday", "hour of the day"),
-        (below, daily.T, (0, len(daily), 24, 0), "every day", f"days since {first}"),
+        (below, daily[::step].T, (0, len(daily), 24, 0), "every day", f"days since {first}"),
     ):
         image = axes.imshow(values, extent=extent, aspect="auto", interpolation="nearest")
         image.set_cmap("viridis")

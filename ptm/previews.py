@@ -11,6 +11,8 @@ from ptm.content import ROWS
 if TYPE_CHECKING:
     from ptm.content import Artifact
 
+EPOCH_WEEKDAY = 3  # of 1970-01-01, a Thursday; 0 is Monday
+
 
 def preview(artifact: Artifact) -> bytes | None:
     """A PNG of what the tensors show; None for kinds that are better read."""
@@ -43,16 +45,23 @@ def _table(artifact: Artifact) -> bytes:
 
 
 def _timeseries(artifact: Artifact) -> bytes:
-    import pandas as pd
+    import numpy as np
 
-    hourly = artifact.tensors["hourly"]
+    values = artifact.tensors["hourly"][:, -1].numpy()
+    observed = np.ones(len(values), dtype=bool)
+    if "hourly_observed" in artifact.tensors:  # what was made before it was known has none
+        observed = artifact.tensors["hourly_observed"].numpy()
+    options = artifact.manifest["options"]
+    dates = np.array(artifact.table[options["date"]].tolist(), dtype="datetime64[D]")
+    day = (dates - dates[0]).astype(np.int64)
+    hour = artifact.table[options["hour"]].to_numpy()
+    days = np.full((day[-1] + 1, 24), np.nan, dtype=np.float32)  # of the calendar, each of them
+    days[day[observed], hour[observed]] = values[observed]
+    first = int(dates[0].astype(np.int64)) + EPOCH_WEEKDAY
     column, unit = quantity(artifact)
-    days = hourly[:, -1].reshape(-1, 24).numpy()
-    dates = pd.to_datetime(artifact.table[artifact.manifest["options"]["date"]])
-    weekdays = dates.dt.day_of_week.to_numpy()[::24]
-    first = f"{dates.iloc[0]:%Y-%m-%d}"
     title = f"{artifact.name}: {column} by hour"
-    return plots.heat_map(days, weekdays, first, title, f"{unit} per hour")
+    weekdays = np.arange(first, first + len(days)) % 7
+    return plots.heat_map(days, weekdays, str(dates[0]), title, f"{unit} per hour")
 
 
 DRAWN: dict[str, Callable[[Artifact], bytes]] = {

@@ -1,21 +1,36 @@
-"""Hourly series: rows with a date and an hour into whole days, with missing hours filled.
+"""Hourly series: rows with a date and an hour into hours without holes, and into whole days.
 
-The filled grid has 24 hours for each day. A missing hour carries the last observed row of its day,
-or else the first one, and has 0 in the columns that the source names in `zero`. Where 24 hours or
-more are missing in one run, whole days of that run are left out, so that hour h still stands at
-place h of its day. This is the rule by which the book's `hour-fixed.csv` follows from `hour.csv`.
+Nothing is invented before the first hour of the file or after its last. A missing hour in between
+carries the last observed row of its day, or else the first one, and has 0 in the columns that the
+source names in `zero`. Where 24 hours or more are missing in one run the file is refused, unless
+the source joins what is before and after: then whole days of that run are left out, so that hour h
+still stands at place h of its day. This is the rule by which the book's `hour-fixed.csv` follows
+from `hour.csv`.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptm.content import CHANNEL, DAY, HOUR, ROWS, Content
-from ptm.encoding import one_hot
-from ptm.errors import InputError
+from ptm.encoding import check_size
+from ptm.errors import MOST_TOLD, Faults, InputError
+from ptm.hints import listed
 from ptm.kinds.delimited import not_valid, read_delimited
+from ptm.kinds.files import relative
+from ptm.kinds.hours import (
+    HOURS,
+    add_rows,
+    day_of_month,
+    fill_grid,
+    iso,
+    read_hours,
+    skipped,
+    time_order,
+    whole_days,
+)
 from ptm.scaling import Moments, Scaler
 
 if TYPE_CHECKING:
@@ -28,7 +43,28 @@ if TYPE_CHECKING:
 
 PACKAGES = ("torch", "numpy", "pyarrow")
 NAMES_MATTER = False
-HOURS = 24
+MEASURED = ("shift", "scale")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Hours without holes, from the first to the last of a file.
+
+    Attributes:
+        hours: since 1970-01-01T00, int64 [hour].
+        rows: the row of the file that each shows, int64 [hour].
+        filled: whether the file has no such hour, bool [hour].
+        borrowed: how many of those show a row of another day, since their own has none.
+        sorted: whether the rows of the file were in another order.
+        whole: the hours of its whole days.
+    """
+
+    hours: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    filled: NDArray[np.bool_]
+    borrowed: int
+    sorted: bool
+    whole: slice
 
 
 def tensorize(source: TimeSeriesSource, paths: list[Path]) -> Content:
@@ -36,55 +72,58 @@ def tensorize(source: TimeSeriesSource, paths: list[Path]) -> Content:
 
     Returns:
         `hourly` float32 [hour, channel]: every column in the unit of the file, the date as its day
-        of the month; `daily` float32 [day, channel, 24]: the same channels, rescaled where the
-        source says so, followed by the one-hot channels. The table holds the filled rows.
+        of the month, from the first to the last hour of the file; `hourly_observed` bool [hour]:
+        True where the file has the hour, False where it was filled; `daily` float32 [day,
+        channel, 24]: the same channels of whole days, rescaled where the source says so, followed
+        by the one-hot channels. The table holds a row for each of the hours, filled as they are.
+        The scaler, of what stands in `daily`, has all channels of it.
 
     Raises:
-        InputError: see `read_delimited`; or a date, an hour or a code that is none; or an hour that
-            comes twice; row and column are named.
+        InputError: see `read_delimited`; or dates, hours or codes that are none; or hours that come
+            twice; row and column are named. Or a run of 24 missing hours or more; no whole day; an
+            encoding larger than the source allows; a scale beyond float32.
     """
-    import numpy as np
     import torch
 
     path = paths[0]
     table = read_delimited(source, path, text=frozenset({source.date}))
-    _check_options(source, table)
-    hours = _hours(source, path, table)
-    order = _time_order(source, path, table, hours)
-    rows, grid = fill_grid(hours[order])
-    filled = grid != hours[order][rows]
-    table = _filled_table(source, table, order[rows], grid, filled)
+    faults = Faults()
+    _check_options(source, path, table, faults)
+    grid = _grid(source, path, table, faults)
+    filled = _filled_table(source, table, grid)
     channels = {
-        name: table[name].to_numpy() if name != source.date else _day_of_month(grid)
-        for name in table.column_names
+        name: filled[name].to_numpy() if name != source.date else day_of_month(grid.hours)
+        for name in filled.column_names
     }
-    hourly = torch.from_numpy(np.stack([c.astype(np.float32) for c in channels.values()], axis=1))
-    # in the order of the columns: the tables of a catalog have none
-    codes = {
-        name: _codes(source, path, name, values, order[rows])
-        for name, values in channels.items()
-        if name in source.onehot
-    }
-    scaler = _scaler(source, channels)
-    daily = _daily(hourly, list(channels), codes, source.onehot, scaler)
-    skipped = _skipped(grid)
+    onehot = [name for name in channels if name in source.onehot]  # in the order of the columns
+    names = list(channels)
+    names += [f"{name}={code}" for name in onehot for code in range(1, source.onehot[name] + 1)]
+    hourly = _stacked(channels)
+    scalers = _scalers(source, channels, grid.whole)
+    daily = _daily(source, path, channels, grid, scalers)
+    left_out = skipped(grid.hours)
+    hours = [iso(grid.hours[place]) for place in (grid.whole.start, grid.whole.stop - 1)]
     return Content(
-        {"hourly": hourly, "daily": daily},
-        {"hourly": (HOUR, CHANNEL), "daily": (DAY, CHANNEL, HOUR)},
-        {ROWS: _described(source, table)},
-        scaler,
         {
-            "channels": list(channels)
-            + [f"{name}={code}" for name in codes for code in range(1, source.onehot[name] + 1)],
-            "filled_hours": [_iso(hour) for hour in grid[filled]],
-            "skipped_hours": [{"from": _iso(a), "to": _iso(b)} for a, b in skipped],
+            "hourly": torch.from_numpy(hourly),
+            "hourly_observed": torch.from_numpy(~grid.filled),
+            "daily": torch.from_numpy(daily),
         },
-        _warnings(order, filled, skipped),
+        {"hourly": (HOUR, CHANNEL), "hourly_observed": (HOUR,), "daily": (DAY, CHANNEL, HOUR)},
+        {ROWS: _described(source, filled)},
+        _together(scalers, tuple(names)),
+        {
+            "channels": names,
+            "filled_hours": [iso(hour) for hour in grid.hours[grid.filled]],
+            "skipped_hours": [{"from": iso(a), "to": iso(b)} for a, b in left_out],
+            "daily_hours": {"from": hours[0], "to": hours[1]},
+        },
+        (*_notes(source, grid, left_out), *_merged(source, table)),
     )
 
 
 def day_view(hourly: torch.Tensor) -> torch.Tensor:
-    """[hour, channel] seen as [day, 24, channel], without a copy."""
+    """Hours of whole days, [hour, channel], seen as [day, 24, channel], without a copy."""
     return hourly.view(-1, HOURS, hourly.shape[1])
 
 
@@ -93,159 +132,169 @@ def channels_first(days: torch.Tensor) -> torch.Tensor:
     return days.transpose(1, 2)
 
 
-def fill_grid(hours: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The grid of whole days over observed hours.
+def _check_options(source: TimeSeriesSource, path: Path, table: pa.Table, faults: Faults) -> None:
+    known = table.column_names
+    used = {source.hour, *source.onehot, *source.scale, *source.zero, *source.units}
+    for name in sorted(used - set(known)):
+        faults.add(_fault(source, path, "header", f"a column '{name[:40]}'", listed(name, known)))
+    if source.hour not in known:
+        faults.check()
+    for name in sorted({source.date, source.hour} & set(source.zero)):
+        expected = "columns beside date and hour, which a missing hour has"
+        faults.add(_fault(source, path, "zero", expected, f"'{name[:40]}'"))
+    for name in known:
+        column, _, code = name.rpartition("=")
+        most = source.onehot.get(column, 0)
+        if len(code) <= len(str(most)) and code in map(str, range(1, most + 1)):
+            expected = f"no column '{name[:40]}', which 'onehot' makes"
+            faults.add(_fault(source, path, "header", expected, "one"))
 
-    Args:
-        hours: hours since 1970-01-01T00, strictly increasing, int64 [observed].
 
-    Returns:
-        rows: for each hour of the grid the index of the observed row that it shows, int64 [grid].
-        grid: the hour itself, int64 [grid]; the length is a multiple of 24 and grid % 24 is
-            0, 1, …, 23, 0, 1, …
-    """
+def _grid(source: TimeSeriesSource, path: Path, table: pa.Table, faults: Faults) -> Grid:
+    """The hours, after all of the rows were looked at; what is wrong is told together."""
     import numpy as np
 
-    missing = np.diff(hours) - 1
-    lengths = 1 + np.append(missing % HOURS, (HOURS - 1 - hours[-1]) % HOURS)
-    head = hours[0] % HOURS
-    last = np.repeat(np.arange(len(hours)), lengths)
-    since = np.arange(len(last)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    grid = np.concatenate([hours[0] - np.arange(head, 0, -1), hours[last] + since])
-    last = np.concatenate([np.zeros(head, dtype=last.dtype), last])
-    following = np.minimum(last + 1, len(hours) - 1)
-    day = grid // HOURS
-    use_next = (hours[last] // HOURS != day) & (hours[following] // HOURS == day)
-    return np.where(use_next, following, last), grid
+    hours, valid = read_hours(source, path, table, faults)
+    order = time_order(source, path, hours, valid, faults)
+    _check_codes(source, path, table, hours, valid, faults)
+    if faults.count:
+        _check_sizes(source, path, table.num_rows, faults)
+        faults.check()
+    observed = hours[order]
+    shown, grid = fill_grid(observed)
+    whole = whole_days(grid)
+    if whole.stop == whole.start:
+        expected = f"at least one whole day, from hour 0 to {HOURS - 1}"
+        faults.add(_fault(source, path, "", expected, f"{iso(grid[0])} to {iso(grid[-1])}"))
+    _check_sizes(source, path, max(whole.stop - whole.start, HOURS), faults)
+    faults.check()
+    borrowed = int((observed[shown] // HOURS != grid // HOURS).sum())
+    unsorted = bool((np.diff(order) < 0).any())
+    return Grid(grid, order[shown], grid != observed[shown], borrowed, unsorted, whole)
 
 
-def _hours(source: TimeSeriesSource, path: Path, table: pa.Table) -> NDArray[np.int64]:
-    """Hours since 1970-01-01T00 of each row, int64 [row]."""
-    import numpy as np
-
-    hour = table[source.hour].to_numpy()
-    valid = (hour == np.floor(hour)) & (hour >= 0) & (hour < HOURS)
-    if not valid.all():
-        row = int(valid.argmin())
-        raise not_valid(source, path, row, source.hour, "an hour from 0 to 23", hour[row])
-    dates = table[source.date].combine_chunks().dictionary_encode()
-    days = []
-    for text in dates.dictionary.to_pylist():
-        try:
-            days.append((datetime.strptime(text, "%Y-%m-%d") - datetime(1970, 1, 1)).days)
-        except ValueError:
-            row = table[source.date].to_pylist().index(text)
-            expected = "a date as 2011-12-31"
-            raise not_valid(source, path, row, source.date, expected, text) from None
-    day: NDArray[np.int64] = np.array(days, dtype=np.int64)[dates.indices.to_numpy()]
-    hours: NDArray[np.int64] = day * HOURS + hour.astype(np.int64)
-    return hours
-
-
-def _time_order(
-    source: TimeSeriesSource, path: Path, table: pa.Table, hours: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    import numpy as np
-
-    order: NDArray[np.int64] = np.argsort(hours, kind="stable")
-    doubled = np.flatnonzero(np.diff(hours[order]) == 0)
-    if len(doubled):
-        first, again = sorted(order[doubled[0] : doubled[0] + 2].tolist())
-        expected = f"another hour than in row {first + 1}"
-        raise not_valid(source, path, again, source.hour, expected, _iso(hours[again]))
-    return order
-
-
-def _filled_table(
+def _check_codes(
     source: TimeSeriesSource,
+    path: Path,
     table: pa.Table,
-    rows: NDArray[np.int64],
-    grid: NDArray[np.int64],
-    filled: NDArray[np.bool_],
-) -> pa.Table:
+    hours: NDArray[np.int64],
+    valid: NDArray[np.bool_],
+    faults: Faults,
+) -> None:
+    import numpy as np
+
+    for name in table.column_names:
+        if name not in source.onehot:
+            continue
+        most = source.onehot[name]
+        values = day_of_month(hours) if name == source.date else table[name].to_numpy()
+        bad = (values != np.floor(values)) | (values < 1) | (values > most)
+        if name in (source.date, source.hour):
+            bad &= valid  # what is no date or hour is told already
+
+        def fault(
+            row: int, name: str = name, most: int = most, values: NDArray[Any] = values
+        ) -> InputError:
+            return not_valid(source, path, row, name, f"a code from 1 to {most}", values[row])
+
+        add_rows(faults, bad, fault)
+
+
+def _check_sizes(source: TimeSeriesSource, path: Path, hours: int, faults: Faults) -> None:
+    for name, codes in source.onehot.items():
+        try:
+            check_size(source, hours, codes, f"column '{name[:40]}'", relative(source, path))
+        except InputError as error:
+            faults.add(error)
+
+
+def _filled_table(source: TimeSeriesSource, table: pa.Table, grid: Grid) -> pa.Table:
     import numpy as np
     import pyarrow as pa
 
     columns = {}
     for name in table.column_names:
         if name == source.date:
-            columns[name] = pa.array((grid // HOURS).astype("datetime64[D]"))
+            columns[name] = pa.array((grid.hours // HOURS).astype("datetime64[D]"))
         elif name == source.hour:
-            columns[name] = pa.array(grid % HOURS)
+            columns[name] = pa.array(grid.hours % HOURS)
         else:
-            values = table[name].to_numpy()[rows]
-            values = np.where(filled, 0.0, values) if name in source.zero else values
+            values = table[name].to_numpy()[grid.rows]
+            if name in source.zero:
+                values = np.where(grid.filled, values.dtype.type(0), values)
             columns[name] = pa.array(values)
     return pa.table(columns)
 
 
-def _codes(
-    source: TimeSeriesSource, path: Path, name: str, values: NDArray[Any], rows: NDArray[np.int64]
-) -> torch.Tensor:
+def _stacked(channels: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
     import numpy as np
-    import torch
 
-    count = source.onehot[name]
-    valid = (values == np.floor(values)) & (values >= 1) & (values <= count)
-    if not valid.all():
-        bad = int(valid.argmin())
-        raise not_valid(
-            source, path, int(rows[bad]), name, f"a code from 1 to {count}", values[bad]
-        )
-    return torch.from_numpy(values.astype(np.int64) - 1)
+    return np.stack([values.astype(np.float32) for values in channels.values()], axis=1)
 
 
-def _scaler(source: TimeSeriesSource, channels: dict[str, NDArray[Any]]) -> Scaler | None:
-    if not source.scale:
-        return None
-    scaled = {name: source.scale[name] for name in channels if name in source.scale}
-    fits = []
-    for name, how in scaled.items():
+def _scalers(
+    source: TimeSeriesSource, channels: dict[str, NDArray[Any]], whole: slice
+) -> dict[str, Scaler]:
+    """Of each column that is rescaled, by what its whole days hold."""
+    scalers = {}
+    for name in (name for name in channels if name in source.scale):
+        how = source.scale[name]
         if isinstance(how, str):
-            fits.append(
-                Scaler.fit(Moments.of(channels[name].astype("float32")[:, None]), (name,), how)
-            )
+            scalers[name] = Scaler.fit(Moments.of(channels[name][whole, None]), (name,), how)
         else:
-            fits.append(Scaler("range", (name,), (how[0],), (how[1] - how[0],)))
-    return Scaler(
-        "mixed",
-        tuple(scaled),
-        tuple(fit.shift[0] for fit in fits),
-        tuple(fit.scale[0] for fit in fits),
-    )
+            scalers[name] = Scaler("range", (name,), (how[0],), (how[1] - how[0],))
+    return scalers
+
+
+def _together(scalers: dict[str, Scaler], channels: tuple[str, ...]) -> Scaler | None:
+    """One scaler for all channels of `daily`."""
+    if not scalers:
+        return None
+    shift, scale = (tuple(getattr(s, what)[0] for s in scalers.values()) for what in MEASURED)
+    return Scaler("mixed", tuple(scalers), shift, scale).among(channels)
 
 
 def _daily(
-    hourly: torch.Tensor,
-    channels: list[str],
-    codes: dict[str, torch.Tensor],
-    sizes: dict[str, int],
-    scaler: Scaler | None,
-) -> torch.Tensor:
+    source: TimeSeriesSource,
+    path: Path,
+    channels: dict[str, NDArray[Any]],
+    grid: Grid,
+    scalers: dict[str, Scaler],
+) -> NDArray[np.float32]:
+    """Whole days channels first, float32 [day, channel, 24]."""
+    import numpy as np
+
+    days = (grid.whole.stop - grid.whole.start) // HOURS
+    count = len(channels) + sum(source.onehot.values())
+    daily = np.zeros((days, count, HOURS), dtype=np.float32)
+    faults = Faults()
+    for place, (name, values) in enumerate(channels.items()):
+        inside = values[grid.whole]
+        if name in scalers:
+            inside = _scaled(inside, scalers[name])
+            if not (np.abs(inside) <= np.finfo(np.float32).max).all():
+                where, expected = f"scale of column '{name[:40]}'", "numbers within float32"
+                got = f"{np.abs(inside).max():g}"
+                faults.add(_fault(source, path, where, expected, got))
+                continue
+        daily[:, place] = inside.reshape(days, HOURS)
+    faults.check()
+    place = len(channels)
+    for name in (name for name in channels if name in source.onehot):
+        codes = channels[name][grid.whole].astype(np.int64)
+        hours = np.flatnonzero(codes)  # a filled hour has none where the column is in `zero`
+        daily[hours // HOURS, place - 1 + codes[hours], hours % HOURS] = 1
+        place += source.onehot[name]
+    return daily
+
+
+def _scaled(values: NDArray[Any], scaler: Scaler) -> NDArray[np.float64]:
+    """One column, in float64: it is rounded once, when it is stored."""
     import torch
 
-    encoded = [
-        one_hot(ids.view(-1, HOURS), sizes[name]).transpose(1, 2) for name, ids in codes.items()
-    ]
-    daily = torch.cat([channels_first(day_view(hourly)), *encoded], dim=1)
-    if scaler:
-        scaled = [channels.index(name) for name in scaler.names]
-        daily[:, scaled] = scaler.apply(daily[:, scaled])
-    return daily.contiguous()
-
-
-def _check_options(source: TimeSeriesSource, table: pa.Table) -> None:
-    known = table.column_names
-    used = {source.hour, *source.onehot, *source.scale, *source.zero, *source.units}
-    for name in sorted(used):
-        if name not in known:
-            raise InputError(
-                source.name,
-                where="header",
-                expected=f"a column '{name}'",
-                got=", ".join(known),
-                file=source.path,
-            )
+    raw = torch.from_numpy(values.astype("float64"))
+    scaled: NDArray[np.float64] = scaler.apply(raw[:, None])[:, 0].numpy()
+    return scaled
 
 
 def _described(source: TimeSeriesSource, table: pa.Table) -> pa.Table:
@@ -261,39 +310,64 @@ def _described(source: TimeSeriesSource, table: pa.Table) -> pa.Table:
     )
 
 
-def _day_of_month(grid: NDArray[np.int64]) -> NDArray[np.int64]:
-    days = (grid // HOURS).astype("datetime64[D]")
-    result: NDArray[np.int64] = (days - days.astype("datetime64[M]")).astype("int64") + 1
-    return result
-
-
-def _skipped(grid: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """First and last hour of each run that the grid leaves out."""
-    import numpy as np
-
-    breaks = np.flatnonzero(np.diff(grid) > 1)
-    return [(int(grid[i]) + 1, int(grid[i + 1]) - 1) for i in breaks]
-
-
-def _warnings(
-    order: NDArray[np.int64], filled: NDArray[np.bool_], skipped: list[tuple[int, int]]
+def _notes(
+    source: TimeSeriesSource, grid: Grid, left_out: list[tuple[int, int]]
 ) -> tuple[str, ...]:
-    import numpy as np
-
-    warnings = []
-    if (np.diff(order) < 0).any():
-        warnings.append("the rows were not in the order of time and were sorted")
-    if filled.any():
-        warnings.append(f"{int(filled.sum())} missing hours were filled")
-    for start, end in skipped:
-        warnings.append(
-            f"{end - start + 1} hours from {_iso(start)} to {_iso(end)} are missing and were left "
-            "out: the day before and the day after became one"
+    """What became of the hours, for people."""
+    notes = []
+    if grid.sorted:
+        notes.append("the rows were not in the order of time and were sorted")
+    if grid.filled.any():
+        how = "the last row of their day, or else its first"
+        if grid.borrowed:
+            how += f" ({grid.borrowed} on a day without any: the last row before)"
+        if source.zero:
+            how += f", and 0 in {listed('', source.zero)}"
+        notes.append(
+            f"{int(grid.filled.sum())} missing hours were filled with {how}; "
+            "hourly_observed is False there"
         )
-    return tuple(warnings)
+    before, after = grid.whole.start, len(grid.hours) - grid.whole.stop
+    if before or after:
+        notes.append(
+            f"the series runs from {iso(grid.hours[0])} to {iso(grid.hours[-1])}: daily leaves out "
+            f"its first {before} and last {after} hours, whose days are not whole"
+        )
+    for start, end in left_out[:MOST_TOLD]:
+        notes.append(
+            f"{end - start + 1} hours from {iso(start)} to {iso(end)} are missing and were left "
+            "out: the hours before and after were joined"
+        )
+    if len(left_out) > MOST_TOLD:
+        notes.append(f"{len(left_out) - MOST_TOLD} more such runs of hours were left out")
+    return tuple(notes)
 
 
-def _iso(hour: int | np.int64) -> str:
+def _merged(source: TimeSeriesSource, table: pa.Table) -> tuple[str, ...]:
+    """Of which columns float32 has fewer values than the file."""
     import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-    return str(np.datetime64(int(hour), "h"))
+    merged = []
+    for name in table.column_names:
+        if name in (source.date, source.hour):
+            continue
+        values = table[name].to_numpy()
+        rounded = values.astype(np.float32)
+        if values.dtype == np.float64 and (rounded == values).all():
+            continue
+        distinct, left = (pc.count_distinct(pa.array(v)).as_py() for v in (values, rounded))
+        if left < distinct:
+            merged.append(f"column '{name[:40]}' {distinct} become {left}")
+    if not merged:
+        return ()
+    more = f" and {len(merged) - MOST_TOLD} more columns" if len(merged) > MOST_TOLD else ""
+    some = ", of ".join(merged[:MOST_TOLD])
+    return (f"hourly is float32, where distinct values become one: of {some}{more}",)
+
+
+def _fault(source: TimeSeriesSource, path: Path, where: str, expected: str, got: str) -> InputError:
+    return InputError(
+        source.name, where=where, expected=expected, got=got, file=relative(source, path)
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
@@ -111,6 +112,31 @@ def test_pyplot_is_not_used() -> None:
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_hours_that_are_not_known_are_blank() -> None:
+    """A heat map is white where a value is missing, and means are of the values that are there."""
+
+    def white(daily: np.ndarray) -> int:
+        picture = plots.heat_map(daily, np.arange(len(daily)) % 7, "2011-01-01", "", "")
+        with Image.open(BytesIO(picture)) as image:
+            return int((np.asarray(image.convert("L")) > 250).sum())
+
+    whole = np.ones((14, 24)) * np.arange(24)
+    some = whole.copy()
+    some[3:7, 6:18] = np.nan
+    none_on_sunday = some.copy()
+    none_on_sunday[6::7] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert white(whole) < white(some) < white(none_on_sunday)
+
+
+def test_very_long_series_are_drawn() -> None:
+    """A thousand years of days are drawn as fast as a few."""
+    daily = np.zeros((365_000, 24), np.float32)
+    daily[:, 1] = 1
+    assert plots.heat_map(daily, np.arange(len(daily)) % 7, "0001-01-01", "", "")
 
 
 def test_slices_keep_their_proportions() -> None:
