@@ -316,6 +316,7 @@ def heat_map(
     """
     import numpy as np
 
+    title, label = (text.replace("$", r"\$") for text in (title, label))  # no formulas
     week = np.full((7, 24), np.nan)
     for weekday in range(7):
         values = daily[weekdays == weekday]

@@ -132,6 +132,11 @@ def test_hours_that_are_not_known_are_blank() -> None:
         assert white(whole) < white(some) < white(none_on_sunday)
 
 
+def test_names_are_no_formulas() -> None:
+    """Dollars in the name of a column, or in its unit, are dollars."""
+    assert plots.heat_map(HOURS[:7], np.arange(7), "2011-01-01", "US$ {_^ a$", "$\\frac$")
+
+
 def test_very_long_series_are_drawn() -> None:
     """A thousand years of days are drawn as fast as a few."""
     daily = np.zeros((365_000, 24), np.float32)
