@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptm.content import CHANNEL, HEIGHT, ROWS, SAMPLE, WIDTH, Content
-from ptm.errors import InputError
-from ptm.kinds.files import relative
+from ptm.errors import Faults, InputError
+from ptm.kinds.files import below_source, relative
+from ptm.kinds.pictures import CHANNELS, BadPicture, Picture, decode
 from ptm.scaling import Moments, Scaler
 
 if TYPE_CHECKING:
@@ -21,12 +22,11 @@ if TYPE_CHECKING:
 
     from ptm.catalog import ImagesSource
 
-PACKAGES = ("torch", "numpy", "imageio", "pillow", "pyarrow")
+PACKAGES = ("torch", "numpy", "imageio", "pillow", "simplejpeg", "pyarrow")
 NAMES_MATTER = True
-CHANNELS = {"L": ("gray",), "LA": ("gray",), "RGB": ("red", "green", "blue")}
-CHANNELS["RGBA"] = CHANNELS["RGB"]
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 WORKERS = 4
+LEVELS = 256
+NOTED = 20  # damaged pictures that are named
 
 
 def tensorize(source: ImagesSource, paths: list[Path]) -> Content:
@@ -38,26 +38,27 @@ def tensorize(source: ImagesSource, paths: list[Path]) -> Content:
         The table has one row for each image.
 
     Raises:
-        InputError: a file that is no image, is cut short, has a palette or more than 8 bits for
-            each channel, or differs from the first in size or channels; the file is named.
+        InputError: a file that is no image, is cut short or damaged, has a palette or other than 8
+            bits for each channel, is larger than `max_bytes`, or differs from the first in size or
+            channels. All that is wrong is told, with the files.
     """
     import torch
 
     with closing(_decoded(source, paths)) as images:
-        batch, modes = _batch(source, paths, images)
+        batch, modes, notes = _batch(source, paths, images)
     names = CHANNELS[modes[0]]
     scaler = None
     tensor = torch.from_numpy(batch)
     if source.standardize:
-        scaler = Scaler.fit(moments(batch), names)
+        scaler = Scaler.fit(moments(batch), names, divisor=LEVELS - 1)
         tensor = _standardized(batch, scaler)
     return Content(
         {"images": tensor},
         {"images": (SAMPLE, CHANNEL, HEIGHT, WIDTH)},
-        {ROWS: _table(paths, modes, batch.shape[2:])},
+        {ROWS: _table(source, paths, modes, batch.shape[2:])},
         scaler,
         {"channels": list(names)},
-        _warnings(names, scaler),
+        (*notes, *_warnings(names, scaler)),
     )
 
 
@@ -69,32 +70,47 @@ def moments(batch: NDArray[np.uint8]) -> Moments:
     import numpy as np
 
     counts = np.stack(
-        [np.bincount(batch[:, c].ravel(), minlength=256) for c in range(batch.shape[1])]
+        [np.bincount(batch[:, c].ravel(), minlength=LEVELS) for c in range(batch.shape[1])]
     )
-    return Moments.of_counts(counts, np.arange(256) / 255)
+    return Moments.of_counts(counts, np.arange(LEVELS) / (LEVELS - 1))
 
 
 def _batch(
-    source: ImagesSource, paths: list[Path], images: Iterator[tuple[NDArray[np.uint8], str]]
-) -> tuple[NDArray[np.uint8], list[str]]:
-    """Images in one array, uint8 [sample, channel, height, width], and the mode of each file."""
+    source: ImagesSource, paths: list[Path], images: Iterator[Picture | BadPicture]
+) -> tuple[NDArray[np.uint8], list[str], list[str]]:
+    """Images in one array, uint8 [sample, channel, height, width]; the mode of each; notes.
+
+    Raises:
+        InputError: some are bad, or not of one size; those that are wrong are told.
+    """
     import numpy as np
 
-    first, mode = next(images)
-    batch = np.empty((len(paths), first.shape[2], *first.shape[:2]), dtype=np.uint8)
-    batch[0] = first.transpose(2, 0, 1)
-    modes = [mode]
-    for number, (image, mode) in enumerate(images, start=1):
-        if image.shape != first.shape:
-            raise InputError(
-                source.name,
-                expected=f"{_size(first)} as in {paths[0].name}",
-                got=_size(image),
-                file=relative(source, paths[number]),
+    batch = np.empty((0, 0, 0, 0), dtype=np.uint8)
+    first, modes, notes, faults = -1, [], [], Faults()
+    for number, image in enumerate(images):
+        file = relative(source, paths[number])
+        if isinstance(image, BadPicture):
+            faults.add(InputError(source.name, expected=image.expected, got=image.got, file=file))
+            continue
+        pixels, mode, note = image
+        if first < 0:
+            first, shape = number, pixels.shape
+        elif pixels.shape != shape:
+            expected = f"{_size(shape)} as in {below_source(source, paths[first])}"
+            faults.add(
+                InputError(source.name, expected=expected, got=_size(pixels.shape), file=file)
             )
-        batch[number] = image.transpose(2, 0, 1)
+        if faults.count:
+            batch = batch[:0]
+            continue  # what else is wrong is looked for, but nothing is kept
+        if not len(batch):
+            batch = np.empty((len(paths), shape[2], *shape[:2]), dtype=np.uint8)
+        batch[number] = pixels.transpose(2, 0, 1)
         modes.append(mode)
-    return batch, modes
+        notes += [f"{note} ({file})"] if note else []
+    faults.check()
+    more = [f"… and {len(notes) - NOTED} more"] if len(notes) > NOTED else []
+    return batch, modes, notes[:NOTED] + more
 
 
 def _standardized(batch: NDArray[np.uint8], scaler: Scaler) -> torch.Tensor:
@@ -102,7 +118,7 @@ def _standardized(batch: NDArray[np.uint8], scaler: Scaler) -> torch.Tensor:
     import numpy as np
     import torch
 
-    levels = (torch.arange(256, dtype=torch.float64) / 255).repeat(batch.shape[1], 1)
+    levels = torch.arange(LEVELS, dtype=torch.float64).repeat(batch.shape[1], 1)
     scaled = scaler.apply(levels, dim=0).float().numpy()
     out = np.empty(batch.shape, dtype=np.float32)
     for channel in range(batch.shape[1]):
@@ -110,87 +126,38 @@ def _standardized(batch: NDArray[np.uint8], scaler: Scaler) -> torch.Tensor:
     return torch.from_numpy(out)
 
 
-def _decoded(source: ImagesSource, paths: list[Path]) -> Generator[tuple[NDArray[np.uint8], str]]:
-    """Decodes in threads, a few images ahead, in order."""
+def _decoded(source: ImagesSource, paths: list[Path]) -> Generator[Picture | BadPicture]:
+    """Decodes in threads, a few images ahead, in order; one that is bad comes as its reason."""
+    keep_damaged = source.on_damage == "note"
+
+    def work(path: Path) -> Picture | BadPicture:
+        raw = path.read_bytes()  # before all else: what fails here says nothing of the bytes
+        try:
+            return decode(raw, source.max_bytes, keep_damaged)
+        except BadPicture as bad:
+            return bad
+
     if len(paths) == 1:
-        yield _decode(source, paths[0])
+        yield work(paths[0])
         return
     with ThreadPoolExecutor(WORKERS) as pool:
         for start in range(0, len(paths), WORKERS * 4):
-            chunk = paths[start : start + WORKERS * 4]
-            yield from pool.map(lambda path: _decode(source, path), chunk)
+            yield from pool.map(work, paths[start : start + WORKERS * 4])
 
 
-def _decode(source: ImagesSource, path: Path) -> tuple[NDArray[np.uint8], str]:
-    """One image, uint8 [height, width, channel] without alpha, and its mode in the file."""
-    from imageio.v3 import imopen
-
-    try:
-        _check_png_depth(source, path)
-        with imopen(path, "r", plugin="pillow") as file:
-            frames = file.properties(index=...)  # type: ignore[arg-type]  # all of them
-            if frames.is_batch and frames.n_images != 1:
-                raise InputError(
-                    source.name,
-                    expected="one image",
-                    got=f"{frames.n_images} frames or pages",
-                    file=relative(source, path),
-                )
-            mode = file.metadata(index=0)["mode"]
-            if mode not in CHANNELS:
-                raise _not_8_bit(source, path, f"the mode {mode}")
-            image = file.read(index=0, rotate=True)  # type: ignore[call-arg]  # pillow plugin
-    except InputError:
-        raise
-    except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error, …
-        raise InputError(
-            source.name, expected="a whole image", got=_reason(error), file=relative(source, path)
-        ) from error
-    if image.ndim == 2:
-        image = image[..., None]
-    return image[..., : len(CHANNELS[mode])], mode
+def _size(shape: tuple[int, ...]) -> str:
+    channels = "1 channel" if shape[2] == 1 else f"{shape[2]} channels"
+    return f"{shape[0]} x {shape[1]} pixels with {channels}"
 
 
-def _reason(error: Exception) -> str:
-    """What a decoder says of the data; not what it says of itself."""
-    known = {"truncated": "one that is cut short", "broken data stream": "damaged data"}
-    for words, reason in known.items():
-        if words in str(error):
-            return reason
-    return "bytes that are no image, or a damaged one"
-
-
-def _check_png_depth(source: ImagesSource, path: Path) -> None:
-    # Pillow cuts 16-bit RGB down to 8 without a word; the header tells (PNG specification, IHDR)
-    with path.open("rb") as file:
-        head = file.read(26)
-    if head.startswith(PNG_SIGNATURE) and len(head) == 26:
-        depth, color = head[24], head[25]
-        if color == 3:
-            raise _not_8_bit(source, path, f"a palette of {depth}-bit indices")
-        if depth != 8:
-            raise _not_8_bit(source, path, f"{depth} bits for each channel")
-
-
-def _not_8_bit(source: ImagesSource, path: Path, got: str) -> InputError:
-    return InputError(
-        source.name,
-        expected="8-bit gray, RGB or RGBA",
-        got=got,
-        file=relative(source, path),
-    )
-
-
-def _size(image: NDArray[np.uint8]) -> str:
-    return f"{image.shape[0]} x {image.shape[1]} pixels with {image.shape[2]} channels"
-
-
-def _table(paths: list[Path], modes: list[str], shape: tuple[int, ...]) -> pa.Table:
+def _table(
+    source: ImagesSource, paths: list[Path], modes: list[str], shape: tuple[int, ...]
+) -> pa.Table:
     import pyarrow as pa
 
     return pa.table(
         {
-            "file": [path.name for path in paths],
+            "file": [below_source(source, path) for path in paths],
             "mode": modes,
             "height": pa.array([shape[0]] * len(paths), pa.int64()),
             "width": pa.array([shape[1]] * len(paths), pa.int64()),

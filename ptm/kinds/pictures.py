@@ -1,0 +1,209 @@
+"""One picture: its bytes to pixels, 8 bits for each channel, or a reason why not.
+
+JPEG is decoded by libjpeg-turbo itself, which tells when it had to invent what the file lacks;
+Pillow, which reads all else, keeps such warnings to itself.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from ptm.content import readable_size
+from ptm.kinds.formats import DEPTHS, damage, depth_fault, header_fault
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+CHANNELS = {"L": ("gray",), "LA": ("gray",), "RGB": ("red", "green", "blue")}
+CHANNELS["RGBA"] = CHANNELS["RGB"]
+EIGHT_BIT = "8-bit gray, RGB or RGBA"
+ORIENTATION = 0x0112  # the tag of EXIF
+MODES = {
+    "1": "1 bit for each pixel",
+    "P": "a palette",
+    "PA": "a palette",
+    "CMYK": "the colours of print, CMYK",
+    "F": "floats",
+    "I": "integers of more than 8 bits",
+}
+
+
+class BadPicture(Exception):
+    """What was expected of the bytes of a picture, and what they are."""
+
+    def __init__(self, expected: str, got: str) -> None:
+        super().__init__(expected, got)
+        self.expected, self.got = expected, got
+
+
+class Picture(NamedTuple):
+    """A decoded picture.
+
+    Attributes:
+        pixels: uint8 [height, width, channel], upright, without alpha.
+        mode: of the file: L, LA, RGB or RGBA.
+        note: what one has to know of it; "" where there is nothing.
+    """
+
+    pixels: NDArray[np.uint8]
+    mode: str
+    note: str
+
+
+def decode(raw: bytes, most_bytes: int, keep_damaged: bool) -> Picture:
+    """The picture that the bytes of a file hold.
+
+    Args:
+        raw: all bytes of the file.
+        most_bytes: that its pixels may take.
+        keep_damaged: whether one that a decoder can complete is kept, with a note.
+
+    Raises:
+        BadPicture: the bytes are no picture, or one that is cut short, damaged, too large, has
+            several frames, a palette, or other than 8 bits for each channel.
+        MemoryError: there is none left.
+    """
+    try:
+        with _opened(raw) as image:
+            kind, mode = str(image.format), image.mode
+            _check(raw, image, kind, most_bytes)
+            pixels, hurt, note = _pixels(raw, image, kind)
+    except (BadPicture, MemoryError):
+        raise
+    except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, …
+        raise BadPicture(*_reason(raw, error)) from error
+    if hurt and not keep_damaged:
+        raise BadPicture("a whole image (or on_damage = 'note')", hurt)
+    if hurt:
+        note = f"{hurt}: what is missing was made up by the decoder"
+    return Picture(pixels[..., : len(CHANNELS[mode])], mode, note)
+
+
+@contextmanager
+def _opened(raw: bytes) -> Iterator[Image]:
+    from PIL import Image
+
+    with _no_limit_of_pixels(), Image.open(io.BytesIO(raw)) as image:
+        yield image
+
+
+_opening = threading.Lock()
+_limits: list[int | None] = []  # Pillow's own, once for each picture that is open
+
+
+@contextmanager
+def _no_limit_of_pixels() -> Iterator[None]:
+    """Takes Pillow's limit away, which cannot be set for one picture: ptm has its own.
+
+    It is back when no picture is open.
+    """
+    from PIL import Image
+
+    with _opening:
+        _limits.append(_limits[0] if _limits else Image.MAX_IMAGE_PIXELS)
+        Image.MAX_IMAGE_PIXELS = None
+    try:
+        yield
+    finally:
+        with _opening:
+            before = _limits.pop()
+            if not _limits:
+                Image.MAX_IMAGE_PIXELS = before
+
+
+def _check(raw: bytes, image: Image, kind: str, most_bytes: int) -> None:
+    """Looks at what the header says, before anything is decoded."""
+    wrong = depth_fault(kind, raw)
+    if wrong and kind not in DEPTHS:
+        raise BadPicture(f"one of {', '.join(sorted(DEPTHS))}", kind)
+    if wrong:
+        raise BadPicture(EIGHT_BIT, wrong)
+    frames = getattr(image, "n_frames", 1)
+    if frames != 1:
+        raise BadPicture("one image", f"{frames} frames or pages")
+    if image.mode not in CHANNELS:
+        raise BadPicture(EIGHT_BIT, MODES.get(image.mode, f"the mode {image.mode}"))
+    channels = len(image.getbands())
+    size = image.width * image.height * channels
+    if size > most_bytes:
+        raise BadPicture(
+            f"at most {readable_size(most_bytes)} of pixels (or max_bytes = {size})",
+            f"{image.height} x {image.width} pixels with {channels} channels, "
+            f"{readable_size(size)}",
+        )
+
+
+def _pixels(raw: bytes, image: Image, kind: str) -> tuple[NDArray[np.uint8], str, str]:
+    """Pixels uint8 [height, width, channel], upright; what was damaged; a note."""
+    import numpy as np
+
+    hurt = note = ""
+    if kind == "JPEG":
+        decoded, hurt = _jpeg(raw, image)
+        if decoded is not None:
+            return _upright(decoded, image.getexif().get(ORIENTATION, 1)), hurt, ""
+        note = "damage in it could not be looked for: a JPEG of an unusual form"
+    from imageio.v3 import imopen
+
+    hurt = damage(kind, raw)
+    with imopen(io.BytesIO(raw), "r", plugin="pillow") as file:
+        pixels = np.asarray(file.read(index=0, rotate=True))  # type: ignore[call-arg]  # of pillow
+    return (pixels[..., None] if pixels.ndim == 2 else pixels), hurt, note
+
+
+def _jpeg(raw: bytes, image: Image) -> tuple[NDArray[np.uint8] | None, str]:
+    """Pixels of a JPEG, and what was damaged; None where Pillow may know more.
+
+    Raises:
+        BadPicture: there are two headers, of different sizes.
+    """
+    import simplejpeg
+
+    colors = "GRAY" if image.mode == "L" else "RGB"
+    try:
+        height, width, *_ = simplejpeg.decode_jpeg_header(raw, strict=False)
+    except ValueError:
+        return None, ""
+    if (width, height) != image.size:
+        raise BadPicture("a whole image", "damaged data: two headers of different sizes")
+    try:
+        pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(raw, colors, strict=True)
+        return pixels, ""
+    except ValueError as error:
+        hurt = str(error).strip().rstrip(".")
+    try:
+        return simplejpeg.decode_jpeg(raw, colors, strict=False), f"damaged data ({hurt})"
+    except ValueError:
+        return None, ""
+
+
+def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Turned as EXIF says the camera was held."""
+    import numpy as np
+
+    turned = pixels.swapaxes(0, 1) if orientation in (5, 6, 7, 8) else pixels
+    if orientation in (3, 4, 7, 8):
+        turned = np.flip(turned, 0)
+    if orientation in (2, 3, 6, 7):
+        turned = np.flip(turned, 1)
+    return turned
+
+
+def _reason(raw: bytes, error: Exception) -> tuple[str, str]:
+    """What a decoder says of the data; not what it says of itself."""
+    deep = ""
+    with suppress(Exception):  # the header may be damaged as well
+        deep = header_fault(raw)
+    if deep:
+        return EIGHT_BIT, deep
+    known = {"truncated": "one that is cut short", "broken data stream": "damaged data"}
+    for words, reason in known.items():
+        if words in str(error):
+            return "a whole image", reason
+    return "a whole image", "bytes that are no image, or a damaged one"
