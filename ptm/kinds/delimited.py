@@ -9,7 +9,7 @@ from ptm.errors import Faults, InputError
 from ptm.kinds.delimited_faults import Wanted, check_rows, is_blank, shown, some
 from ptm.kinds.delimited_faults import not_valid as not_valid
 from ptm.kinds.delimited_header import read_header
-from ptm.kinds.delimited_numbers import exact_integers, has_large
+from ptm.kinds.delimited_numbers import MOST_EXACT, exact_integers
 from ptm.kinds.delimited_rows import MOST_AT_ONCE, Rows, RowTooLarge
 from ptm.kinds.files import read_text, relative
 
@@ -113,7 +113,6 @@ def _check_letters(source: TableSource | TimeSeriesSource, path: Path, content: 
 
 def _read(rows: Rows, wanted: Wanted) -> pa.Table | None:
     """The columns, or None where something is wrong with a row or a value."""
-    import numpy as np
     import pyarrow as pa
 
     types = {
@@ -127,9 +126,10 @@ def _read(rows: Rows, wanted: Wanted) -> pa.Table | None:
     for column, values in zip(table.column_names, table.columns, strict=True):
         if wanted.is_number(column):
             numbers = values.to_numpy()
-            if not (np.abs(numbers) <= wanted.largest(column)).all():
+            magnitude = max(numbers.max(), -numbers.min())  # NaN where one is
+            if not magnitude <= wanted.largest(column):
                 return None
-            if has_large(numbers):
+            if magnitude >= MOST_EXACT:
                 large.append(column)
         elif column in wanted.categories and is_blank(values.unique()).any():
             return None

@@ -13,7 +13,6 @@ from ptm.kinds.delimited_numbers import (
     NOT_FINITE,
     NUMBER,
     exact_integers,
-    has_large,
     parse_numbers,
 )
 from ptm.kinds.files import relative
@@ -193,7 +192,7 @@ def _number_fault(
             expected = "a finite number"
         else:
             expected = "a number" + (_other_delimiter(column) if is_alone else "")
-    elif len(values) and has_large(numbers):
+    else:
         bad = exact_integers(values, numbers)[1]
         expected = "an integer that float64, or int64 in a column of integers, can hold"
     if not bad:

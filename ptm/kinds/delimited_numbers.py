@@ -30,11 +30,6 @@ def parse_numbers(texts: pa.Array) -> NDArray[np.float64]:
     return values
 
 
-def has_large(values: NDArray[np.float64]) -> bool:
-    """Whether some are so large that float64 may have rounded an integer."""
-    return bool(max(values.max(), -values.min()) >= MOST_EXACT)
-
-
 def exact_integers(
     texts: pa.Array, values: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64] | None, list[int]]:
