@@ -261,7 +261,7 @@ def orthogonal_slices(
         axes.imshow(drawn, cmap="gray", vmin=low, vmax=high, extent=extent, interpolation="nearest")
         axes.grid(False)
         _label(axes, f"{name}, slice {size // 2}", "mm", "mm" if name == "axial" else "")
-    named = "HU" if unit == HOUNSFIELD else unit or "(no unit)"
+    named = "HU" if unit == HOUNSFIELD else (unit or "(no unit)").replace("$", r"\$")
     shown = f"{low:.0f} to {high:.0f}" if unit == HOUNSFIELD else f"{low:.4g} to {high:.4g}"
     _title(figure, f"Middle slices, {shown} {named}")
     return to_png(figure)

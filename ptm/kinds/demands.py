@@ -162,6 +162,9 @@ def _contradictions(found: Slice) -> Iterator[tuple[str, str]]:
             f"{header['Rows']} x {header['Columns']} pixels of 8, 16 or 32 bits",
             f"{'compressed' if length is None else length} bytes with {bits} bits for each pixel",
         )
+    if length is None and found.size > 2 * most:  # it is read whole, and no longer than its pixels
+        expected = f"a file of at most {readable_size(2 * most)} (or a larger max_bytes)"
+        yield expected, readable_size(found.size)
     row, column = found.orientation[:3], found.orientation[3:]
     unit = all(abs(math.hypot(*vector) - 1) < 0.01 for vector in (row, column))
     if not unit or abs(sum(a * b for a, b in zip(row, column, strict=True))) > 0.01:

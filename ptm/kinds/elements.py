@@ -216,19 +216,20 @@ def by_pydicom(raw: bytes, size: int, place: int, syntax: str, elements: Element
             return True
         return False
 
-    implicit = not (first.isalpha() and first.isupper())
+    implicit, stop = not (first.isalpha() and first.isupper()), place
     try:
         for element in data_element_generator(file, implicit, little, ends):
             name = WANTED.get(element.tag)
             if name is not None:
                 raw_value = element.value if isinstance(element.value, bytes) else b""
                 elements.add(name, (element.VR or "UN").encode(), raw_value)
+            stop = file.tell()
     except EOFError as error:
         if len(raw) < size:
             raise More from error
         elements.cut = size + 1, size
     if elements.place is None and elements.cut is None:
-        _look_at_end(elements, file.tell(), len(raw), size)
+        _look_at_end(elements, stop, len(raw), size)
 
 
 def _look_at_end(elements: Elements, place: int, read: int, size: int) -> None:

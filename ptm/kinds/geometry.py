@@ -113,25 +113,27 @@ def _dot(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 def _rounding(slices: list[Slice]) -> NDArray[np.float64]:
     """How far each written coordinate may be from the true one, in mm, float64 [slices, 3].
 
-    Half of its last digit. One that is written with fewer digits than another has lost zeros at
-    its end, unless both have the same number of significant digits, and many.
+    Half of its last digit, where zeros at its end may have been left out: the finest of all slices
+    counts, or what the most significant digits of any of them leave to a number of its size.
     """
     import numpy as np
 
     written = np.array([[_digits(text) for text in s.position_text] for s in slices])
-    half, digits = written[..., 0], written[..., 1]
+    half, digits, whole = np.moveaxis(written, -1, 0)
     most = digits.max(0)
-    rounded = (digits == most) & (most >= MANY_DIGITS)
-    return np.where(rounded, half, half.min(0))
+    fixed = 0.5 * 10.0 ** (whole - most)  # with as many significant digits as the longest has
+    finest: NDArray[np.float64] = np.broadcast_to(half.min(0), half.shape)
+    return np.where(most >= MANY_DIGITS, np.maximum(finest, fixed), finest)
 
 
 @lru_cache(4096)
-def _digits(text: str) -> tuple[float, int]:
-    """Half of the last digit of a decimal, and how many significant digits it has."""
+def _digits(text: str) -> tuple[float, int, int]:
+    """Half of the last digit of a decimal, its significant digits, those before its point."""
     mantissa, _, exponent = text.lower().partition("e")
     whole, _, fraction = mantissa.lstrip("+-").partition(".")
-    half = 0.5 * 10.0 ** max(min(int(exponent or 0) - len(fraction), 300), -300)
-    return half, len((whole + fraction).lstrip("0"))
+    power = max(min(int(exponent or 0), 300), -300)
+    significant = (whole + fraction).lstrip("0")
+    return 0.5 * 10.0 ** (power - len(fraction)), len(significant), len(whole.lstrip("0")) + power
 
 
 def _line(

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ptm.errors import InputError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 EXACT = 1 << 24  # up to here float32 holds every whole number
 ITEM, DELIMITER = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
 DECODERS_LOG = "pydicom.pixels.decoders.base"
+RUN_LENGTHS, LONGEST_RUN = "1.2.840.10008.1.2.5", 64  # times as long as what says it
 READ_BY_PILLOW = ("1.2.840.10008.1.2.4.5", "1.2.840.10008.1.2.4.9")  # JPEG, JPEG 2000
 
 
@@ -203,6 +205,8 @@ def _decoded(found: Slice) -> NDArray[Any]:
             frame = pydicom.encaps.get_frame(pixels, 0, number_of_frames=1)
             if found.syntax.startswith(READ_BY_PILLOW):
                 _same_size(found, frame)
+            elif found.syntax == RUN_LENGTHS and len(frame) * LONGEST_RUN > found.source.max_bytes:
+                _same_length(found, frame)
             array, _ = decoder.as_array(pixels, raw=True, **options)
         except InputError:
             raise
@@ -242,6 +246,23 @@ def _same_size(found: Slice, frame: bytes) -> None:
     if (height, width) != found.shape or many != 1:
         expected = "{} x {} pixels of one value, as Rows and Columns say".format(*found.shape)
         raise found.error(expected, f"{height} x {width} of {many}, in the compressed data")
+
+
+def _same_length(found: Slice, frame: bytes) -> None:
+    """Adds run lengths up, before they are decoded; PS3.5, G.3."""
+    count, *places = struct.unpack_from("<16I", frame)
+    size = 0
+    for start, stop in pairwise([*places[:count], len(frame)]):
+        place = start
+        while place < stop:
+            run = frame[place]
+            size += 257 - run if run > 128 else (run + 1) % 129
+            place += 2 if run > 128 else 1 + (run + 1) % 129
+    height, width = found.shape
+    whole = height * width * found.header["BitsAllocated"] // 8
+    if size > whole + count:  # each segment may be padded
+        expected = f"{whole} bytes of pixels, as Rows and Columns say"
+        raise found.error(expected, f"{size}, in the compressed data")
 
 
 @contextmanager
