@@ -152,6 +152,8 @@ class TableSource(Source):
         units: the unit of each column that has one.
         header: whether the first line names the columns. Without a word it does, and one of
             numbers only is refused; where it is false, the columns are c0, c1, …
+        precision: "float32" rounds the numbers before they are scaled, as the book does; without
+            it they are scaled as the file has them, and rounded once.
         max_columns, max_bytes: of one encoding: of a categorical column, of the target.
     """
 
@@ -168,6 +170,7 @@ class TableSource(Source):
     measures: dict[str, Measure] = Field(default_factory=dict)
     units: dict[str, str] = Field(default_factory=dict)
     header: bool | None = None
+    precision: Literal["float32"] | None = None
     max_columns: int = Field(default=MOST_COLUMNS, ge=1)
     max_bytes: int = Field(default=GIB, ge=1)
 

@@ -12,6 +12,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -21,6 +22,7 @@ PNG_LIMIT = 36_000  # bytes: 48,000 in base64, and an artifact of the dashboard 
 HOUNSFIELD = "Hounsfield units"
 LUNG_WINDOW = (-1350.0, 150.0)  # Hounsfield units shown from black to white
 MAX_IMAGES, MAX_COLUMNS = 12, 24
+ROW_LETTERS = 64  # of the names in one row of thumbnails
 MAX_DAYS = 4000  # of which a heat map can show a column each
 TEXT, GRID, MUTED = "#222222", "#e3e3e3", "#b5b5b5"
 RED, ORANGE, BLUE = "#c0392b", "#e08e0b", "#1f6fb2"
@@ -48,7 +50,7 @@ def to_png(figure: Figure, dpi: int = 110) -> bytes:
     from PIL import Image
 
     canvas: Any = FigureCanvasAgg(figure)
-    for scale in (1.0, 0.8, 0.6, 0.4):
+    for scale in (1.0, 0.8, 0.6, 0.5, 0.4):
         figure.set_dpi(dpi * scale)
         canvas.draw()
         image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
@@ -190,36 +192,75 @@ def roc_curves(
     return to_png(figure)
 
 
-def contact_sheet(images: NDArray[Any]) -> bytes:
+def contact_sheet(
+    images: NDArray[Any], names: Sequence[str] = (), whole: tuple[int, ...] | None = None
+) -> bytes:
     """Thumbnails of the first images; uint8 or float [n, c, h, w].
 
     Floating point channels are stretched, each over all images, from their 1st to their 99th
     percentile: standardised channels look natural again.
+
+    Args:
+        images: the first of them, or all; of more than MAX_IMAGES the first are shown.
+        names: of the images; their numbers where there are none.
+        whole: [n, c, h, w] of all images, where `images` are fewer or smaller.
     """
     import numpy as np
 
+    count, channels, tall, wide = whole or images.shape
     shown = min(len(images), MAX_IMAGES)
-    chosen = images[:shown, : 3 if images.shape[1] >= 3 else 1]
     columns = min(shown, 4)
-    pixels = np.moveaxis(_shrink(chosen, 480 // columns), 1, -1)
+    pixels = np.moveaxis(thumbnails(images), 1, -1)
     if images.dtype == np.uint8:
-        pixels = pixels.astype(np.uint8)
+        pixels = pixels.round().astype(np.uint8)
     else:
         low, high = np.percentile(pixels, (1, 99), axis=(0, 1, 2))
         pixels = np.clip((pixels - low) / np.where(high > low, high - low, 1), 0, 1)
     rows = -(-shown // columns)
     width = min(6.4, 3.2 + 0.8 * columns)
-    height = (width / columns * images.shape[2] / images.shape[3] + 0.2 * (shown > 1)) * rows + 0.3
+    height = (width / columns * tall / wide + 0.2 * (shown > 1)) * rows + 0.3
     figure, all_axes = _grid(rows, columns, width, height)
     for index, axes in enumerate(all_axes):
         axes.axis("off")
         if index < shown:
-            axes.imshow(pixels[index], cmap="gray", aspect="equal")
-            axes.set_title(str(index) if shown > 1 else "", fontsize=8, color=TEXT)
-    count, channels, tall, wide = images.shape
+            # of bytes: without limits matplotlib would stretch a gray image
+            axes.imshow(pixels[index], cmap="gray", aspect="equal", vmin=0, vmax=_white(pixels))
+            label = _end_of(names[index], ROW_LETTERS // columns) if names else str(index)
+            axes.set_title(label if names or shown > 1 else "", fontsize=7, color=TEXT)
     some = f"{shown} of {count} images" if shown < count else f"{count} image{'s'[: count > 1]}"
-    _title(figure, f"{some} of {channels} channels, {tall} × {wide}")
+    layers = f"{channels} channel{'s'[: channels > 1]}"
+    _title(figure, f"{some} of {layers}, {tall} × {wide}")
     return to_png(figure)
+
+
+def thumbnails(images: NDArray[Any]) -> NDArray[np.float32]:
+    """The first images, as many as are shown, in the size in which they are shown.
+
+    Args:
+        images: [n, c, h, w], maybe mapped from a file: no more is read than is shown.
+
+    Returns:
+        float32 [shown, 1 or 3, height, width].
+    """
+    import numpy as np
+
+    shown = min(len(images), MAX_IMAGES)
+    chosen = images[:shown, : 3 if images.shape[1] >= 3 else 1]
+    side = 480 // min(shown, 4)
+    small: NDArray[np.float32] = np.concatenate(
+        [_shrink(chosen[index : index + 1], side) for index in range(shown)]
+    )
+    return small
+
+
+def _white(pixels: NDArray[Any]) -> int:
+    return 255 if pixels.dtype.kind == "u" else 1
+
+
+def _end_of(name: str, letters: int) -> str:
+    """A name for a narrow place: its end, where the number mostly stands; no formula."""
+    short = name if len(name) <= letters else f"…{name[1 - letters :]}"
+    return short.replace("$", r"\$")
 
 
 def shades(volume: NDArray[Any], unit: str | None) -> tuple[float, float]:

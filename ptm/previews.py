@@ -27,10 +27,16 @@ def quantity(artifact: Artifact) -> tuple[str, str]:
 
 
 def _images(artifact: Artifact) -> bytes:
+    import numpy as np
+    import torch
+
     images = artifact.tensors["images"]
-    if artifact.scaler:
-        images = (artifact.scaler.invert(images) * 255).round().clamp(0, 255).byte()
-    return plots.contact_sheet(images.numpy())
+    small = plots.thumbnails(images.numpy())
+    if artifact.scaler:  # means of scaled pixels are scaled means of pixels
+        small = artifact.scaler.invert(torch.from_numpy(small)).numpy()
+    pixels = small.round().clip(0, 255).astype(np.uint8)
+    names = artifact.table["file"].iloc[: len(pixels)].tolist()
+    return plots.contact_sheet(pixels, names, tuple(images.shape))
 
 
 def _volume(artifact: Artifact) -> bytes:

@@ -6,7 +6,7 @@ says in JSON what was done, so that it can be undone or done to new data.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ class Scaler:
         shift, scale: one number for each channel, 0 and 1 where it is left as it is; scale is
             never 0.
         divisor: of raw values before all else: 255 for pixels, whose shift and scale are fractions.
+        precision: "float32" where raw values are rounded to it first, as the book does.
     """
 
     method: str
@@ -99,6 +100,7 @@ class Scaler:
     shift: tuple[float, ...]
     scale: tuple[float, ...]
     divisor: float = 1.0
+    precision: Literal["float32", "float64"] = "float64"
 
     @classmethod
     def fit(
@@ -131,7 +133,7 @@ class Scaler:
         known = dict(zip(self.names, zip(self.shift, self.scale, strict=True), strict=True))
         pairs = [known.get(name, (0.0, 1.0)) for name in names]
         shift, scale = tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs)
-        return Scaler(self.method, names, shift, scale, self.divisor)
+        return replace(self, names=names, shift=shift, scale=scale)
 
     def apply(self, values: torch.Tensor, dim: int = 1) -> torch.Tensor:
         """Normalises raw values, whose axis `dim` has one entry for each channel.
@@ -140,7 +142,8 @@ class Scaler:
         float32 otherwise.
         """
         shift, scale = self._along(values, dim)
-        return ((values.double() / self.divisor - shift) / scale).to(_floating(values))
+        raw = values.float().double() if self.precision == "float32" else values.double()
+        return ((raw / self.divisor - shift) / scale).to(_floating(values))
 
     def invert(self, values: torch.Tensor, dim: int = 1) -> torch.Tensor:
         """Undoes `apply`: normalised values as raw ones, float64.
@@ -178,7 +181,8 @@ class Scaler:
             tuple(values["names"]),
             tuple(values["shift"]),
             tuple(values["scale"]),
-            values.get("divisor", 1.0),  # manifests before this one had none
+            values.get("divisor", 1.0),  # manifests of before have neither
+            values.get("precision", "float64"),
         )
 
 

@@ -72,6 +72,8 @@ def columns_of(source: TableSource, path: str, table: pa.Table, faults: Faults) 
         table: float64, int64 or string columns.
         faults: what is wrong is added: two features of one name, too many categories.
     """
+    import numpy as np
+
     columns = []
     for name, values in zip(table.column_names, table.columns, strict=True):
         measure = source.measures.get(name, "continuous")
@@ -82,7 +84,10 @@ def columns_of(source: TableSource, path: str, table: pa.Table, faults: Faults) 
         else:
             is_scaled = measure == "continuous" and source.standardize
             becomes: Literal["scaled", "kept"] = "scaled" if is_scaled else "kept"
-            columns.append(Column(name, [name], values.to_numpy(), becomes))
+            numbers = values.to_numpy()
+            if source.precision:
+                numbers = numbers.astype(source.precision).astype(np.float64)
+            columns.append(Column(name, [name], numbers, becomes))
     _check_sizes(source, path, table.num_rows, columns, faults)
     _check_names(source, path, columns, faults)
     return columns
@@ -127,7 +132,9 @@ def features_of(
                 constant.append(column.name)
             elif low < high and not LEAST_SCALE < scaler.scale[number] < np.inf:
                 faults.add(_no_deviation(source, path, column.name, low, high))
-    return Features(matrix, names, _joined(scalers, tuple(names)), constant, merged)
+    return Features(
+        matrix, names, _joined(scalers, tuple(names), source.precision), constant, merged
+    )
 
 
 def merging(
@@ -257,7 +264,9 @@ def _distinct(values: NDArray[Any]) -> NDArray[np.int64]:
     return counts + 1
 
 
-def _joined(scalers: list[Scaler], names: tuple[str, ...]) -> Scaler | None:
+def _joined(
+    scalers: list[Scaler], names: tuple[str, ...], precision: Literal["float32"] | None
+) -> Scaler | None:
     if not scalers:
         return None
     return Scaler(
@@ -265,6 +274,7 @@ def _joined(scalers: list[Scaler], names: tuple[str, ...]) -> Scaler | None:
         tuple(name for scaler in scalers for name in scaler.names),
         tuple(shift for scaler in scalers for shift in scaler.shift),
         tuple(scale for scaler in scalers for scale in scaler.scale),
+        precision=precision or "float64",
     ).among(names)
 
 

@@ -50,6 +50,10 @@ def tensorize(source: TableSource, paths: list[Path]) -> Content:
     features = features_of(source, source.path, table.num_rows, columns, faults)
     faults.check()
     merged = features.merged
+    for column in columns if source.precision else []:
+        if column.becomes == "scaled":
+            rounded = column.values.astype(source.precision)
+            merged |= merging(column.name, table[column.name].to_numpy(), rounded)
     tensors = {"features": torch.from_numpy(features.matrix)}
     axes: dict[str, tuple[str, ...]] = {"features": (SAMPLE, FEATURE)}
     if source.target and target is not None and source.classes:
@@ -81,7 +85,8 @@ def _read(source: TableSource, path: Path | None) -> pa.Table:
     """The columns: string where they are categories, else float64, or int64 of large integers."""
     categories = frozenset(c for c, m in source.measures.items() if m == "categorical")
     kept = {c for c, m in source.measures.items() if m == "ordinal"}
-    unscaled = frozenset(kept | {source.target or ""}) if source.standardize else None
+    is_exact = source.standardize and not source.precision
+    unscaled = frozenset(kept | {source.target or ""}) if is_exact else None
     if path:
         return read_delimited(source, path, source.columns, frozenset(), categories, unscaled)
     return _inline(source, categories, unscaled)

@@ -105,5 +105,6 @@ def _scaler_problems(scaler: Any) -> Iterator[str]:
         numbers = [*scaler["shift"], *scaler["scale"], divisor]
         whole = len(scaler["shift"]) == len(scaler["scale"]) == len(names)
         texts = all(isinstance(text, str) for text in (scaler["method"], *names))
+        texts = texts and scaler.get("precision", "float64") in ("float32", "float64")
         if not whole or not texts or not all(type(n) in (int, float) for n in numbers):
             yield "shift and scale of each channel, got something else"

@@ -524,3 +524,19 @@ def test_notes_in_quotes(make: Make, write: Callable[..., None]) -> None:
     write("id,price,notes\n" + "".join(f"{n},{n},{note}\n" for n in range(25_000)))
     content = make("table", "t.csv", columns=("id", "price"), standardize=False)
     assert rows(content) == [[n, n] for n in range(25_000)]
+
+
+def test_precision_of_the_book(make: Make, write: Callable[..., None]) -> None:
+    """`precision = "float32"` rounds before scaling, as the book does; the scaler does the same."""
+    text = "a,b\n" + "".join(f"{1000 + n / 1e5},{n}\n" for n in range(50))
+    write(text)
+    content = make("table", "t.csv", precision="float32")
+    raw = np.array([[1000 + n / 1e5, n] for n in range(50)])
+    rounded = raw.astype(np.float32).astype(np.float64)
+    right = (rounded - rounded.mean(0)) / rounded.std(0, ddof=1)
+    assert np.allclose(content.tensors["features"].numpy(), right, atol=1e-6)
+    assert content.scaler is not None
+    assert torch.equal(
+        content.scaler.apply(torch.from_numpy(raw)).float(), content.tensors["features"]
+    )
+    assert any("'a'" in warning for warning in content.warnings), "what float32 merges is told"
