@@ -490,6 +490,15 @@ def test_a_column_that_onehot_makes(make: Make, write: Callable[..., None]) -> N
     assert make("timeseries", "t.csv").facts["channels"][3] == "code=3"
 
 
+def test_without_a_header(make: Make, write: Callable[..., None]) -> None:
+    """Where the first line names no columns, options name them by their place."""
+    write(list(range(48)), "2010-12-31,23,1,-1,99")
+    options: dict[str, Any] = {"header": False, "date": "c0", "hour": "c1", "onehot": {"c2": 4}}
+    content = make("timeseries", "t.csv", **options)
+    assert content.facts["channels"][:6] == ["c0", "c1", "c2", "c3", "c4", "c2=1"]
+    assert content.tensors["hourly"].shape == (49, 5) and content.tensors["daily"].shape[0] == 2
+
+
 def test_an_hour_that_a_clock_repeats(make: Make, tmp_path: Path) -> None:
     """The hour that comes twice when summer time ends is named; none is taken silently."""
     rows = [f"2011-10-30,{h},{n}" for n, h in enumerate([0, 1, 2, 2, *range(3, 24)])]
