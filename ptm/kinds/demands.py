@@ -61,6 +61,7 @@ RULES = {
     "RescaleType": Rule(0, needed=False),
     "Units": Rule(0, needed=False),
 }
+NEEDED = tuple(name for name, rule in RULES.items() if rule.needed)
 RESCALE = ("RescaleSlope", "RescaleIntercept")
 PADDING = ("PixelPaddingValue", "PixelPaddingRangeLimit")
 
@@ -93,7 +94,7 @@ def _problems(found: Slice) -> Iterator[tuple[str, str]]:
     header, modality = found.header, found.modality
     for name in dict.fromkeys(found.elements.doubled):
         yield f"{name} once", f"it {found.elements.doubled.count(name) + 1} times"
-    lacking = [name for name, rule in RULES.items() if rule.needed and name not in header]
+    lacking = [name for name in NEEDED if name not in header]
     if modality not in (None, "CT") and all(name in lacking for name in RESCALE):
         lacking = [name for name in lacking if name not in RESCALE]
     if lacking:
@@ -101,15 +102,17 @@ def _problems(found: Slice) -> Iterator[tuple[str, str]]:
     if PADDING[1] in header and PADDING[0] not in header:
         yield f"{PADDING[0]} where there is {PADDING[1]}", "none"
     for name, known in header.items():
-        rule = RULES.get(name)
-        problem = rule and _problem(known, rule)
+        problem = _problem(name, known)
         if problem:
             yield f"{name} to be {problem}", _shown(known)
 
 
-@lru_cache(4096)  # the slices of a series have nearly all their values in common
-def _problem(known: Any, rule: Rule) -> str:
+@lru_cache(4096, typed=True)  # the slices of a series have nearly all values in common
+def _problem(name: str, known: Any) -> str:
     """What a value should be, if it is not."""
+    rule = RULES.get(name)
+    if rule is None:
+        return ""
     if not rule.numbers:
         return "" if isinstance(known, str) else "one text"
     numbers = known if isinstance(known, tuple) else (known,)

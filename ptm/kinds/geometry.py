@@ -59,9 +59,11 @@ def place(source: VolumeSource, slices: list[Slice], faults: Faults) -> Place:
     import numpy as np
 
     normal = _normal(slices[0])
-    slices = sorted(slices, key=lambda s: _dot(normal, np.array(s.position_mm)))
     points = np.array([s.position_mm for s in slices])
-    positions = np.array([_dot(normal, point) for point in points])
+    positions = points[:, 0] * normal[0] + points[:, 1] * normal[1] + points[:, 2] * normal[2]
+    order = np.argsort(positions, kind="stable")
+    slices = [slices[number] for number in order]
+    points, positions = points[order], positions[order]
     if len(slices) == 1:
         thickness = slices[0].thickness_mm
         step = None if thickness is None else normal * thickness
