@@ -56,12 +56,11 @@ def damage(kind: str, raw: bytes) -> str:
     return ""
 
 
-def header_fault(raw: bytes) -> str:
-    """Of a file that no decoder takes: what its header says of its depth, if it has one."""
-    for start, kind in STARTS.items():
-        if raw.startswith(start):
-            return depth_fault(kind, raw)
-    return ""
+def kind_of(raw: bytes) -> str:
+    """The format by how a file begins, of those whose header is looked into; "" of others."""
+    if raw[4:12] in (b"ftypavif", b"ftypavis"):
+        return "AVIF"
+    return next((kind for start, kind in STARTS.items() if raw.startswith(start)), "")
 
 
 def _bits(bits: int) -> str:
@@ -222,5 +221,7 @@ STARTS = {
     b"II+\0": "TIFF",
     b"MM\0+": "TIFF",
     b"8BPS": "PSD",
+    b"\0\0\0\x0cjP  \r\n\x87\n": "JPEG2000",
+    CODESTREAM: "JPEG2000",
     b"\x01\xda": "SGI",
 }

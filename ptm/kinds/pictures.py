@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from ptm.content import readable_size
-from ptm.kinds.formats import DEPTHS, damage, depth_fault, header_fault
+from ptm.kinds.formats import DEPTHS, damage, depth_fault, kind_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,6 +69,8 @@ def decode(raw: bytes, most_bytes: int, keep_damaged: bool) -> Picture:
             several frames, a palette, or other than 8 bits for each channel.
         MemoryError: there is none left.
     """
+    if not raw:
+        raise BadPicture("a whole image", "an empty file")
     try:
         with _opened(raw) as image:
             kind, mode = str(image.format), image.mode
@@ -197,11 +199,14 @@ def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
 
 def _reason(raw: bytes, error: Exception) -> tuple[str, str]:
     """What a decoder says of the data; not what it says of itself."""
-    deep = ""
+    kind, deep, hurt = kind_of(raw), "", ""
     with suppress(Exception):  # the header may be damaged as well
-        deep = header_fault(raw)
+        deep = depth_fault(kind, raw) if kind else ""
+        hurt = damage(kind, raw)
     if deep:
         return EIGHT_BIT, deep
+    if hurt:
+        return "a whole image", hurt
     known = {"truncated": "one that is cut short", "broken data stream": "damaged data"}
     for words, reason in known.items():
         if words in str(error):
