@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SLICE = "a whole DICOM slice"
 LONGEST = 40  # letters of a value in a message
+LONGEST_TEXT = 64  # letters of a UID, or of a unit
 SMALLEST, LARGEST = 1e-30, 1e30  # beyond any value that means something, well inside float32
 
 
@@ -114,7 +115,8 @@ def _problem(name: str, known: Any) -> str:
     if rule is None:
         return ""
     if not rule.numbers:
-        return "" if isinstance(known, str) else "one text"
+        right = isinstance(known, str) and len(known) <= LONGEST_TEXT
+        return "" if right else f"one text of at most {LONGEST_TEXT} letters"
     numbers = known if isinstance(known, tuple) else (known,)
     if len(numbers) == rule.numbers and all(_is(rule.kind, number) for number in numbers):
         return ""

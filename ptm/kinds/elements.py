@@ -253,6 +253,8 @@ def value(name: str, vr: bytes, raw: bytes, order: str) -> Any:
     text = raw.decode("ascii", "backslashreplace").strip("\0 ")
     if not text:
         return None
+    if not text.isprintable():  # what no header may hold, and no message of one line
+        text = "".join(letter if letter.isprintable() else "?" for letter in text)
     parts = [part.strip("\0 ") for part in text.split("\\")]
     if VR_OF[name] not in TEXT_VR:
         try:

@@ -10,7 +10,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +19,7 @@ from ptm.errors import InputError
 from ptm.kinds.demands import PADDING, SLICE
 from ptm.kinds.dicom import Slice, may_pass
 from ptm.kinds.elements import DEFLATED, Inflated, read_meta
+from ptm.kinds.formats import damage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +29,8 @@ EXACT = 1 << 24  # up to here float32 holds every whole number
 ITEM, DELIMITER = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
 DECODERS_LOG = "pydicom.pixels.decoders.base"
 RUN_LENGTHS, LONGEST_RUN = "1.2.840.10008.1.2.5", 64  # times as long as what says it
-READ_BY_PILLOW = ("1.2.840.10008.1.2.4.5", "1.2.840.10008.1.2.4.9")  # JPEG, JPEG 2000
+JPEG = "1.2.840.10008.1.2.4.5"
+READ_BY_PILLOW = (JPEG, "1.2.840.10008.1.2.4.9")  # and JPEG 2000
 
 
 class Range(NamedTuple):
@@ -205,6 +207,7 @@ def _decoded(found: Slice) -> NDArray[Any]:
             frame = pydicom.encaps.get_frame(pixels, 0, number_of_frames=1)
             if found.syntax.startswith(READ_BY_PILLOW):
                 _same_size(found, frame)
+                _look_for_damage(found, frame)
             elif found.syntax == RUN_LENGTHS and len(frame) * LONGEST_RUN > found.source.max_bytes:
                 _same_length(found, frame)
             array, _ = decoder.as_array(pixels, raw=True, **options)
@@ -246,6 +249,24 @@ def _same_size(found: Slice, frame: bytes) -> None:
     if (height, width) != found.shape or many != 1:
         expected = "{} x {} pixels of one value, as Rows and Columns say".format(*found.shape)
         raise found.error(expected, f"{height} x {width} of {many}, in the compressed data")
+
+
+def _look_for_damage(found: Slice, frame: bytes) -> None:
+    """Looks for what the decoder would fill in without a word: the end of the data, or more."""
+    import simplejpeg
+
+    hurt = ""
+    if not found.syntax.startswith(JPEG):
+        hurt = damage("JPEG2000", frame)
+    else:
+        with suppress(ValueError):  # of a form that is not looked into
+            simplejpeg.decode_jpeg_header(frame, strict=False)
+            try:
+                simplejpeg.decode_jpeg(frame, "GRAY", strict=True)
+            except ValueError as error:
+                hurt = f"damaged data ({str(error).strip().rstrip('.')})"
+    if hurt:
+        raise found.error(f"{SLICE} with whole compressed pixels", hurt)
 
 
 def _same_length(found: Slice, frame: bytes) -> None:

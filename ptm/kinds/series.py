@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 ROUNDING = 1e-4  # of direction cosines and pixel spacings in headers
 OF_MODALITY = ("unit", "rescale")  # these differ where the modality does
+LONGEST = 64  # letters of a UID
 MOST_SERIES = 3  # that a message lists
 # what lies beside the slices of a scan, by Modality and by the beginning of the SOP class
 ASIDE = {
@@ -139,8 +140,8 @@ def _listed(files: list[Slice]) -> str:
     kinds = {uid: {f.modality or "?" for f in files if f.series == uid} for uid in found}
     differ = len({frozenset(names) for names in kinds.values()}) > 1
     told = [
-        f"{uid} ({count} slice{'s' if count != 1 else ''}"
-        f"{' of ' + '/'.join(sorted(map(str, kinds[uid]))) if differ else ''})"
+        f"{str(uid)[:LONGEST]} ({count} slice{'s' if count != 1 else ''}"
+        f"{' of ' + '/'.join(sorted(map(str, kinds[uid])))[:16] if differ else ''})"
         for uid, count in found.most_common(MOST_SERIES)
     ]
     more = len(found) - len(told)

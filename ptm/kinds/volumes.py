@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ptm.catalog import VolumeSource
 
-PACKAGES = ("torch", "numpy", "pydicom", "pyarrow")
+PACKAGES = ("torch", "numpy", "pydicom", "pillow", "simplejpeg", "pyarrow")
 NAMES_MATTER = True
 WORKERS = 4
 LARGEST = 3.4028234e38  # of float32

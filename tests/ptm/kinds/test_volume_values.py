@@ -71,6 +71,16 @@ def test_the_unit_is_what_the_file_says(make: Make, tmp_path: Path, case: str, s
     assert metadata == ({b"unit": unit.encode()} if unit else None)
 
 
+def test_a_unit_of_many_lines(make: Make, tmp_path: Path) -> None:
+    """Letters that no header may hold do not come out; a text that is too long is named."""
+    write(tmp_path, {"RescaleType": "a\nb\x1b[2J"})
+    assert make("volume", ".").facts["unit"] == "a?b?[2J"
+    write(tmp_path, {"RescaleType": "x" * 2000})
+    with pytest.raises(InputError, match="RescaleType to be one text of at most 64") as caught:
+        make("volume", ".")
+    assert len(str(caught.value)) < 400
+
+
 def test_no_rescale_is_stored_values(make: Make, tmp_path: Path) -> None:
     """MR and PET without a slope are volumes of what is stored, and that is told of PET."""
     write(tmp_path, {"Modality": "MR", **GONE})
@@ -289,13 +299,27 @@ def test_a_bomb_of_zeros(make: Make, tmp_path: Path) -> None:
     assert volume.unique().tolist() == [-1024]
 
 
-def jpeg2000(pixels: np.ndarray, **changes: Any) -> bytes:
-    """A slice compressed as JPEG 2000."""
+def jpeg2000(pixels: np.ndarray, keep: int | None = None, **changes: Any) -> bytes:
+    """A slice compressed as JPEG 2000, of whose data the first bytes may be all that is kept."""
+    return _compressed(pixels, "JPEG2000", "1.2.840.10008.1.2.4.90", keep, **changes)
+
+
+def jpeg(pixels: np.ndarray, keep: int | None = None) -> bytes:
+    """A slice of 8 bits compressed as JPEG; where it is cut, an end is put behind."""
+    rows, columns = pixels.shape
+    depth = {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7, "Rows": rows, "Columns": columns}
+    return _compressed(pixels, "JPEG", "1.2.840.10008.1.2.4.50", keep, **depth)
+
+
+def _compressed(
+    pixels: np.ndarray, kind: str, syntax: str, keep: int | None, **changes: Any
+) -> bytes:
     file = BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG2000")
+    Image.fromarray(pixels).save(file, kind)
+    data = file.getvalue()[:keep] + (b"\xff\xd9" if keep and kind == "JPEG" else b"")
     dataset = pydicom.dcmread(BytesIO(slice_bytes(PixelRepresentation=0, **changes)))
-    dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.90"
-    dataset.PixelData = encapsulate([file.getvalue()])
+    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.PixelData = encapsulate([data])
     dataset["PixelData"].VR, dataset["PixelData"].is_undefined_length = "OB", True
     made = BytesIO()
     dataset.save_as(made)
@@ -339,6 +363,30 @@ def test_compressed_pixels_cut_short(make: Make, tmp_path: Path) -> None:
     for size in range(len(whole) - 150, len(whole), 11):
         (tmp_path / "1.dcm").write_bytes(whole[:size])
         with pytest.raises(InputError, match="cut short"):
+            make("volume", "1.dcm")
+
+
+def test_damage_that_a_decoder_hides(make: Make, tmp_path: Path) -> None:
+    """Half a JPEG with an end behind it, which decodes to gray rows, is refused."""
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
+    whole = BytesIO()
+    Image.fromarray(pixels).save(whole, "JPEG")
+    (tmp_path / "1.dcm").write_bytes(jpeg(pixels))
+    volume = make("volume", "1.dcm").tensors["volume"][0, 0].numpy()
+    with Image.open(whole) as image:
+        assert np.array_equal(volume, np.asarray(image).astype(np.float32) - 1024)
+    (tmp_path / "1.dcm").write_bytes(jpeg(pixels, whole.tell() // 2))
+    with pytest.raises(InputError, match=r"expected a whole DICOM slice.*got damaged data"):
+        make("volume", "1.dcm")
+
+
+def test_jpeg_2000_that_ends_early(make: Make, tmp_path: Path) -> None:
+    """Data of whole items that end before their own mark are refused."""
+    whole = BytesIO()
+    Image.fromarray(PIXELS.astype(np.uint16)).save(whole, "JPEG2000")
+    for keep in range(whole.tell() - 40, whole.tell() - 2, 7):
+        (tmp_path / "1.dcm").write_bytes(jpeg2000(PIXELS.astype(np.uint16), keep))
+        with pytest.raises(InputError, match="expected a whole DICOM slice"):
             make("volume", "1.dcm")
 
 
