@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ptm.limits import check_size as check_size
-
 if TYPE_CHECKING:
     import torch
 

@@ -7,10 +7,9 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal
 
 from ptm.content import readable_size
-from ptm.encoding import check_size
 from ptm.errors import Faults, InputError
 from ptm.kinds.delimited_faults import shown
-from ptm.limits import FLOAT32
+from ptm.limits import FLOAT32, check_size
 from ptm.scaling import Moments, Scaler
 
 if TYPE_CHECKING:

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptm.content import CLASS, FEATURE, ROWS, SAMPLE, Content
-from ptm.encoding import check_size, one_hot
+from ptm.encoding import one_hot
 from ptm.errors import Faults, InputError
 from ptm.kinds.delimited import check_names, not_valid, read_delimited
 from ptm.kinds.delimited_faults import shown, some
 from ptm.kinds.table_features import columns_of, features_of, merging, warnings_of
+from ptm.limits import check_size
 
 if TYPE_CHECKING:
     import numpy as np

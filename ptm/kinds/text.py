@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptm.content import CHARACTER, CODE_POINT, ROWS, VOCABULARY, WORD, Content
-from ptm.encoding import check_size, one_hot
+from ptm.encoding import one_hot
 from ptm.errors import InputError
 from ptm.kinds.files import codec_name, read_text, relative
+from ptm.limits import check_size
 
 if TYPE_CHECKING:
     import numpy as np

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptm.content import CHANNEL, DAY, HOUR, ROWS, Content
-from ptm.encoding import check_size
 from ptm.errors import MOST_TOLD, Faults, InputError
 from ptm.hints import listed
 from ptm.kinds.delimited import not_valid, read_delimited
@@ -31,6 +30,7 @@ from ptm.kinds.hours import (
     time_order,
     whole_days,
 )
+from ptm.limits import check_size
 from ptm.scaling import Moments, Scaler
 
 if TYPE_CHECKING:
