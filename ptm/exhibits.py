@@ -173,7 +173,7 @@ def _timeseries(artifact: Artifact) -> str:
     column, unit = quantity(artifact)
     return (
         f"Values of the column {column} for each hour: the mean of each weekday, and every day; "
-        f"the colour bar is in {unit} per hour. Hours that the file does not have are blank."
+        f"the colour bar is in {unit}. Hours that the file does not have are blank."
     )
 
 

@@ -67,7 +67,7 @@ def _timeseries(artifact: Artifact) -> bytes:
     column, unit = quantity(artifact)
     title = f"{artifact.name}: {column} by hour"
     weekdays = np.arange(first, first + len(days)) % 7
-    return plots.heat_map(days, weekdays, str(dates[0]), title, f"{unit} per hour")
+    return plots.heat_map(days, weekdays, str(dates[0]), title, unit)
 
 
 DRAWN: dict[str, Callable[[Artifact], bytes]] = {
