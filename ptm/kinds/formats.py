@@ -2,9 +2,8 @@
 
 Decoders hand out 8 bits whatever the file has, most of them without a word, so the header is asked.
 
-Source: PNG 3rd edition, 11.2.1 (IHDR); TIFF 6.0 and BigTIFF; ITU-T T.81, B.2.2 (JPEG frame header);
-ITU-T T.800, A.5.1 (SIZ) and I.4 (boxes); the manual page ppm(5); SGI image file format 1.00; AV1 in
-ISOBMFF, 2.3 (av1C); Adobe Photoshop file format (header).
+Source: PNG 3rd edition, 11.2.1 (IHDR); the manual page ppm(5); SGI image file format 1.00; AV1 in
+ISOBMFF, 2.3 (av1C); BITMAPV5HEADER; Truevision TGA 2.0; ZSoft PCX technical reference.
 """
 
 from __future__ import annotations
@@ -12,17 +11,16 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+
+from ptm.kinds import jpeg, jpeg2000, tiff
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-CODESTREAM = b"\xff\x4f\xff\x51"  # how one of JPEG 2000 begins: SOC, SIZ
-CODESTREAM_END = b"\xff\xd9"
-TIFF_TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}  # unsigned integers
-BITS_PER_SAMPLE, SAMPLE_FORMAT = 258, 339
-MOST_VALUES = 64  # of a tag that says something of each channel
-SAMPLE_FORMATS = {2: "signed integers", 3: "floats", 5: "complex integers", 6: "complex floats"}
-NETPBM = re.compile(rb"P([1-6])(?:(?:\s|#[^\r\n]*[\r\n])+(\d+)){3}")
-FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of JPEG with a frame header
+_SPACE = rb"(?:\s|#[^\r\n]*[\r\n])+"
+NETPBM = re.compile(rb"P([1-6])" + 3 * (_SPACE + rb"(\d+)") + rb"\s")
+BITFIELDS = (3, 6)  # of a BMP: masks tell where each channel is
+PCX_PALETTE = 769  # bytes at the end, the first of them 12
+PCX_GRAY = 2
 
 
 def depth_fault(kind: str, raw: bytes) -> str:
@@ -47,13 +45,12 @@ def damage(kind: str, raw: bytes) -> str:
     Args:
         kind: the format, as Pillow calls it.
         raw: the bytes of the file.
+
+    Raises:
+        struct.error, ValueError, KeyError, IndexError, ZeroDivisionError: of its header.
     """
-    if kind == "PNG":
-        return _png_damage(raw)
-    if kind == "JPEG2000":
-        stream = _codestream(raw)
-        return "" if stream.rstrip(b"\0").endswith(CODESTREAM_END) else "one that is cut short"
-    return ""
+    look = DAMAGES.get(kind)
+    return look(raw) if look else ""
 
 
 def kind_of(raw: bytes) -> str:
@@ -63,88 +60,102 @@ def kind_of(raw: bytes) -> str:
     return next((kind for start, kind in STARTS.items() if raw.startswith(start)), "")
 
 
+def foreign(raw: bytes) -> str:
+    """The name of a format that is well known and that cannot be read here; "" of others."""
+    if raw[4:8] == b"ftyp" and raw[8:12] in HEIF:
+        return "HEIF"
+    if b"<svg" in raw[:SVG_HEAD]:
+        return "SVG"
+    return next((name for start, name in FOREIGN.items() if raw.startswith(start)), "")
+
+
 def _bits(bits: int) -> str:
-    return "" if bits == 8 else f"{bits} bits for each channel"
+    return "" if bits == 8 else f"{bits} bit{'s'[: bits > 1]} for each channel"
+
+
+def _all_bits(bits: Collection[int]) -> str:
+    """Of channels: the most that one has, if that is too many, else the least."""
+    return _bits(max(bits) if max(bits) > 8 else min(bits))
 
 
 def _png(raw: bytes) -> str:
+    if [place for place, kind, _ in _chunks(raw) if kind == b"IHDR"] != [len(PNG_SIGNATURE)]:
+        return "other than one header, at the beginning"
     depth, color = raw[24], raw[25]
     return f"a palette of {depth}-bit indices" if color == 3 else _bits(depth)
 
 
 def _png_damage(raw: bytes) -> str:
-    place = len(PNG_SIGNATURE)
-    while place + 12 <= len(raw):
-        (length,) = struct.unpack_from(">I", raw, place)
-        end = place + 12 + length
+    kind = b""
+    for place, kind, end in _chunks(raw):
         if end > len(raw):
             return "one that is cut short"
         (expected,) = struct.unpack_from(">I", raw, end - 4)
-        kind = raw[place + 4 : place + 8]
         if zlib.crc32(memoryview(raw)[place + 4 : end - 4]) != expected:
             return f"damaged data (the checksum of its chunk {kind.decode('latin-1')!r})"
-        if kind == b"IEND":
-            return ""
-        place = end
-    return "one that is cut short"
+    return "" if kind == b"IEND" else "one that is cut short"
+
+
+def _chunks(raw: bytes) -> Iterator[tuple[int, bytes, int]]:
+    """Where each chunk of a PNG begins, what it is, and where it ends; up to IEND."""
+    place, kind = len(PNG_SIGNATURE), b""
+    while place + 12 <= len(raw) and kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", raw, place)
+        yield place, kind, place + 12 + length
+        place += 12 + length
 
 
 def _jpeg(raw: bytes) -> str:
-    place = 2
-    while place + 5 <= len(raw):
-        if raw[place] != 0xFF:
-            break
-        marker = raw[place + 1]
-        if marker in FRAMES:
-            return _bits(raw[place + 4])
-        # a fill byte, or a marker without a length
-        bare = marker in (0x01, 0xFF) or 0xD0 <= marker <= 0xD8
-        (length,) = struct.unpack_from(">H", raw, place + 2)
-        place += 1 if marker == 0xFF else 2 if bare else 2 + length
-    return ""
+    frames, _ = jpeg.headers(raw)
+    return _bits(max(frame.bits for frame in frames)) if frames else ""
 
 
 def _tiff(raw: bytes) -> str:
-    tags = dict(_tiff_tags(raw))
-    bits = tags.get(BITS_PER_SAMPLE, (1,))
-    formats = {*tags.get(SAMPLE_FORMAT, (1,))} - {1, 4}  # unsigned; undefined, which is as stored
-    most = max(bits)
-    if formats:
-        kind = SAMPLE_FORMATS.get(min(formats), "values of an unknown kind")
-        return f"{kind} of {most} bits for each channel"
-    return _bits(most if most > 8 else min(bits))
-
-
-def _tiff_tags(raw: bytes) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """The tags of the first page of a TIFF that hold unsigned integers."""
-    order = "<" if raw[:2] == b"II" else ">"
-    (version,) = struct.unpack_from(f"{order}H", raw, 2)
-    large = version == 43
-    count, entry, offset = ("Q", "HHQ", "Q") if large else ("H", "HHI", "I")
-    (place,) = struct.unpack_from(f"{order}{offset}", raw, 8 if large else 4)
-    (entries,) = struct.unpack_from(f"{order}{count}", raw, place)
-    place += struct.calcsize(f"{order}{count}")
-    width = struct.calcsize(f"{order}{entry}{offset}")
-    for number in range(entries):
-        at = place + number * width
-        tag, kind, values = struct.unpack_from(f"{order}{entry}", raw, at)
-        at += struct.calcsize(f"{order}{entry}")
-        if kind not in TIFF_TYPES or values > MOST_VALUES:
-            continue
-        form = f"{order}{values}{TIFF_TYPES[kind]}"
-        if struct.calcsize(form) > struct.calcsize(f"{order}{offset}"):
-            (at,) = struct.unpack_from(f"{order}{offset}", raw, at)
-        yield tag, struct.unpack_from(form, raw, at)
+    bits, kind = tiff.depth(raw)
+    return f"{kind} of {max(bits)} bits for each channel" if kind else _all_bits(bits)
 
 
 def _netpbm(raw: bytes) -> str:
     if raw[:2] in (b"P1", b"P4"):
         return "1 bit for each pixel"
+    if raw[:2] in (b"Pf", b"PF"):
+        return "floats"
     found = NETPBM.match(raw)
     if not found:
         return "a header without a largest value"
-    most = int(found[2][:20])
-    return "" if most == 255 else f"values from 0 to {most}"
+    kind, width, height, most = (int(number[:20]) for number in found.groups())
+    if most != 255:
+        return f"values from 0 to {most}"
+    size = width * height * (3 if kind == 6 else 1) if kind > 3 else len(raw)
+    behind = raw[found.end() + size :].lstrip()
+    return "several pictures in one file" if NETPBM.match(behind) else ""
+
+
+def _bmp(raw: bytes) -> str:
+    return _dib(raw[14:])
+
+
+def _dib(raw: bytes) -> str:
+    (size,) = struct.unpack_from("<I", raw)
+    if size == 12:
+        return ""  # as OS/2 wrote them: 1 to 8 bits with a palette, or 24
+    bits, packing = struct.unpack_from("<HI", raw, 14)
+    if packing in BITFIELDS:
+        return _all_bits([mask.bit_count() for mask in struct.unpack_from("<3I", raw, 40)])
+    return _bits(5) if bits == 16 else ""
+
+
+def _tga(raw: bytes) -> str:
+    colors = raw[2] & 7 == 2
+    return _bits(5) if colors and raw[16] in (15, 16) else ""
+
+
+def _pcx_damage(raw: bytes) -> str:
+    # its palette stands at the end: without it, numbers of colours would be taken for grays
+    version, bits, planes, palette = raw[1], raw[3], raw[65], raw[68]
+    whole = len(raw) > PCX_PALETTE and raw[-PCX_PALETTE] == 12
+    indices = (version, bits, planes) == (5, 8, 1) and palette != PCX_GRAY
+    return "one that is cut short" if indices and not whole else ""
 
 
 def _sgi(raw: bytes) -> str:
@@ -152,33 +163,8 @@ def _sgi(raw: bytes) -> str:
 
 
 def _jpeg2000(raw: bytes) -> str:
-    stream = _codestream(raw)
-    (count,) = struct.unpack_from(">H", stream, 40)
-    components = [stream[42 + 3 * number] for number in range(count)]
-    if any(component & 0x80 for component in components):
-        return "signed integers"
-    depths = {(component & 0x7F) + 1 for component in components}
-    return _bits(max(depths) if max(depths) > 8 else min(depths))
-
-
-def _codestream(raw: bytes) -> bytes:
-    """The codestream of a JPEG 2000 file, which stands in a box of it, or is all of it."""
-    if raw.startswith(CODESTREAM):
-        return raw
-    place = 0
-    while place + 8 <= len(raw):
-        length, kind = struct.unpack_from(">I4s", raw, place)
-        head = 8
-        if length == 1:
-            (length,) = struct.unpack_from(">Q", raw, place + 8)
-            head = 16
-        end = place + length if length else len(raw)
-        if kind == b"jp2c":
-            return raw[place + head : end] if end <= len(raw) else raw[place + head :]
-        if end <= place:
-            break
-        place = end
-    raise ValueError("no codestream")
+    bits, kind = jpeg2000.depth(raw)
+    return kind or _all_bits(bits)
 
 
 def _avif(raw: bytes) -> str:
@@ -187,10 +173,6 @@ def _avif(raw: bytes) -> str:
         return "an unknown depth"
     deep = [raw[place + 2] & 0x60 for place in boxes]
     return "" if not any(deep) else "12 bits for each channel" if 0x60 in deep else _bits(10)
-
-
-def _psd(raw: bytes) -> str:
-    return _bits(struct.unpack_from(">H", raw, 22)[0])
 
 
 # the formats that may be read; None: it cannot have more than 8 bits for each channel
@@ -203,15 +185,22 @@ DEPTHS: dict[str, Callable[[bytes], str] | None] = {
     "SGI": _sgi,
     "JPEG2000": _jpeg2000,
     "AVIF": _avif,
-    "PSD": _psd,
-    "BMP": None,
-    "DIB": None,
+    "BMP": _bmp,
+    "DIB": _dib,
+    "TGA": _tga,
     "GIF": None,
     "PCX": None,
     "QOI": None,
     "SUN": None,
-    "TGA": None,
     "WEBP": None,
+}
+DAMAGES: dict[str, Callable[[bytes], str]] = {
+    "JPEG": jpeg.missing,
+    "MPO": jpeg.missing,
+    "PNG": _png_damage,
+    "TIFF": tiff.missing,
+    "JPEG2000": jpeg2000.missing,
+    "PCX": _pcx_damage,
 }
 STARTS = {
     PNG_SIGNATURE: "PNG",
@@ -220,8 +209,23 @@ STARTS = {
     b"MM\0*": "TIFF",
     b"II+\0": "TIFF",
     b"MM\0+": "TIFF",
-    b"8BPS": "PSD",
+    b"BM": "BMP",
+    b"Pf\n": "PPM",
+    b"PF\n": "PPM",
     b"\0\0\0\x0cjP  \r\n\x87\n": "JPEG2000",
-    CODESTREAM: "JPEG2000",
+    jpeg2000.START: "JPEG2000",
     b"\x01\xda": "SGI",
+}
+HEIF = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+SVG_HEAD = 1000  # bytes among which its first element stands
+FOREIGN = {
+    b"%PDF": "PDF",
+    b"8BPS": "PSD",
+    b"P7": "PAM",
+    b"\xff\x0a": "JPEG XL",
+    b"\0\0\0\x0cJXL \r\n\x87\n": "JPEG XL",
+    b"v/1\x01": "OpenEXR",
+    b"#?RADIANCE": "Radiance HDR",
+    b"gimp xcf": "XCF",
+    b"SIMPLE  =": "FITS",
 }

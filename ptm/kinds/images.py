@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
 
     from ptm.catalog import ImagesSource
 
-PACKAGES = ("torch", "numpy", "imageio", "pillow", "simplejpeg", "pyarrow")
+PACKAGES = ("torch", "numpy", "pillow", "simplejpeg", "pyarrow")
 NAMES_MATTER = True
 WORKERS = 4
 LEVELS = 256
+AHEAD = 2 * WORKERS  # pictures that are decoded and wait
 NOTED = 20  # damaged pictures that are named
+SIZES = 6  # that are counted in a message
 
 
 def tensorize(source: ImagesSource, paths: list[Path]) -> Content:
@@ -85,32 +88,51 @@ def _batch(
     """
     import numpy as np
 
-    batch = np.empty((0, 0, 0, 0), dtype=np.uint8)
-    first, modes, notes, faults = -1, [], [], Faults()
+    batch = nothing = np.empty((0, 0, 0, 0), dtype=np.uint8)
+    shapes: dict[int, tuple[int, ...]] = {}  # of the images that are whole
+    first: tuple[int, ...] = ()
+    modes, notes, faults, one_size = [], [], Faults(), True
     for number, image in enumerate(images):
         file = relative(source, paths[number])
         if isinstance(image, BadPicture):
             faults.add(InputError(source.name, expected=image.expected, got=image.got, file=file))
+        else:
+            shapes[number] = image.pixels.shape
+            first = first or image.pixels.shape
+            one_size = one_size and image.pixels.shape == first
+        if isinstance(image, BadPicture) or faults.count or not one_size:
+            batch = nothing  # what else is wrong is looked for, but nothing is kept
             continue
-        pixels, mode, note = image
-        if first < 0:
-            first, shape = number, pixels.shape
-        elif pixels.shape != shape:
-            expected = f"{_size(shape)} as in {below_source(source, paths[first])}"
-            faults.add(
-                InputError(source.name, expected=expected, got=_size(pixels.shape), file=file)
-            )
-        if faults.count:
-            batch = batch[:0]
-            continue  # what else is wrong is looked for, but nothing is kept
-        if not len(batch):
-            batch = np.empty((len(paths), shape[2], *shape[:2]), dtype=np.uint8)
-        batch[number] = pixels.transpose(2, 0, 1)
-        modes.append(mode)
-        notes += [f"{note} ({file})"] if note else []
+        if not number:
+            batch = np.empty((len(paths), first[2], *first[:2]), dtype=np.uint8)
+        batch[number] = image.pixels.transpose(2, 0, 1)
+        modes.append(image.mode)
+        notes += [f"{image.note} ({file})"] if image.note else []
+    _check_sizes(source, paths, shapes, faults)
     faults.check()
     more = [f"… and {len(notes) - NOTED} more"] if len(notes) > NOTED else []
     return batch, modes, notes[:NOTED] + more
+
+
+def _check_sizes(
+    source: ImagesSource, paths: list[Path], shapes: dict[int, tuple[int, ...]], faults: Faults
+) -> None:
+    """Adds the images that have another size than most, and how many there are of each size."""
+    counts = Counter(shapes.values())
+    if len(counts) < 2:
+        return
+    usual, count = counts.most_common(1)[0]
+    if len(shapes) - count > 1:
+        told = [f"{n} of {_size(shape)}" for shape, n in counts.most_common(SIZES)]
+        told += [f"{len(counts) - SIZES} more sizes"] if len(counts) > SIZES else []
+        got = ", ".join(told)
+        faults.add(InputError(source.name, where="sizes", expected="one of all images", got=got))
+    like = next(number for number, shape in shapes.items() if shape == usual)
+    expected = f"{_size(usual)} as in {below_source(source, paths[like])}"
+    for number, shape in shapes.items():
+        if shape != usual:
+            file = relative(source, paths[number])
+            faults.add(InputError(source.name, expected=expected, got=_size(shape), file=file))
 
 
 def _standardized(batch: NDArray[np.uint8], scaler: Scaler) -> torch.Tensor:
@@ -140,9 +162,14 @@ def _decoded(source: ImagesSource, paths: list[Path]) -> Generator[Picture | Bad
     if len(paths) == 1:
         yield work(paths[0])
         return
+    ahead: deque[Future[Picture | BadPicture]] = deque()
     with ThreadPoolExecutor(WORKERS) as pool:
-        for start in range(0, len(paths), WORKERS * 4):
-            yield from pool.map(work, paths[start : start + WORKERS * 4])
+        for path in paths:
+            ahead.append(pool.submit(work, path))
+            if len(ahead) > AHEAD:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
 
 
 def _size(shape: tuple[int, ...]) -> str:

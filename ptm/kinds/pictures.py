@@ -10,10 +10,11 @@ import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ptm.content import readable_size
-from ptm.kinds.formats import DEPTHS, damage, depth_fault, kind_of
+from ptm.kinds import jpeg
+from ptm.kinds.formats import DEPTHS, damage, depth_fault, foreign, kind_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +24,14 @@ if TYPE_CHECKING:
 CHANNELS = {"L": ("gray",), "LA": ("gray",), "RGB": ("red", "green", "blue")}
 CHANNELS["RGBA"] = CHANNELS["RGB"]
 EIGHT_BIT = "8-bit gray, RGB or RGBA"
+READABLE = f"one of {', '.join(sorted(DEPTHS))}"
 ORIENTATION = 0x0112  # the tag of EXIF
+# tags of TIFF
+COMPRESSION, JPEG_TABLES = 259, 347
+JPEG_IN_TIFF = (6, 7)
+PLACES = ((324, 273), (325, 279))  # offsets of tiles or strips; their bytes
+UNSEEN = "damage in it could not be looked for: a JPEG of an unusual form"
+UNKNOWN = "Could not determine subsampling"
 MODES = {
     "1": "1 bit for each pixel",
     "P": "a palette",
@@ -123,7 +131,7 @@ def _check(raw: bytes, image: Image, kind: str, most_bytes: int) -> None:
     """Looks at what the header says, before anything is decoded."""
     wrong = depth_fault(kind, raw)
     if wrong and kind not in DEPTHS:
-        raise BadPicture(f"one of {', '.join(sorted(DEPTHS))}", kind)
+        raise BadPicture(READABLE, kind)
     if wrong:
         raise BadPicture(EIGHT_BIT, wrong)
     frames = getattr(image, "n_frames", 1)
@@ -145,35 +153,35 @@ def _pixels(raw: bytes, image: Image, kind: str) -> tuple[NDArray[np.uint8], str
     """Pixels uint8 [height, width, channel], upright; what was damaged; a note."""
     import numpy as np
 
-    hurt = note = ""
+    hurt, note = damage(kind, raw), ""
     if kind == "JPEG":
-        decoded, hurt = _jpeg(raw, image)
+        decoded, told = _jpeg(raw, image)
+        hurt = told or hurt
+        arithmetic = jpeg.headers(raw)[0][0].marker in jpeg.ARITHMETIC
+        note = "" if decoded is not None and not arithmetic else UNSEEN
         if decoded is not None:
-            return _upright(decoded, image.getexif().get(ORIENTATION, 1)), hurt, ""
-        note = "damage in it could not be looked for: a JPEG of an unusual form"
-    from imageio.v3 import imopen
+            return _upright(decoded, _orientation(image)), hurt, note
+    if kind == "TIFF":
+        told, note = _jpegs_in(raw, image)
+        hurt = hurt or told
+    pixels = np.asarray(image)
+    upright = _upright(pixels, _orientation(image))  # that of a TIFF is upright already
+    return (upright[..., None] if upright.ndim == 2 else upright), hurt, note
 
-    hurt = damage(kind, raw)
-    with imopen(io.BytesIO(raw), "r", plugin="pillow") as file:
-        pixels = np.asarray(file.read(index=0, rotate=True))  # type: ignore[call-arg]  # of pillow
-    return (pixels[..., None] if pixels.ndim == 2 else pixels), hurt, note
+
+def _orientation(image: Image) -> int:
+    """How the camera was held, as EXIF says; what cannot be read turns nothing."""
+    try:
+        return int(image.getexif().get(ORIENTATION, 1))
+    except Exception:  # SyntaxError, struct.error, ValueError, …
+        return 1
 
 
 def _jpeg(raw: bytes, image: Image) -> tuple[NDArray[np.uint8] | None, str]:
-    """Pixels of a JPEG, and what was damaged; None where Pillow may know more.
-
-    Raises:
-        BadPicture: there are two headers, of different sizes.
-    """
+    """Pixels of a JPEG, and what was damaged; None where Pillow may know more."""
     import simplejpeg
 
     colors = "GRAY" if image.mode == "L" else "RGB"
-    try:
-        height, width, *_ = simplejpeg.decode_jpeg_header(raw, strict=False)
-    except ValueError:
-        return None, ""
-    if (width, height) != image.size:
-        raise BadPicture("a whole image", "damaged data: two headers of different sizes")
     try:
         pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(raw, colors, strict=True)
         return pixels, ""
@@ -183,6 +191,31 @@ def _jpeg(raw: bytes, image: Image) -> tuple[NDArray[np.uint8] | None, str]:
         return simplejpeg.decode_jpeg(raw, colors, strict=False), f"damaged data ({hurt})"
     except ValueError:
         return None, ""
+
+
+def _jpegs_in(raw: bytes, image: Image) -> tuple[str, str]:
+    """What was damaged in the strips or tiles of a TIFF that are JPEG; a note."""
+    import simplejpeg
+
+    tags: Any = image
+    tags = tags.tag_v2
+    if tags.get(COMPRESSION) not in JPEG_IN_TIFF:
+        return "", ""
+    tables = tags.get(JPEG_TABLES, b"")[:-2]
+    starts, sizes = (tags.get(tile) or tags.get(strip, ()) for tile, strip in PLACES)
+    for start, size in zip(starts, sizes, strict=True):
+        part = raw[start : start + size]
+        part = tables + part[2:] if tables else part
+        hurt = jpeg.missing(part)
+        if hurt:
+            return hurt, ""
+        try:
+            simplejpeg.decode_jpeg(part, "GRAY", strict=True)
+        except ValueError as error:
+            if UNKNOWN in str(error):
+                return "", UNSEEN
+            return f"damaged data ({str(error).strip().rstrip('.')})", ""
+    return "", ""
 
 
 def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
@@ -199,6 +232,9 @@ def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
 
 def _reason(raw: bytes, error: Exception) -> tuple[str, str]:
     """What a decoder says of the data; not what it says of itself."""
+    named = foreign(raw)
+    if named:
+        return READABLE, named
     kind, deep, hurt = kind_of(raw), "", ""
     with suppress(Exception):  # the header may be damaged as well
         deep = depth_fault(kind, raw) if kind else ""

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptm.content import CHANNEL, DAY, HOUR, ROWS, Content
+from ptm.encoding import one_hot
 from ptm.errors import MOST_TOLD, Faults, InputError
-from ptm.hints import listed
 from ptm.kinds.delimited import not_valid, read_delimited
+from ptm.kinds.delimited_faults import some
 from ptm.kinds.files import relative
 from ptm.kinds.hours import (
     HOURS,
@@ -136,7 +137,7 @@ def _check_options(source: TimeSeriesSource, path: Path, table: pa.Table, faults
     known = table.column_names
     used = {source.hour, *source.onehot, *source.scale, *source.zero, *source.units}
     for name in sorted(used - set(known)):
-        faults.add(_fault(source, path, "header", f"a column '{name[:40]}'", listed(name, known)))
+        faults.add(_fault(source, path, "header", f"a column '{name[:40]}'", some(known)))
     if source.hour not in known:
         faults.check()
     for name in sorted({source.date, source.hour} & set(source.zero)):
@@ -263,6 +264,7 @@ def _daily(
 ) -> NDArray[np.float32]:
     """Whole days channels first, float32 [day, channel, 24]."""
     import numpy as np
+    import torch
 
     days = (grid.whole.stop - grid.whole.start) // HOURS
     count = len(channels) + sum(source.onehot.values())
@@ -281,10 +283,14 @@ def _daily(
     faults.check()
     place = len(channels)
     for name in (name for name in channels if name in source.onehot):
-        codes = channels[name][grid.whole].astype(np.int64)
-        hours = np.flatnonzero(codes)  # a filled hour has none where the column is in `zero`
-        daily[hours // HOURS, place - 1 + codes[hours], hours % HOURS] = 1
-        place += source.onehot[name]
+        codes = channels[name][grid.whole].astype(np.int64).reshape(days, HOURS)
+        size = source.onehot[name]
+        encoded = one_hot(torch.from_numpy(np.maximum(codes - 1, 0)), size).numpy()
+        # a filled hour has no code where the column is in `zero`
+        np.multiply(
+            encoded.transpose(0, 2, 1), codes[:, None] > 0, out=daily[:, place : place + size]
+        )
+        place += size
     return daily
 
 
@@ -322,7 +328,7 @@ def _notes(
         if grid.borrowed:
             how += f" ({grid.borrowed} on a day without any: the last row before)"
         if source.zero:
-            how += f", and 0 in {listed('', source.zero)}"
+            how += f", and 0 in {some(source.zero)}"
         notes.append(
             f"{int(grid.filled.sum())} missing hours were filled with {how}; "
             "hourly_observed is False there"

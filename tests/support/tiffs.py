@@ -35,7 +35,7 @@ def tiff(
     height, width, channels = pixels.shape
     bits = pixels.dtype.itemsize * 8
     form = next(number for number, kind in KINDS.items() if kind == pixels.dtype.kind)
-    stored = pixels.astype(pixels.dtype.newbyteorder(order))
+    stored = pixels.astype(np.dtype(f"{order}{pixels.dtype.str[1:]}"))
     planes = [stored] if planar == 1 else [stored[..., c : c + 1] for c in range(channels)]
     chunks = [chunk for plane in planes for chunk in _chunks(plane, rows or height, tiled)]
     if deflate:
