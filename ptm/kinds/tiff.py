@@ -1,0 +1,81 @@
+"""The first page of a TIFF: how its pixels are stored, and whether all of them are there.
+
+Where a strip or a tile is not listed, decoders leave its pixels zero without a word.
+
+Source: TIFF 6.0; the BigTIFF design by Aware Systems.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+WIDTH, HEIGHT, BITS, SAMPLES, FORMAT, PLANAR = 256, 257, 258, 277, 339, 284
+STRIPS, STRIP_ROWS, TILE_WIDTH, TILE_HEIGHT, TILES = 273, 278, 322, 323, 324
+TAGS = {WIDTH, HEIGHT, BITS, SAMPLES, FORMAT, PLANAR}
+TAGS |= {STRIPS, STRIP_ROWS, TILE_WIDTH, TILE_HEIGHT, TILES}
+TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}  # unsigned integers
+BIG = 43  # the version of BigTIFF
+SEPARATE = 2  # each channel is stored by itself
+UNSIGNED, UNDEFINED = 1, 4
+FORMATS = {2: "signed integers", 3: "floats", 5: "complex integers", 6: "complex floats"}
+
+
+def numbers(raw: bytes) -> dict[int, tuple[int, ...]]:
+    """Values of the TAGS of the first page; of a tag that stands there twice, those of both.
+
+    A value that is no unsigned integer counts as 0, which none of them may be.
+
+    Raises:
+        struct.error: the file ends before them.
+    """
+    order = "<" if raw[:2] == b"II" else ">"
+    (version,) = struct.unpack_from(f"{order}H", raw, 2)
+    count, entry, offset = ("Q", "HHQ", "Q") if version == BIG else ("H", "HHI", "I")
+    (place,) = struct.unpack_from(f"{order}{offset}", raw, 8 if version == BIG else 4)
+    (entries,) = struct.unpack_from(f"{order}{count}", raw, place)
+    place += struct.calcsize(f"{order}{count}")
+    width = struct.calcsize(f"{order}{entry}{offset}")
+    found: dict[int, tuple[int, ...]] = {}
+    for number in range(entries):
+        at = place + number * width
+        tag, kind, values = struct.unpack_from(f"{order}{entry}", raw, at)
+        if tag not in TAGS:
+            continue
+        at += struct.calcsize(f"{order}{entry}")
+        form = f"{order}{values}{TYPES.get(kind, 'x')}"
+        if struct.calcsize(form) > struct.calcsize(f"{order}{offset}"):
+            (at,) = struct.unpack_from(f"{order}{offset}", raw, at)
+        found[tag] = found.get(tag, ()) + (struct.unpack_from(form, raw, at) or (0,))
+    return found
+
+
+def depth(raw: bytes) -> tuple[Sequence[int], str]:
+    """Bits of each channel; what they are if not unsigned integers, else "".
+
+    Raises:
+        struct.error: the file ends before it says so.
+    """
+    found = numbers(raw)
+    bits = found.get(BITS, ()) or (1,)
+    formats = {*found.get(FORMAT, ())} - {UNSIGNED, UNDEFINED}
+    return bits, FORMATS.get(min(formats), "values of an unknown kind") if formats else ""
+
+
+def missing(raw: bytes) -> str:
+    """How many strips or tiles are not there; "" where all are.
+
+    Raises:
+        struct.error, ZeroDivisionError, IndexError: the header is damaged.
+    """
+    found = numbers(raw)
+    width, height = found[WIDTH][0], found[HEIGHT][0]
+    if TILES in found:
+        across, down = found[TILE_WIDTH][0], found[TILE_HEIGHT][0]
+    else:
+        across, down = width, min(found.get(STRIP_ROWS, (height,))[0], height)
+    planes = found.get(SAMPLES, (1,))[0] if found.get(PLANAR, (1,))[0] == SEPARATE else 1
+    whole = -(-width // across) * -(-height // down) * planes
+    there = sum(place > 0 for place in found.get(TILES, found.get(STRIPS, ()))[:whole])
+    parts = "tiles" if TILES in found else "strips"
+    return "" if there == whole else f"one that is cut short ({there} of {whole} {parts})"
