@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ptm.catalog import ImagesSource
 
-PACKAGES = ("torch", "numpy", "pillow", "simplejpeg", "pyarrow")
+PACKAGES = ("torch", "numpy", "imageio", "pillow", "simplejpeg", "pyarrow")
 NAMES_MATTER = True
 WORKERS = 4
 LEVELS = 256

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 CHANNELS = {"L": ("gray",), "LA": ("gray",), "RGB": ("red", "green", "blue")}
 CHANNELS["RGBA"] = CHANNELS["RGB"]
 EIGHT_BIT = "8-bit gray, RGB or RGBA"
+BY_PILLOW = ("JPEG", "PNG", "TIFF")  # what is common; imageio reads what is rarer
 READABLE = f"one of {', '.join(sorted(DEPTHS))}"
 ORIENTATION = 0x0112  # the tag of EXIF
 # tags of TIFF
@@ -152,6 +153,7 @@ def _check(raw: bytes, image: Image, kind: str, most_bytes: int) -> None:
 def _pixels(raw: bytes, image: Image, kind: str) -> tuple[NDArray[np.uint8], str, str]:
     """Pixels uint8 [height, width, channel], upright; what was damaged; a note."""
     import numpy as np
+    from imageio.v3 import imopen
 
     hurt, note = damage(kind, raw), ""
     if kind == "JPEG":
@@ -164,8 +166,13 @@ def _pixels(raw: bytes, image: Image, kind: str) -> tuple[NDArray[np.uint8], str
     if kind == "TIFF":
         told, note = _jpegs_in(raw, image)
         hurt = hurt or told
-    pixels = np.asarray(image)
-    upright = _upright(pixels, _orientation(image))  # that of a TIFF is upright already
+    if kind in BY_PILLOW:
+        pixels = np.asarray(image)
+    else:
+        with imopen(io.BytesIO(raw), "r", plugin="pillow") as file:
+            pixels = np.asarray(file.read(index=0))
+    # one of a TIFF is upright already
+    upright = pixels if kind == "TIFF" else _upright(pixels, _orientation(image))
     return (upright[..., None] if upright.ndim == 2 else upright), hurt, note
 
 

@@ -243,7 +243,12 @@ ROWS: dict[str, tuple[Edit, set[str], str]] = {
         CT,
         r"package pydicom changed from [\d.]+ to 99",
     ),
-    "a package of the images": (version(simplejpeg="99"), IMAGES, "package simplejpeg changed"),
+    "a package of the images": (version(imageio="99"), IMAGES, "package imageio changed"),
+    "a package of images and slices": (
+        version(pillow="99"),
+        IMAGES | CT | THRESHOLD,
+        "package pillow changed",
+    ),
     "a package of the analysis": (
         version(matplotlib="99"),
         THRESHOLD,
