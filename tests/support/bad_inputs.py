@@ -20,11 +20,14 @@ from pydicom.tag import Tag
 from pydicom.uid import JPEG2000Lossless
 
 from ptm.sample import write_ct
+from tests.support.jpegs import SCANS_BY_CHANNEL
+from tests.support.tiffs import tiff
 
 Build = Callable[[Path], None]
 
 SLICES = 6
 HOURS = "date,hour,weather,count\n"
+END = b"\xff\xd9"  # of a JPEG
 TABLE = "sugar,acid,quality\n1.5,0.2,3\n2.5,0.3,4\n3.5,0.4,5\n"
 
 
@@ -114,6 +117,11 @@ def rgb_16_bit(name: str) -> Build:
         + chunk(b"IDAT", zlib.compress(rows))
         + chunk(b"IEND", b""),
     )
+
+
+def ended(name: str) -> Build:
+    """Puts the end marker of a JPEG behind a file that is there."""
+    return lambda folder: (folder / name).write_bytes((folder / name).read_bytes() + END) and None
 
 
 def cut(name: str, keep: float) -> Build:
@@ -215,6 +223,7 @@ def days(change: dict[int, str], count: int = 2) -> Build:
     return file("hour.csv", HOURS + "\n".join(rows) + "\n")
 
 
+NOISE = np.random.default_rng(0).integers(0, 256, (8, 9, 3), dtype=np.uint8)
 IMAGES = 'kind = "images"\npath = "{here}"'
 ONE_IMAGE = 'kind = "images"\npath = "{here}/%s"'
 VOLUME = 'kind = "volume"\npath = "{here}"'
@@ -315,6 +324,48 @@ BAD_IMAGES = (
         both(photo("a.png"), photo("b.png", "L")),
         IMAGES,
         ("images-rgb-and-gray/b.png", "expected 40 x 50 pixels with 3 channels", "1 channel"),
+    ),
+    BadInput(
+        "tiff-16-bit",
+        file("x.tif", tiff(NOISE.astype(np.uint16))),
+        ONE_IMAGE % "x.tif",
+        ("tiff-16-bit/x.tif", EIGHT_BIT, "got 16 bits for each channel"),
+    ),
+    BadInput(
+        "tiff-float",
+        file("x.tif", tiff(NOISE.astype(np.float32))),
+        ONE_IMAGE % "x.tif",
+        ("tiff-float/x.tif", EIGHT_BIT, "got floats of 32 bits for each channel"),
+    ),
+    BadInput(
+        "ppm-16-bit",
+        file("x.ppm", b"P6 4 2 65535\n" + NOISE.tobytes()[:48]),
+        ONE_IMAGE % "x.ppm",
+        ("ppm-16-bit/x.ppm", EIGHT_BIT, "got values from 0 to 65535"),
+    ),
+    BadInput(
+        "jpeg-ends-early",
+        both(photo("x.jpg"), cut("x.jpg", 0.6), ended("x.jpg")),
+        ONE_IMAGE % "x.jpg",
+        ("jpeg-ends-early/x.jpg", "a whole image (or on_damage = 'note')", "got damaged data"),
+    ),
+    BadInput(
+        "jpeg-scan-missing",
+        file("x.jpg", SCANS_BY_CHANNEL[: SCANS_BY_CHANNEL.rindex(b"\xff\xda")] + b"\xff\xd9"),
+        ONE_IMAGE % "x.jpg",
+        ("jpeg-scan-missing/x.jpg", "on_damage", "got data that end early, after 2 scans"),
+    ),
+    BadInput(
+        "png-too-large",
+        photo("x.png"),
+        ONE_IMAGE % "x.png" + "\nmax_bytes = 5999",
+        ("png-too-large/x.png", "expected at most 6.0 kB", "max_bytes = 6000", "got 40 x 50"),
+    ),
+    BadInput(
+        "eps-drawing",
+        photo("x.eps"),
+        ONE_IMAGE % "x.eps",
+        ("eps-drawing/x.eps", "expected one of AVIF, BMP", "got EPS"),
     ),
 )
 
