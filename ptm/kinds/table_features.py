@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -71,8 +71,6 @@ def columns_of(source: TableSource, path: str, table: pa.Table, faults: Faults) 
         table: float64, int64 or string columns.
         faults: what is wrong is added: two features of one name, too many categories.
     """
-    import numpy as np
-
     columns = []
     for name, values in zip(table.column_names, table.columns, strict=True):
         measure = source.measures.get(name, "continuous")
@@ -83,10 +81,7 @@ def columns_of(source: TableSource, path: str, table: pa.Table, faults: Faults) 
         else:
             is_scaled = measure == "continuous" and source.standardize
             becomes: Literal["scaled", "kept"] = "scaled" if is_scaled else "kept"
-            numbers = values.to_numpy()
-            if source.precision:
-                numbers = numbers.astype(source.precision).astype(np.float64)
-            columns.append(Column(name, [name], numbers, becomes))
+            columns.append(Column(name, [name], values.to_numpy(), becomes))
     _check_sizes(source, path, table.num_rows, columns, faults)
     _check_names(source, path, columns, faults)
     return columns
@@ -123,7 +118,7 @@ def features_of(
     step = max(AT_ONCE // rows, 1)
     for first in range(0, len(scaled), step):
         some = scaled[first : first + step]
-        scaler, moments = _scale(some, matrix, merged)
+        scaler, moments = _scale(some, matrix, merged, source.precision)
         scalers.append(scaler)
         for number, (column, _) in enumerate(some):
             low, high = float(moments.min[number]), float(moments.max[number])
@@ -131,9 +126,7 @@ def features_of(
                 constant.append(column.name)
             elif low < high and not LEAST_SCALE < scaler.scale[number] < np.inf:
                 faults.add(_no_deviation(source, path, column.name, low, high))
-    return Features(
-        matrix, names, _joined(scalers, tuple(names), source.precision), constant, merged
-    )
+    return Features(matrix, names, _joined(scalers, tuple(names)), constant, merged)
 
 
 def merging(
@@ -233,6 +226,7 @@ def _scale(
     scaled: list[tuple[Column, int]],
     matrix: NDArray[np.float32],
     merged: dict[str, tuple[int, int]],
+    precision: Literal["float32"] | None,
 ) -> tuple[Scaler, Moments]:
     """Scales some columns into their places in the matrix; adds those that float32 merges."""
     import numpy as np
@@ -240,9 +234,12 @@ def _scale(
     values = np.array([column.values for column, _ in scaled], dtype=np.float64)
     step = max(values.shape[1] // SAMPLED, 1)
     sample = _distinct(values[:, ::step])
+    if precision:
+        values = values.astype(precision).astype(np.float64)
     with np.errstate(all="ignore"):  # such a column is refused
         moments = Moments.of(values.T)
-        scaler = Scaler.fit(moments, tuple(column.name for column, _ in scaled))
+        names = tuple(column.name for column, _ in scaled)
+        scaler = replace(Scaler.fit(moments, names), precision=precision or "float64")
         values -= np.array(scaler.shift)[:, None]
         values /= np.array(scaler.scale)[:, None]
         rounded = values.astype(np.float32)
@@ -263,17 +260,14 @@ def _distinct(values: NDArray[Any]) -> NDArray[np.int64]:
     return counts + 1
 
 
-def _joined(
-    scalers: list[Scaler], names: tuple[str, ...], precision: Literal["float32"] | None
-) -> Scaler | None:
+def _joined(scalers: list[Scaler], names: tuple[str, ...]) -> Scaler | None:
     if not scalers:
         return None
-    return Scaler(
-        scalers[0].method,
-        tuple(name for scaler in scalers for name in scaler.names),
-        tuple(shift for scaler in scalers for shift in scaler.shift),
-        tuple(scale for scaler in scalers for scale in scaler.scale),
-        precision=precision or "float64",
+    return replace(
+        scalers[0],
+        names=tuple(name for scaler in scalers for name in scaler.names),
+        shift=tuple(shift for scaler in scalers for shift in scaler.shift),
+        scale=tuple(scale for scaler in scalers for scale in scaler.scale),
     ).among(names)
 
 

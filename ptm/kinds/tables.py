@@ -51,10 +51,6 @@ def tensorize(source: TableSource, paths: list[Path]) -> Content:
     features = features_of(source, source.path, table.num_rows, columns, faults)
     faults.check()
     merged = features.merged
-    for column in columns if source.precision else []:
-        if column.becomes == "scaled":
-            rounded = column.values.astype(source.precision)
-            merged |= merging(column.name, table[column.name].to_numpy(), rounded)
     tensors = {"features": torch.from_numpy(features.matrix)}
     axes: dict[str, tuple[str, ...]] = {"features": (SAMPLE, FEATURE)}
     if source.target and target is not None and source.classes:
