@@ -34,13 +34,14 @@ def check_size(
     """
     size = rows * columns * FLOAT32
     most = getattr(source, "max_columns", columns)
+    expected, options = "", []
+    if size > source.max_bytes:
+        expected = f"an encoding of at most {readable_size(source.max_bytes)}"
+        options.append(f"max_bytes = {size}")
     if columns > most:
-        expected = f"at most {most} columns for one encoding (or max_columns = {columns})"
+        expected = f"at most {most} columns for one encoding"
+        options.insert(0, f"max_columns = {columns}")
+    if options:
+        expected += f" (or {' and '.join(options)})"
         got = f"{columns} columns of {rows} rows, {readable_size(size)}"
-    elif size > source.max_bytes:
-        most_bytes = readable_size(source.max_bytes)
-        expected = f"an encoding of at most {most_bytes} (or max_bytes = {size})"
-        got = f"{rows} x {columns} numbers, {readable_size(size)}"
-    else:
-        return
-    raise InputError(source.name, where=where, expected=expected, got=got, file=file)
+        raise InputError(source.name, where=where, expected=expected, got=got, file=file)
