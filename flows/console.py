@@ -41,7 +41,8 @@ def labelled(label: str, style: str, text: str) -> None:
     """Prints sentences behind a label in a style of its own."""
     for number, line in enumerate(text.split("\n")):
         start = [] if number else [Text(label, style)]
-        _print(_filled([*start, *_words(_text(line))]))
+        inside = len(line) - len(line.lstrip(" "))
+        _print(_filled([*start, *_words(_text(line))], indent=inside + 2 if inside else 0))
 
 
 def listed(label: str, values: Iterable[str], whole: bool = True) -> None:

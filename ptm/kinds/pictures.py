@@ -153,7 +153,6 @@ def _check(raw: bytes, image: Image, kind: str, most_bytes: int) -> None:
 def _pixels(raw: bytes, image: Image, kind: str) -> tuple[NDArray[np.uint8], str, str]:
     """Pixels uint8 [height, width, channel], upright; what was damaged; a note."""
     import numpy as np
-    from imageio.v3 import imopen
 
     hurt, note = damage(kind, raw), ""
     if kind == "JPEG":
@@ -169,6 +168,8 @@ def _pixels(raw: bytes, image: Image, kind: str) -> tuple[NDArray[np.uint8], str
     if kind in BY_PILLOW:
         pixels = np.asarray(image)
     else:
+        from imageio.v3 import imopen
+
         with imopen(io.BytesIO(raw), "r", plugin="pillow") as file:
             pixels = np.asarray(file.read(index=0))
     # one of a TIFF is upright already

@@ -411,7 +411,9 @@ def test_a_long_line_is_known_before_it_is_encoded(make: Make, write: Callable[.
         make("text", "t.txt", line=0)
     message = str(caught.value)
     assert "line 0, its words: expected an encoding of at most 1.07 GB" in message
-    assert "(or max_bytes = 14400000000), got 60000 columns of 60000 rows, 14.40 GB (t.txt)" in message
+    assert (
+        "(or max_bytes = 14400000000), got 60000 columns of 60000 rows, 14.40 GB (t.txt)" in message
+    )
 
 
 def test_the_limit_is_an_option(make: Make, write: Callable[..., None]) -> None:
