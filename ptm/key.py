@@ -100,11 +100,13 @@ def _version(name: str) -> str:
 
 def _closure(waiting: list[str], memo: dict[str, Any]) -> dict[str, _Module]:
     found: dict[str, _Module] = {}
+    seen = set(waiting)  # most names are imported by several modules
     while waiting:
         name = waiting.pop()
-        if name not in found:
-            found[name] = _module(name, memo)
-            waiting += [n for n in found[name].imports if _file_of(n).is_file()]
+        found[name] = _module(name, memo)
+        fresh = [n for n in found[name].imports if n not in seen]
+        seen.update(fresh)
+        waiting += [n for n in fresh if _file_of(n).is_file()]
     return found
 
 
@@ -222,8 +224,15 @@ def _all_modules() -> list[str]:
 
 
 def _file_of(module: str) -> Path:
-    place = PACKAGE.parent.joinpath(*module.split("."))
-    return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    folder, inside, beside = _places_of(PACKAGE.parent, module)
+    return inside if folder.is_dir() else beside
+
+
+@cache
+def _places_of(root: Path, module: str) -> tuple[Path, Path, Path]:
+    """Where a module may be: its folder, the file in it, the file beside it."""
+    place = root.joinpath(*module.split("."))
+    return place, place / "__init__.py", place.with_suffix(".py")
 
 
 def _strip(tree: ast.AST) -> None:

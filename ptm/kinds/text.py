@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 PACKAGES = ("torch", "numpy", "pyarrow")
 NAMES_MATTER = False
 ASCII = 128
+PLAIN_SPACES = " \t\n\r\v\f"
 CHARACTERS = "characters"  # the table of them
 BLOCK = 1 << 22  # characters whose words are looked at together: they take 20 times as much memory
 FEW = 1 << 16  # characters that are counted together: what that takes stays in the cache
@@ -64,12 +65,12 @@ def tensorize(source: TextSource, paths: list[Path]) -> Content:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = _normalized(source, text)
     lowered = _normalized(source, text.lower())
-    spellings, spelled = _words(source, path, lowered)
+    char_ids, characters = _characters(lowered)
+    spellings, spelled = _words(source, path, lowered, characters["character"].to_pylist())
     cleaned = [word.strip(source.punctuation) for word in spellings]  # each spelling once
     vocabulary = sorted(set(cleaned))
     index = {word: i for i, word in enumerate(vocabulary)}
     word_ids = np.array([index[word] for word in cleaned], dtype=np.int64)[spelled]
-    char_ids, characters = _characters(lowered)
     tensors = {"word_ids": torch.from_numpy(word_ids), "char_ids": torch.from_numpy(char_ids)}
     axes: dict[str, tuple[str, ...]] = {"word_ids": (WORD,), "char_ids": (CHARACTER,)}
     facts: dict[str, object] = {"vocabulary_size": len(vocabulary)}
@@ -112,15 +113,19 @@ def _normalized(source: TextSource, text: str) -> str:
     return unicodedata.normalize(source.normalize, text) if source.normalize else text
 
 
-def _words(source: TextSource, path: Path, lowered: str) -> tuple[list[str], NDArray[np.int32]]:
+def _words(
+    source: TextSource, path: Path, lowered: str, characters: list[str]
+) -> tuple[list[str], NDArray[np.int32]]:
     """Every distinct word as it is spelled, and which of them each word is, int32 [word]."""
     import numpy as np
     import pyarrow as pa
 
+    # Arrow parts words in half the time, where they are parted by the plain spaces that it knows
+    plain = all(c in PLAIN_SPACES for c in characters if c.isspace())
     blocks = [
-        pa.array(words, pa.large_string()).dictionary_encode()
-        for words in map(str.split, _blocks(lowered))
-        if words
+        words.dictionary_encode()
+        for words in (_parted(block, plain) for block in _blocks(lowered))
+        if len(words)
     ]
     if not blocks:
         got = "white space only" if lowered else "none"
@@ -128,6 +133,19 @@ def _words(source: TextSource, path: Path, lowered: str) -> tuple[list[str], NDA
     alike = pa.chunked_array(blocks).unify_dictionaries().chunks
     indices = np.concatenate([block.indices.to_numpy() for block in alike])
     return alike[0].dictionary.to_pylist(), indices
+
+
+def _parted(block: str, plain: bool) -> pa.Array:
+    """The words of a text, large_string [word]; `plain` where all its spaces are PLAIN_SPACES."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not plain:
+        return pa.array(block.split(), pa.large_string())
+    words = pc.ascii_split_whitespace(pa.array([block], pa.large_string())).flatten()
+    first = int(len(words) > 0 and words[0].as_py() == "")  # what stands before the first space
+    last = int(len(words) > first and words[-1].as_py() == "")
+    return words.slice(first, len(words) - first - last)
 
 
 def _blocks(text: str) -> Iterator[str]:

@@ -437,3 +437,17 @@ def test_passing_errors_pass(
     monkeypatch.setattr(Path, "read_bytes", fail)
     with pytest.raises(OSError, match="Input/output error"):
         make("text", "t.txt")
+
+
+@given(
+    st.lists(
+        st.sampled_from(["a", "bb", "é", " ", "\t", "\n", "\f", "\v", "\x1c", "\u2003", "\x85"])
+    )
+)
+def test_words_are_those_of_python(pieces: list[str]) -> None:
+    """Whatever spaces part them, the words are those that Python's split gives."""
+    from ptm.kinds.text import PLAIN_SPACES, _parted
+
+    text = "".join(pieces)
+    plain = all(c in PLAIN_SPACES for c in text if c.isspace())
+    assert _parted(text, plain).to_pylist() == text.split()
