@@ -186,6 +186,24 @@ class Scaler:
         )
 
 
+def merged_values(values: NDArray[Any], stored: NDArray[Any]) -> tuple[int, int] | None:
+    """How many distinct numbers there are, and how many of them are left as they are stored.
+
+    Args:
+        values: float64 or int64 [row].
+        stored: the same after rounding, float32 [row], scaled or not.
+
+    Returns:
+        None where none was merged with another.
+    """
+    import numpy as np
+
+    if values.dtype == np.float64 and np.array_equal(stored, values):
+        return None
+    before, after = len(np.unique(values)), len(np.unique(stored))
+    return (before, after) if after < before else None
+
+
 def _floating(values: torch.Tensor) -> torch.dtype:
     import torch
 

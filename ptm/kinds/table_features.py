@@ -10,7 +10,7 @@ from ptm.content import readable_size
 from ptm.errors import Faults, InputError
 from ptm.kinds.delimited_faults import shown
 from ptm.limits import FLOAT32, check_size
-from ptm.scaling import Moments, Scaler
+from ptm.scaling import Moments, Scaler, merged_values
 
 if TYPE_CHECKING:
     import numpy as np
@@ -139,12 +139,8 @@ def merging(
         values: the column's numbers, float64 or int64 [row].
         stored: the same in float32, scaled or not.
     """
-    import numpy as np
-
-    if np.array_equal(stored, values) and values.dtype != np.int64:
-        return {}
-    before, after = len(np.unique(values)), len(np.unique(stored))
-    return {name: (before, after)} if after < before else {}
+    counts = merged_values(values, stored)
+    return {name: counts} if counts else {}
 
 
 def warnings_of(constant: list[str], merged: dict[str, tuple[int, int]]) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ from ptm.kinds.hours import (
     whole_days,
 )
 from ptm.limits import check_size
-from ptm.scaling import Moments, Scaler
+from ptm.scaling import Moments, Scaler, merged_values
 
 if TYPE_CHECKING:
     import numpy as np
@@ -352,20 +352,15 @@ def _notes(
 def _merged(source: TimeSeriesSource, table: pa.Table) -> tuple[str, ...]:
     """Of which columns float32 has fewer values than the file."""
     import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
 
     merged = []
     for name in table.column_names:
         if name in (source.date, source.hour):
             continue
         values = table[name].to_numpy()
-        rounded = values.astype(np.float32)
-        if values.dtype == np.float64 and (rounded == values).all():
-            continue
-        distinct, left = (pc.count_distinct(pa.array(v)).as_py() for v in (values, rounded))
-        if left < distinct:
-            merged.append(f"column '{name[:40]}' {distinct} become {left}")
+        counts = merged_values(values, values.astype(np.float32))
+        if counts:
+            merged.append(f"column '{name[:40]}' {counts[0]} become {counts[1]}")
     if not merged:
         return ()
     more = f" and {len(merged) - MOST_TOLD} more columns" if len(merged) > MOST_TOLD else ""
