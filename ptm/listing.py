@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from fnmatch import translate
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
@@ -124,6 +125,7 @@ class _Walk:
         nowhere: links that match and lead nowhere.
         folders: those that the last part matches, and that are not looked into.
         linked: links to folders that '**' does not follow: one could lead back up.
+        lost: links to nothing on the way, which may have led to folders.
     """
 
     def __init__(self, parts: tuple[str, ...]) -> None:
@@ -132,6 +134,7 @@ class _Walk:
         self.nowhere: list[str] = []
         self.folders: set[str] = set()
         self.linked: set[str] = set()
+        self.lost: set[str] = set()
         wanted = ["*" if part == "**" else part for part in parts]
         self._accepts = [re.compile(translate(part), re.IGNORECASE).match for part in wanted]
 
@@ -152,6 +155,9 @@ class _Walk:
             )
         if self.linked:
             notes.append(f"{_counted(self.linked, 'linked folder')} left out: '**' follows none")
+        lost = self.lost - set(self.nowhere)
+        if lost:
+            notes.append(f"{_counted(lost, 'link')} to nothing, left out: a folder may be missing")
         return tuple(notes)
 
     def _look(self, folder: str, prefix: str, number: int) -> Iterator[tuple[str, str, int]]:
@@ -171,18 +177,32 @@ class _Walk:
                     yield entry.path, f"{prefix}{entry.name}/", number + step
 
     def _take(self, entry: os.DirEntry[str], name: str) -> None:
-        if entry.is_file():
+        if _leads_to(entry.is_file):
             self.found.append(name)
-        elif entry.is_dir():
+        elif _leads_to(entry.is_dir):
             self.folders.add(name)
         elif entry.is_symlink():
             self.nowhere.append(name)
 
     def _leads_on(self, entry: os.DirEntry[str], prefix: str, deep: bool) -> bool:
-        if deep and entry.is_symlink() and entry.is_dir():
+        folder = _leads_to(entry.is_dir)
+        if not entry.is_symlink():
+            return folder
+        if folder and deep:
             self.linked.add(f"{prefix}{entry.name}")
-            return False
-        return entry.is_dir()
+        elif not folder and not _leads_to(entry.is_file):
+            self.lost.add(f"{prefix}{entry.name}")
+        return folder and not deep
+
+
+def _leads_to(what: Callable[[], bool]) -> bool:
+    """What an entry says of itself; a link that leads to itself leads to nothing."""
+    try:
+        return what()
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        return False
 
 
 def _counted(places: Collection[str], what: str) -> str:

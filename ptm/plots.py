@@ -22,6 +22,7 @@ PNG_LIMIT = 36_000  # bytes: 48,000 in base64, and an artifact of the dashboard 
 HOUNSFIELD = "Hounsfield units"
 LUNG_WINDOW = (-1350.0, 150.0)  # Hounsfield units shown from black to white
 MAX_IMAGES, MAX_COLUMNS = 12, 24
+FLATTEST, TALLEST = 0.2, 2.0  # height by width of a thumbnail's place
 ROW_LETTERS = 64  # of the names in one row of thumbnails
 MAX_DAYS = 4000  # of which a heat map can show a column each
 TEXT, GRID, MUTED = "#222222", "#e3e3e3", "#b5b5b5"
@@ -218,7 +219,8 @@ def contact_sheet(
         pixels = np.clip((pixels - low) / np.where(high > low, high - low, 1), 0, 1)
     rows = -(-shown // columns)
     width = min(6.4, 3.2 + 0.8 * columns)
-    height = (width / columns * tall / wide + 0.2 * (shown > 1)) * rows + 0.3
+    shape = min(max(tall / wide, FLATTEST), TALLEST)  # of the place of one, not of the picture
+    height = (width / columns * shape + 0.2 * (shown > 1)) * rows + 0.3
     figure, all_axes = _grid(rows, columns, width, height)
     for index, axes in enumerate(all_axes):
         axes.axis("off")

@@ -167,6 +167,10 @@ def _contradictions(found: Slice) -> Iterator[tuple[str, str]]:
             f"{header['Rows']} x {header['Columns']} pixels of 8, 16 or 32 bits",
             f"{'compressed' if length is None else length} bytes with {bits} bits for each pixel",
         )
+    elif length is not None and found.is_native and length > size + size // header["Rows"] + 1:
+        # a little more is padding; a row more is no slice of that size, or of that depth
+        expected = f"{size} bytes of {header['Rows']} x {header['Columns']} pixels of {bits} bits"
+        yield expected, f"{length} bytes"
     if length is None and found.size > 2 * most:  # it is read whole, and no longer than its pixels
         expected = f"a file of at most {readable_size(2 * most)} (or a larger max_bytes)"
         yield expected, readable_size(found.size)

@@ -18,6 +18,12 @@ from ptm.kinds import jpeg, jpeg2000, tiff
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _SPACE = rb"(?:\s|#[^\r\n]*[\r\n])+"
 NETPBM = re.compile(rb"P([1-6])" + 3 * (_SPACE + rb"(\d+)") + rb"\s")
+TEXTS = (b"zTXt", b"iTXt", b"iCCP")
+ADAM7 = (  # left, top, columns and rows from one to the next of each pass
+    *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
+    *((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
+)
+SHORT = "one that is cut short"
 BITFIELDS = (3, 6)  # of a BMP: masks tell where each channel is
 PCX_PALETTE = 769  # bytes at the end, the first of them 12
 PCX_GRAY = 2
@@ -69,6 +75,45 @@ def foreign(raw: bytes) -> str:
     return next((name for start, name in FOREIGN.items() if raw.startswith(start)), "")
 
 
+def without_texts(raw: bytes) -> bytes:
+    """A PNG without its texts and profiles, of which decoders take only short ones.
+
+    They say nothing of the pixels. What is damaged stays as it is.
+    """
+    kept, place = [raw[:8]], len(PNG_SIGNATURE)
+    while place + 12 <= len(raw):
+        (length,) = struct.unpack_from(">I", raw, place)
+        kind = raw[place + 4 : place + 8]
+        if kind == b"IDAT":
+            break
+        if kind not in TEXTS:
+            kept.append(raw[place : place + 12 + length])
+        place += 12 + length
+    return b"".join([*kept, raw[place:]])
+
+
+def png_fault(raw: bytes) -> str:
+    """Whether the pixels of a PNG end early; "" where all rows are there.
+
+    Decoders leave rows zero that are not there, if the data end between two rows.
+    """
+    width, height, depth, color, _, _, interlaced = struct.unpack_from(">IIBBBBB", raw, 16)
+    bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color]
+    passes = ADAM7 if interlaced else ((0, 0, 1, 1),)
+    needed = 0
+    for left, top, across, down in passes:
+        columns, rows = -(-(width - left) // across), -(-(height - top) // down)
+        needed += rows * (1 + -(-columns * bits // 8)) if columns > 0 else 0
+    inflate, there, place = zlib.decompressobj(), 0, len(PNG_SIGNATURE)
+    while place + 12 <= len(raw) and there < needed:
+        (length,) = struct.unpack_from(">I", raw, place)
+        if raw[place + 4 : place + 8] == b"IDAT":
+            part = raw[place + 8 : place + 8 + length]
+            there += len(inflate.decompress(part, needed - there))
+        place += 12 + length
+    return "" if there >= needed else SHORT
+
+
 def _bits(bits: int) -> str:
     return "" if bits == 8 else f"{bits} bit{'s'[: bits > 1]} for each channel"
 
@@ -111,6 +156,8 @@ def _jpeg(raw: bytes) -> str:
 
 
 def _tiff(raw: bytes) -> str:
+    if tiff.is_reduced(raw):
+        return "a smaller copy of another picture, by its header"
     bits, kind = tiff.depth(raw)
     return f"{kind} of {max(bits)} bits for each channel" if kind else _all_bits(bits)
 
@@ -159,7 +206,13 @@ def _pcx_damage(raw: bytes) -> str:
 
 
 def _sgi(raw: bytes) -> str:
-    return _bits(8 * raw[3])
+    (colormap,) = struct.unpack_from(">I", raw, 104)
+    return "a map of colours" if colormap else _bits(8 * raw[3])
+
+
+def _sun(raw: bytes) -> str:
+    (bits,) = struct.unpack_from(">I", raw, 12)
+    return "32 bits for each pixel, in an order that programs disagree on" if bits == 32 else ""
 
 
 def _jpeg2000(raw: bytes) -> str:
@@ -191,7 +244,7 @@ DEPTHS: dict[str, Callable[[bytes], str] | None] = {
     "GIF": None,
     "PCX": None,
     "QOI": None,
-    "SUN": None,
+    "SUN": _sun,
     "WEBP": None,
 }
 DAMAGES: dict[str, Callable[[bytes], str]] = {

@@ -13,8 +13,17 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ptm.content import readable_size
-from ptm.kinds import jpeg
-from ptm.kinds.formats import DEPTHS, damage, depth_fault, foreign, kind_of
+from ptm.kinds import jpeg, tiff
+from ptm.kinds.formats import (
+    DEPTHS,
+    SHORT,
+    damage,
+    depth_fault,
+    foreign,
+    kind_of,
+    png_fault,
+    without_texts,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +33,9 @@ if TYPE_CHECKING:
 CHANNELS = {"L": ("gray",), "LA": ("gray",), "RGB": ("red", "green", "blue")}
 CHANNELS["RGBA"] = CHANNELS["RGB"]
 EIGHT_BIT = "8-bit gray, RGB or RGBA"
-BY_PILLOW = ("JPEG", "PNG", "TIFF")  # what is common; imageio reads what is rarer
+JPEGS = ("JPEG", "MPO")
+MOST_SCANS = 200  # of a progressive JPEG; usual are ten
+BY_PILLOW = (*JPEGS, "PNG", "TIFF")  # what is common; imageio reads what is rarer
 READABLE = f"one of {', '.join(sorted(DEPTHS))}"
 ORIENTATION = 0x0112  # the tag of EXIF
 # tags of TIFF
@@ -100,8 +111,15 @@ def decode(raw: bytes, most_bytes: int, keep_damaged: bool) -> Picture:
 def _opened(raw: bytes) -> Iterator[Image]:
     from PIL import Image
 
-    with _no_limit_of_pixels(), Image.open(io.BytesIO(raw)) as image:
-        yield image
+    with _no_limit_of_pixels():
+        try:
+            image = Image.open(io.BytesIO(raw))
+        except ValueError:  # of Pillow, of long texts
+            if kind_of(raw) != "PNG":
+                raise
+            image = Image.open(io.BytesIO(without_texts(raw)))
+        with image:
+            yield image
 
 
 _opening = threading.Lock()
@@ -136,7 +154,9 @@ def _check(raw: bytes, image: Image, kind: str, most_bytes: int) -> None:
     if wrong:
         raise BadPicture(EIGHT_BIT, wrong)
     frames = getattr(image, "n_frames", 1)
-    if frames != 1:
+    if kind in JPEGS and len(jpeg.headers(raw)[1]) > MOST_SCANS:  # each goes over all pixels
+        raise BadPicture(f"a JPEG of at most {MOST_SCANS} scans", "one of very many")
+    if frames != 1 and kind != "MPO":
         raise BadPicture("one image", f"{frames} frames or pages")
     if image.mode not in CHANNELS:
         raise BadPicture(EIGHT_BIT, MODES.get(image.mode, f"the mode {image.mode}"))
@@ -155,11 +175,14 @@ def _pixels(raw: bytes, image: Image, kind: str) -> tuple[NDArray[np.uint8], str
     import numpy as np
 
     hurt, note = damage(kind, raw), ""
-    if kind == "JPEG":
+    if kind in JPEGS:
         decoded, told = _jpeg(raw, image)
         hurt = told or hurt
         arithmetic = jpeg.headers(raw)[0][0].marker in jpeg.ARITHMETIC
         note = "" if decoded is not None and not arithmetic else UNSEEN
+        frames = getattr(image, "n_frames", 1)
+        if frames > 1:
+            note = "; ".join(filter(None, (f"the first of {frames} pictures in the file", note)))
         if decoded is not None:
             return _upright(decoded, _orientation(image)), hurt, note
     if kind == "TIFF":
@@ -167,6 +190,8 @@ def _pixels(raw: bytes, image: Image, kind: str) -> tuple[NDArray[np.uint8], str
         hurt = hurt or told
     if kind in BY_PILLOW:
         pixels = np.asarray(image)
+        if kind == "PNG" and not hurt and not pixels[-1].any():  # where rows are missing
+            hurt = png_fault(raw)
     else:
         from imageio.v3 import imopen
 
@@ -211,19 +236,32 @@ def _jpegs_in(raw: bytes, image: Image) -> tuple[str, str]:
         return "", ""
     tables = tags.get(JPEG_TABLES, b"")[:-2]
     starts, sizes = (tags.get(tile) or tags.get(strip, ()) for tile, strip in PLACES)
-    for start, size in zip(starts, sizes, strict=True):
+    for number, (start, size) in enumerate(zip(starts, sizes, strict=True)):
         part = raw[start : start + size]
         part = tables + part[2:] if tables else part
         hurt = jpeg.missing(part)
         if hurt:
             return hurt, ""
         try:
+            if not _fills(simplejpeg.decode_jpeg_header(part, strict=False)[:2], tags, number):
+                return SHORT, ""
             simplejpeg.decode_jpeg(part, "GRAY", strict=True)
         except ValueError as error:
             if UNKNOWN in str(error):
                 return "", UNSEEN
             return f"damaged data ({str(error).strip().rstrip('.')})", ""
     return "", ""
+
+
+def _fills(size: tuple[int, int], tags: Any, number: int) -> bool:
+    """Whether a JPEG of [height, width] is as large as its strip or tile, by its number."""
+    if tiff.TILES in tags:
+        return size[0] >= int(tags[tiff.TILE_HEIGHT]) and size[1] >= int(tags[tiff.TILE_WIDTH])
+    height, width = int(tags[tiff.HEIGHT]), int(tags[tiff.WIDTH])
+    rows = min(int(tags.get(tiff.STRIP_ROWS, height)), height)
+    strips = -(-height // rows)
+    left = height - number % strips * rows
+    return size[0] >= min(rows, left) and size[1] >= width
 
 
 def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:

@@ -103,6 +103,8 @@ def _picked(source: VolumeSource, files: list[Slice], unreadable: int) -> list[S
 
 def _aside(file: Slice) -> str:
     """What a file is, if that is no slice; "" for one that may be."""
+    if file.path.name.upper() == "DICOMDIR":  # so it has to be called, PS3.10, 8.6
+        return "directory of files"
     kind = file.header.get("SOPClassUID")
     if isinstance(kind, str):
         for beginning, name in ASIDE_CLASSES.items():

@@ -11,8 +11,10 @@ import struct
 from collections.abc import Sequence
 
 WIDTH, HEIGHT, BITS, SAMPLES, FORMAT, PLANAR = 256, 257, 258, 277, 339, 284
+REDUCED, COMPRESSION, STRIP_BYTES, TILE_BYTES = 254, 259, 279, 325
 STRIPS, STRIP_ROWS, TILE_WIDTH, TILE_HEIGHT, TILES = 273, 278, 322, 323, 324
 TAGS = {WIDTH, HEIGHT, BITS, SAMPLES, FORMAT, PLANAR}
+TAGS |= {REDUCED, COMPRESSION, STRIP_BYTES, TILE_BYTES}
 TAGS |= {STRIPS, STRIP_ROWS, TILE_WIDTH, TILE_HEIGHT, TILES}
 TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}  # unsigned integers
 BIG = 43  # the version of BigTIFF
@@ -78,4 +80,20 @@ def missing(raw: bytes) -> str:
     whole = -(-width // across) * -(-height // down) * planes
     there = sum(place > 0 for place in found.get(TILES, found.get(STRIPS, ()))[:whole])
     parts = "tiles" if TILES in found else "strips"
-    return "" if there == whole else f"one that is cut short ({there} of {whole} {parts})"
+    if there < whole:
+        return f"one that is cut short ({there} of {whole} {parts})"
+    if found.get(COMPRESSION, (1,))[0] != 1:
+        return ""  # decoders look at the ends of what is compressed
+    samples = 1 if planes > 1 else found.get(SAMPLES, (1,))[0]
+    rows = [down] * whole
+    if TILES not in found:  # the last strip, of each channel, has what is left
+        strips = whole // planes
+        rows = [min(down, height - number % strips * down) for number in range(whole)]
+    sizes = found.get(TILE_BYTES if TILES in found else STRIP_BYTES, ())[:whole]
+    short = sum(size < across * n * samples for size, n in zip(sizes, rows, strict=False))
+    return f"one that is cut short ({short} of {whole} {parts} too small)" if short else ""
+
+
+def is_reduced(raw: bytes) -> bool:
+    """Whether the page says that it is a smaller copy of another: a thumbnail."""
+    return bool(numbers(raw).get(REDUCED, (0,))[0] & 1)

@@ -207,3 +207,14 @@ def test_a_folder_of_upper_case_names(tmp_path: Path, kind: str) -> None:
     write(tmp_path / "f" / ("A.DCM" if kind == "volume" else "A.PNG"))
     source = KINDS[kind](name="s", root=tmp_path, kind=kind, path="f")
     assert len(list_files(source).names) == 1
+
+
+@pytest.mark.parametrize("pattern", ["**/*.jpg", "*/*.jpg"])
+def test_links_to_nothing_on_the_way(tmp_path: Path, pattern: str) -> None:
+    """A link that leads nowhere, or to itself, may have been a folder of files: it is told."""
+    write(tmp_path / "photos" / "cat" / "x.jpg")
+    (tmp_path / "photos" / "dog").symlink_to("../not-mounted")
+    (tmp_path / "photos" / "eel").symlink_to("eel")
+    names, _, notes = listed(tmp_path, pattern)
+    assert names == ["photos/cat/x.jpg"]
+    assert notes == ("2 links (as 'dog') were to nothing, left out: a folder may be missing",)
