@@ -18,8 +18,9 @@ from ptm.catalog import ImagesSource
 from ptm.errors import InputError
 from ptm.kinds import images
 from ptm.kinds.images import tensorize
-from ptm.kinds.pictures import BadPicture, Picture, decode
+from ptm.kinds.pictures import BadPicture, Picture
 from tests.support import jpegs
+from tests.support.pictures import noise, read, refusal, saved, smooth
 from tests.support.tiffs import tiff
 
 END = b"\xff\xd9"
@@ -29,34 +30,8 @@ PNG = b"\x89PNG\r\n\x1a\n"
 JPEG_2000 = pytest.mark.skipif(not features.check("jpg_2000"), reason="this Pillow has none")
 
 
-def noise(*shape: int) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-
-
-def smooth(height: int, width: int) -> np.ndarray:
-    rows, columns = np.mgrid[0:height, 0:width]
-    waves = [128 + 100 * np.sin(rows / (7 + c) + columns / 11) for c in range(3)]
-    return np.stack(waves, axis=-1).astype(np.uint8)
-
-
-def saved(pixels: np.ndarray, form: str, **options: Any) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, form, **options)
-    return file.getvalue()
-
-
 def of_pillow(raw: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(raw)))
-
-
-def read(raw: bytes, keep_damaged: bool = False) -> Picture:
-    return decode(raw, 1 << 29, keep_damaged)
-
-
-def refusal(raw: bytes) -> str:
-    with pytest.raises(BadPicture) as caught:
-        read(raw)
-    return caught.value.got
 
 
 BY_SCANS = {

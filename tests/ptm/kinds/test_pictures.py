@@ -17,42 +17,14 @@ from PIL import Image, features
 from ptm.catalog import ImagesSource
 from ptm.errors import InputError
 from ptm.kinds.images import tensorize
-from ptm.kinds.pictures import BadPicture, Picture, decode
+from ptm.kinds.pictures import BadPicture, decode
+from tests.support.pictures import noise, read, refusal, saved, smooth
 from tests.support.tiffs import tiff
 
-MOST = 1 << 29  # bytes
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Corrupt EXIF|Truncated File"),  # of Pillow, of what is cut
     pytest.mark.filterwarnings("ignore:IM image format"),
 ]
-
-
-def noise(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-
-
-def smooth(*shape: int) -> np.ndarray:
-    """Something that JPEG keeps nearly as it is."""
-    rows, columns = np.mgrid[0 : shape[0], 0 : shape[1]]
-    waves = [128 + 100 * np.sin(rows / (7 + c) + columns / 11) for c in range(3)]
-    return np.stack(waves, axis=-1).astype(np.uint8)
-
-
-def saved(pixels: np.ndarray, form: str, **options: Any) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, form, **options)
-    return file.getvalue()
-
-
-def read(raw: bytes, keep_damaged: bool = False) -> Picture:
-    return decode(raw, MOST, keep_damaged)
-
-
-def refusal(raw: bytes, keep_damaged: bool = False) -> str:
-    """What a picture is refused for."""
-    with pytest.raises(BadPicture) as caught:
-        read(raw, keep_damaged)
-    return caught.value.got
 
 
 LAYOUTS = list(itertools.product("<>", (1, 2), (False, True), (0, 7), (False, True)))

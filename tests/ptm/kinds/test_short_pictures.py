@@ -6,35 +6,15 @@ import io
 import struct
 import time
 import zlib
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from ptm import plots
-from ptm.kinds.pictures import BadPicture, Picture, decode
+from ptm.kinds.pictures import BadPicture
+from tests.support.pictures import noise, read, refusal, saved
 from tests.support.tiffs import tiff
-
-
-def noise(*shape: int) -> np.ndarray:
-    return np.random.default_rng(0).integers(1, 256, shape, dtype=np.uint8)
-
-
-def saved(pixels: np.ndarray, form: str, **options: Any) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, form, **options)
-    return file.getvalue()
-
-
-def read(raw: bytes, keep_damaged: bool = False) -> Picture:
-    return decode(raw, 1 << 29, keep_damaged)
-
-
-def refusal(raw: bytes) -> str:
-    with pytest.raises(BadPicture) as caught:
-        read(raw)
-    return caught.value.got
 
 
 def png(pixels: np.ndarray, rows: int, between: bytes = b"") -> bytes:
