@@ -126,19 +126,41 @@ def serve(
         str | None, typer.Option(help="When the pipeline runs, as '0 9 * * *', in local time.")
     ] = None,
     every: Annotated[str | None, typer.Option(help="How often it runs: 30s, 15m, 6h, 1d.")] = None,
+    gc: Annotated[
+        str | None, typer.Option(help="How often old artifacts go: daily, weekly, monthly.")
+    ] = None,
     limit: Annotated[
-        int, typer.Option(min=1, help="Runs of one deployment at once; one more is cancelled.")
-    ] = 1,
+        int, typer.Option(min=1, help="Runs at once, one of each source; others wait.")
+    ] = 4,
+    grace: Annotated[
+        str, typer.Option(help="How long a run may go on after SIGTERM or Ctrl-C: 30s, 10m.")
+    ] = "10m",
+    roots: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folders below which runs may name catalogs, data and artifacts; if left out, "
+            "those that it is started with."
+        ),
+    ] = None,
+    more_roots: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,
 ) -> None:
     """Wait for runs: on a schedule, from the dashboard, or from Python. Ctrl-C stops it."""
     catalog = catalog or catalog_for(data)  # before Prefect, which takes its time, is loaded
-    from flows import deployments
+    from flows import schedules
+    from flows.deployments import Places
+    from flows.serving import serve as serve_until_stopped
 
+    if more_roots and not roots:
+        raise typer.BadParameter(f"expected no argument, got '{more_roots[0]}'")
     try:
-        schedule = deployments.schedule_of(cron, every)
+        schedule = schedules.schedule_of(cron, every)
+        collected = schedules.collection(gc) if gc else None
+        seconds = schedules.interval(grace).total_seconds()
     except PtmError as error:
         raise typer.BadParameter(str(error)) from error
-    deployments.serve(catalog, data, artifacts, schedule, limit, typer.echo)
+    below = (*(roots or ()), *(more_roots or ()))
+    places = Places.resolved(catalog, data, artifacts, below)
+    serve_until_stopped(places, schedule, collected, limit, seconds, typer.echo)
 
 
 @app.command()

@@ -6,11 +6,31 @@ another `flows` or `tasks` may stand. What is imported already is not looked for
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import runpy
+import os
+import signal
+import sys
+from types import FrameType
+from typing import TYPE_CHECKING
+from uuid import UUID
 
-MODULES = ("flows.pipeline", "flows.wine", "flows.temperature")
+if TYPE_CHECKING:
+    from flows.served import ServedFlow
+
+FLOWS = {  # what `ptm serve` may run, and in which module it is
+    "pipeline": "flows.pipeline",
+    "source": "flows.pipeline",
+    "wine": "flows.wine",
+    "temperature": "flows.temperature",
+    "gc": "flows.collection",
+}
+END = signal.SIGUSR1  # what `ptm serve` sends to a run that is to end now
+
+
+def flow_named(name: str) -> ServedFlow:
+    """One of the flows that `ptm serve` offers."""
+    flow: ServedFlow = getattr(importlib.import_module(FLOWS[name]), name)
+    return flow
 
 
 def claim() -> None:
@@ -19,11 +39,22 @@ def claim() -> None:
 
 
 def main() -> None:
-    """One run of `ptm serve`: Prefect's engine, with the flow run that the environment names."""
-    for module in MODULES:
-        with contextlib.suppress(Exception):  # Prefect's own import fails too, and is told
-            importlib.import_module(module)
-    runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
+    """One run of `ptm serve`: the flow that it names, with the flow run that the server has.
+
+    The code comes from here, whatever the server says of it. A terminal and systemd send their
+    signals to every process of a service: as long as `ptm serve` lives, it decides what they mean.
+    """
+    name, flow_run = sys.argv[1], UUID(sys.argv[2])
+    parent = os.getppid()
+
+    def end(number: int, _: FrameType | None) -> None:
+        if number == END or os.getppid() != parent:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (END, signal.SIGTERM):
+        signal.signal(number, end)
+    flow_named(name).run(flow_run)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,12 @@ def _what(given: dict[str, object]) -> str:
         return str(flow_run.flow_name)
     if is_sample(Path(str(given["data"]))):
         return "sample"
+    return catalog_name(Path(str(given["catalog"])))
+
+
+def catalog_name(catalog: Path) -> str:
+    """The name of a catalog; of one that cannot be read that of its file."""
     try:
-        return load_catalog(str(given["catalog"])).name
+        return load_catalog(catalog).name
     except CatalogError:  # the run itself will say what is wrong with it
         return "catalog"

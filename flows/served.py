@@ -9,13 +9,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
+from uuid import UUID
 
 import httpx
-from prefect import Flow
+from prefect import Flow, tags
 from prefect.exceptions import PrefectHTTPStatusError
+from prefect.flow_engine import load_flow_run, run_flow
+from prefect.logging.loggers import flow_run_logger
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows import deaths
 from flows.parameters import run_name
 from flows.server import ServerError, connected
 from tasks.states import STOPPING, Outcome
@@ -52,13 +56,30 @@ class ServedFlow(Flow[Any, Any]):
             ServerError: there is no server.
             HistoryLost: it was lost on the way.
         """
+        with self._in_charge():
+            return super().__call__(*args, **kwargs)
+
+    def run(self, flow_run: UUID) -> Any:
+        """Does a run that the server has in store already.
+
+        Raises:
+            as when it is called.
+        """
+        with self._in_charge():
+            known = load_flow_run(flow_run)
+            return run_flow(self, flow_run=known, error_logger=flow_run_logger(known).logger)
+
+    @contextmanager
+    def _in_charge(self) -> Iterator[None]:
         token = OUTCOME.set([])
         # the heart is ours (flows/vitals.py): Prefect's takes a second to stop
         beats = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
         threads = isinstance(self.task_runner, ThreadPoolTaskRunner)
         try:
-            with connected(), temporary_settings(beats), _ctrl_c(threads):
-                return super().__call__(*args, **kwargs)
+            # tagged from its first state on, by which its signs of life are told from others'
+            with connected(), temporary_settings(beats), _ctrl_c(threads), tags(deaths.TAG):
+                deaths.watch_if_possible()
+                yield
         except LOST as error:
             outcome = OUTCOME.get()
             if not outcome:

@@ -10,7 +10,6 @@ from types import TracebackType
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
-from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 from prefect.events import emit_event
@@ -63,15 +62,13 @@ class Vitals:
     def _live(self) -> None:
         run = self._run
         assert run
-        _try_to(lambda: _tag(run))
-        start, beats, watched = time.monotonic(), 0, False
+        start, beats = time.monotonic(), 0
         while not self._over.wait(STEP):
             lived = time.monotonic() - start
             if lived >= LONG + beats * BEAT:
                 beats += 1
                 _try_to(lambda: _beat(run))
             if lived >= LONG:
-                watched = watched or _try_to(deaths.watch)
                 _try_to(self._tell)
 
     def _tell(self) -> None:
@@ -88,13 +85,6 @@ class Vitals:
         elif done != self._told:
             update_progress_artifact(self._artifact, progress=percent)
         self._told = done
-
-
-def _tag(run: FlowRun) -> None:
-    """Deployments tag their runs; one that is called from Python has no tag yet."""
-    if deaths.TAG not in run.tags:
-        with get_client(sync_client=True) as client:
-            client.update_flow_run(run.id, tags=[*run.tags, deaths.TAG])
 
 
 def _beat(run: FlowRun) -> None:

@@ -143,16 +143,16 @@ def recorded(api: str, flow_run: object) -> Recorded:
     )
 
 
-def deployment(api: str, name: str) -> dict[str, Any]:
+def deployment(api: str, flow: str, catalog: str = "book") -> dict[str, Any]:
     """That of a flow; nothing as long as there is none."""
-    answer = httpx.get(f"{api}/deployments/name/{name}/{name}", timeout=30)
+    answer = httpx.get(f"{api}/deployments/name/{flow}/{catalog}", timeout=30)
     found: dict[str, Any] = answer.json() if answer.status_code == 200 else {}
     return found
 
 
-def served_run(api: str, name: str, **parameters: Any) -> dict[str, Any]:
-    """Asks for a run of a flow, as the dashboard does; the run."""
-    address = f"{api}/deployments/{deployment(api, name)['id']}/create_flow_run"
+def served_run(api: str, flow: str, of: str = "book", **parameters: Any) -> dict[str, Any]:
+    """Asks for a run of a flow of a catalog, as the dashboard does; the run."""
+    address = f"{api}/deployments/{deployment(api, flow, of)['id']}/create_flow_run"
 
     def ask() -> dict[str, Any]:
         answer = httpx.post(address, json={"parameters": parameters}, timeout=30)

@@ -1,0 +1,124 @@
+"""When a deployment runs: a cron line or an interval, in the time zone of this computer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
+from tzlocal import get_localzone_name
+
+from ptm.errors import PtmError
+
+Schedule = CronSchedule | IntervalSchedule
+COLLECTED = {"daily": "30 3 * * *", "weekly": "30 3 * * 0", "monthly": "30 3 1 * *"}
+SHOWN = 3  # times that are told beforehand
+
+
+def schedule_of(cron: str | None, every: str | None) -> Schedule | None:
+    """The schedule of the two options, in the local time zone; None where neither is given.
+
+    Raises:
+        PtmError: both are given, one of them is not valid or never comes, or the time zone has no
+            name.
+    """
+    if cron is not None and every is not None:
+        raise PtmError("expected --cron or --every, got both")
+    if cron is None and every is None:
+        return None
+    zone = time_zone()
+    try:
+        schedule: Schedule = (
+            IntervalSchedule(interval=_interval(every or ""), timezone=zone)
+            if cron is None
+            else CronSchedule(cron=cron, timezone=zone)
+        )
+        next_times(schedule, 1)
+    except Exception as error:  # those of Prefect's cron parser have no base but this
+        got = every if cron is None else cron
+        raise PtmError(
+            "expected a cron line as '0 9 * * *' or an interval as 30s, 15m, 6h or 1d, "
+            f"got '{got}' ({_first_line(error)})"
+        ) from error
+    return schedule
+
+
+def collection(how_often: str) -> CronSchedule:
+    """When the store is collected: daily, weekly (on Sunday) or monthly, at half past three.
+
+    Raises:
+        PtmError: it is none of these, or the time zone has no name.
+    """
+    if how_often not in COLLECTED:
+        raise PtmError(f"expected one of {', '.join(COLLECTED)}, got '{how_often}'")
+    return CronSchedule(cron=COLLECTED[how_often], timezone=time_zone())
+
+
+def time_zone() -> str:
+    """The name of the local time zone: that of TZ, else of the system.
+
+    Raises:
+        PtmError: TZ is a rule, as CET-1CEST, by which no server could schedule.
+    """
+    given = os.environ.get("TZ", "").removeprefix(":")
+    try:
+        if given and not Path(given).is_absolute():
+            return ZoneInfo(given).key
+        return get_localzone_name()
+    except (LookupError, ValueError, OSError) as error:  # there is none of that name
+        got = f"'{given}'" if given else f"none: {_first_line(error)}"
+        raise PtmError(
+            f"TZ: expected the name of a time zone, as Europe/Berlin, got {got}"
+        ) from error
+
+
+def next_times(schedule: Schedule, count: int = SHOWN) -> list[datetime]:
+    """The next times of a schedule, as the server finds them."""
+    # of the server: a second to load, which only those who serve need
+    from prefect.server.schemas import schedules as server
+
+    kind = server.CronSchedule if isinstance(schedule, CronSchedule) else server.IntervalSchedule
+    known = kind.model_validate(schedule.model_dump())
+    found = asyncio.run(known.get_dates(count))
+    return [when.astimezone(ZoneInfo(schedule.timezone or "UTC")) for when in found]
+
+
+def shown(schedule: Schedule | None) -> str:
+    """A schedule in words, with its next times."""
+    if schedule is None:
+        return "none; it runs on demand (give it one with --cron or --every)"
+    times = ", ".join(f"{when:%a %Y-%m-%d %H:%M:%S}" for when in next_times(schedule))
+    rule = schedule.cron if isinstance(schedule, CronSchedule) else f"every {schedule.interval}"
+    return f"{rule} ({schedule.timezone}); next: {times}"
+
+
+def interval(text: str) -> timedelta:
+    """A length of time as 30s, 15m, 6h, 1d; a bare number is seconds.
+
+    Raises:
+        PtmError: it is none, or less than a second.
+    """
+    try:
+        return _interval(text)
+    except (ValueError, OverflowError) as error:
+        raise PtmError(
+            f"expected a length of time as 30s, 15m, 6h or 1d, got '{text}' ({error})"
+        ) from error
+
+
+def _interval(text: str) -> timedelta:
+    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}.get(text[-1:])
+    interval = timedelta(**{unit: float(text[:-1])}) if unit else timedelta(seconds=float(text))
+    if interval < timedelta(seconds=1):
+        raise ValueError("less than a second")
+    return interval
+
+
+def _first_line(error: Exception) -> str:
+    """What an error says; of pydantic's the sentence that matters."""
+    errors = getattr(error, "errors", None)
+    text = errors()[0]["msg"] if errors else str(error)
+    return text.splitlines()[0] if text else type(error).__name__
