@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
@@ -16,9 +12,10 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows import ending
 from flows.parameters import run_name
 from flows.server import ServerError, connected
-from tasks.states import STOPPING, Outcome
+from tasks.states import Outcome
 
 LOST = (httpx.TransportError, PrefectHTTPStatusError)
 OUTCOME: ContextVar[list[Outcome]] = ContextVar("outcome")  # of the run that goes on; one or none
@@ -55,9 +52,9 @@ class ServedFlow(Flow[Any, Any]):
         token = OUTCOME.set([])
         # the heart is ours (flows/vitals.py): Prefect's takes a second to stop
         beats = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
-        threads = isinstance(self.task_runner, ThreadPoolTaskRunner)
+        here = isinstance(self.task_runner, ThreadPoolTaskRunner)
         try:
-            with connected(), temporary_settings(beats), _ctrl_c(threads):
+            with connected(), temporary_settings(beats), ending.ctrl_c(here):
                 return super().__call__(*args, **kwargs)
         except LOST as error:
             outcome = OUTCOME.get()
@@ -84,29 +81,3 @@ def served_flow(**options: Any) -> Callable[[Callable[..., Any]], ServedFlow]:
     return lambda function: ServedFlow(
         function, name=function.__name__, flow_run_name=run_name, **options
     )
-
-
-@contextmanager
-def _ctrl_c(threads: bool) -> Iterator[None]:
-    """Ctrl-C lets what is under way end, and nothing more begin; a second one is as usual.
-
-    Where tasks run in other processes, what has not begun is dropped by their pool.
-    """
-    if not threads or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def stop(*_: object) -> None:
-        STOPPING.set()
-        signal.signal(signal.SIGINT, before)
-        # no print: the signal may have come in the middle of one; it may have ended the reader too
-        with suppress(OSError):
-            os.write(2, b"\nCancelling: what is under way ends first, nothing more begins.\n")
-
-    signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-        STOPPING.clear()
