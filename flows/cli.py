@@ -38,6 +38,19 @@ CatalogFile = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
+
+
+def _span(text: str | None) -> str | None:
+    from ptm.spans import seconds_of
+
+    try:
+        if text is not None:
+            seconds_of(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"expected {error}") from error
+    return text
+
+
 Name = Annotated[str, typer.Argument(help="An artifact.", autocompletion=completion.artifacts)]
 RUNNER = r"threads|processes|(dask|ray)(=.+)?"
 KEEP = 3
@@ -93,6 +106,10 @@ def run(
     rehash: Annotated[
         bool, typer.Option("--rehash", help="Read every byte, whatever the files' times say.")
     ] = False,
+    timeout: Annotated[
+        str | None,
+        typer.Option(callback=_span, help="What it may take: 90s, 10m, 2h; the rest then fails."),
+    ] = None,
 ) -> None:
     """Make every source that is not up to date, then the analyses that read them."""
     from flows import screen, screen_store
@@ -114,7 +131,11 @@ def run(
     os.environ.setdefault("PREFECT_INTERNAL_LOGGING_LEVEL", "CRITICAL")
     logging.raiseExceptions = False  # a log line that a lost server did not take
     options = {"catalog": str(catalog), "data": str(data), "artifacts": str(artifacts)}
-    raise typer.Exit(screen.run(options | {"sources": sources or None, "rehash": rehash}, runner))
+    from flows.ending import ends_with_its_run  # it loads Prefect
+
+    more = {"sources": sources or None, "rehash": rehash, "timeout": timeout}
+    with ends_with_its_run():
+        raise typer.Exit(screen.run(options | more, runner))
 
 
 @app.command()
@@ -133,7 +154,8 @@ def serve(
         int, typer.Option(min=1, help="Runs at once, one of each source; others wait.")
     ] = 4,
     grace: Annotated[
-        str, typer.Option(help="How long a run may go on after SIGTERM or Ctrl-C: 30s, 10m.")
+        str,
+        typer.Option(callback=_span, help="How long a run may go on after SIGTERM or Ctrl-C."),
     ] = "10m",
     roots: Annotated[
         list[Path] | None,
@@ -149,17 +171,18 @@ def serve(
     from flows import schedules
     from flows.deployments import Places
     from flows.serving import serve as serve_until_stopped
+    from ptm.spans import seconds_of
 
     if more_roots and not roots:
         raise typer.BadParameter(f"expected no argument, got '{more_roots[0]}'")
     try:
         schedule = schedules.schedule_of(cron, every)
         collected = schedules.collection(gc) if gc else None
-        seconds = schedules.interval(grace).total_seconds()
     except PtmError as error:
         raise typer.BadParameter(str(error)) from error
     below = (*(roots or ()), *(more_roots or ()))
     places = Places.resolved(catalog, data, artifacts, below)
+    seconds = seconds_of(grace)
     serve_until_stopped(places, schedule, collected, limit, seconds, typer.echo)
 
 

@@ -21,7 +21,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed, Failed, Pending, Scheduled
 
 from flows.deployments import Offer, changed
-from flows.engine import END
+from flows.ending import END
 from flows.turns import Key, turn
 
 END_SECONDS = 60.0  # that a run has to end properly, before it is killed

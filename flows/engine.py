@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
-import signal
 import sys
-from types import FrameType
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -24,7 +22,6 @@ FLOWS = {  # what `ptm serve` may run, and in which module it is
     "temperature": "flows.temperature",
     "gc": "flows.collection",
 }
-END = signal.SIGUSR1  # what `ptm serve` sends to a run that is to end now
 
 
 def flow_named(name: str) -> ServedFlow:
@@ -41,20 +38,16 @@ def claim() -> None:
 def main() -> None:
     """One run of `ptm serve`: the flow that it names, with the flow run that the server has.
 
-    The code comes from here, whatever the server says of it. A terminal and systemd send their
-    signals to every process of a service: as long as `ptm serve` lives, it decides what they mean.
+    The code comes from here, whatever the server says of it.
     """
+    from flows.ending import ends_with_its_run
+
     name, flow_run = sys.argv[1], UUID(sys.argv[2])
-    parent = os.getppid()
-
-    def end(number: int, _: FrameType | None) -> None:
-        if number == END or os.getppid() != parent:
-            raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for number in (END, signal.SIGTERM):
-        signal.signal(number, end)
-    flow_named(name).run(flow_run)
+    with ends_with_its_run(os.getppid()):
+        try:
+            flow_named(name).run(flow_run)
+        except Exception as error:  # the server has it already: this is for the terminal
+            sys.exit(f"{name}, run {flow_run}: {type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

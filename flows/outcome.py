@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from prefect.futures import PrefectFuture, as_completed
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
 from pydantic import BaseModel
 
-from flows import deaths
+from flows import deaths, ending
+from flows.runners import terms
 from flows.served import OUTCOME, HistoryLost
 from flows.server import probe
 from flows.settings import PATIENCE
@@ -24,17 +26,31 @@ from ptm.store import record_run
 from tasks.analyses import analyze
 from tasks.dashboard import report
 from tasks.states import Outcome
+from tasks.terms import Terms
+
+
+@contextmanager
+def under_way(names: list[str], limits: Terms) -> Iterator[Vitals]:
+    """The whole of a run, from before its first task to the end of its report.
+
+    It gives signs of life, and heeds signals.
+    """
+    try:
+        with ending.heeded(), Vitals(names) as vitals:
+            yield vitals
+    finally:
+        limits.close()
 
 
 def finish(
-    futures: Mapping[str, PrefectFuture[Any]], artifacts: str | Path
+    futures: Mapping[str, PrefectFuture[Any]], artifacts: str | Path, vitals: Vitals
 ) -> dict[str, ArtifactRef] | State[Any]:
     """Waits for all tasks, notes and reports how they ended; what the flow returns.
 
     Raises:
         HistoryLost: the server was lost; everything was made and published before.
     """
-    outcome = _settle(futures)
+    outcome = _settle(futures, vitals)
     record_run(Path(artifacts), outcome.ends())
     OUTCOME.get([]).append(outcome)
     _wait_for_the_server(outcome)
@@ -54,28 +70,30 @@ def analyze_alone(
     name: str, artifacts: Path, options: BaseModel
 ) -> dict[str, ArtifactRef] | State[Any]:
     """One analysis of what is in the store, with its tables and pictures in the dashboard."""
-    future = analyze.submit(name, str(artifacts), None, options.model_dump())
-    return finish({name: future}, artifacts)
+    limits = terms(None)
+    with under_way([name], limits) as vitals:
+        given = options.model_dump()
+        future = analyze.submit(name, str(artifacts), None, given, terms=limits)
+        return finish({name: future}, artifacts, vitals)
 
 
-def _settle(futures: Mapping[str, PrefectFuture[Any]]) -> Outcome:
+def _settle(futures: Mapping[str, PrefectFuture[Any]], vitals: Vitals) -> Outcome:
     """What came of each task; each is logged as it ends."""
     logger = get_run_logger()
     names = {future.task_run_id: name for name, future in futures.items()}
     logger.info("to make or to find: %s", ", ".join(futures), extra={"ptm_total": len(futures)})
     outcome = Outcome()
-    with Vitals(list(futures)) as vitals:
-        try:
-            for future in as_completed(list(futures.values())):
-                future.wait()  # only then does `state` hold the final one
-                name = names[future.task_run_id]
-                said = outcome.add(name, future.state)
-                failed = name in outcome.failed
-                logger.info(said, extra={"ptm_ended": name, "ptm_failed": failed})
-                vitals.ended(name)
-        except KeyboardInterrupt:
-            for name in futures.keys() - outcome.ends().keys():
-                outcome.cancelled[name] = "Ctrl-C"
+    try:
+        for future in as_completed(list(futures.values())):
+            future.wait()  # only then does `state` hold the final one
+            name = names[future.task_run_id]
+            said = outcome.add(name, future.state)
+            failed = name in outcome.failed
+            logger.info(said, extra={"ptm_ended": name, "ptm_failed": failed})
+            vitals.ended(name)
+    except KeyboardInterrupt:
+        for name in futures.keys() - outcome.ends().keys():
+            outcome.cancelled[name] = "Ctrl-C"
     return outcome.in_order(list(futures))
 
 

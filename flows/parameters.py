@@ -13,10 +13,22 @@ from ptm.catalog import load_catalog
 from ptm.errors import CatalogError
 from ptm.names import NAME
 from ptm.sample import is_sample
+from ptm.spans import seconds_of
 
 SourceName = Annotated[str, Field(pattern=NAME)]
 # a plain list for the form, where None could not be told from a list; from Python None may be given
 Sources = Annotated[list[SourceName], BeforeValidator(lambda names: names or [])]
+
+
+def _span(given: object) -> str:
+    if given in (None, ""):
+        return ""
+    seconds_of(given)
+    return str(given)
+
+
+# a plain text for the form; from Python a number of seconds or None may be given
+Timeout = Annotated[str, BeforeValidator(_span)]
 
 
 def run_name() -> str:

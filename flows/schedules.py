@@ -12,6 +12,7 @@ from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from tzlocal import get_localzone_name
 
 from ptm.errors import PtmError
+from ptm.spans import seconds_of
 
 Schedule = CronSchedule | IntervalSchedule
 COLLECTED = {"daily": "30 3 * * *", "weekly": "30 3 * * 0", "monthly": "30 3 1 * *"}
@@ -32,7 +33,7 @@ def schedule_of(cron: str | None, every: str | None) -> Schedule | None:
     zone = time_zone()
     try:
         schedule: Schedule = (
-            IntervalSchedule(interval=_interval(every or ""), timezone=zone)
+            IntervalSchedule(interval=timedelta(seconds=seconds_of(every)), timezone=zone)
             if cron is None
             else CronSchedule(cron=cron, timezone=zone)
         )
@@ -93,28 +94,6 @@ def shown(schedule: Schedule | None) -> str:
     times = ", ".join(f"{when:%a %Y-%m-%d %H:%M:%S}" for when in next_times(schedule))
     rule = schedule.cron if isinstance(schedule, CronSchedule) else f"every {schedule.interval}"
     return f"{rule} ({schedule.timezone}); next: {times}"
-
-
-def interval(text: str) -> timedelta:
-    """A length of time as 30s, 15m, 6h, 1d; a bare number is seconds.
-
-    Raises:
-        PtmError: it is none, or less than a second.
-    """
-    try:
-        return _interval(text)
-    except (ValueError, OverflowError) as error:
-        raise PtmError(
-            f"expected a length of time as 30s, 15m, 6h or 1d, got '{text}' ({error})"
-        ) from error
-
-
-def _interval(text: str) -> timedelta:
-    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}.get(text[-1:])
-    interval = timedelta(**{unit: float(text[:-1])}) if unit else timedelta(seconds=float(text))
-    if interval < timedelta(seconds=1):
-        raise ValueError("less than a second")
-    return interval
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,75 @@
+"""Runs that are ended before their time: Ctrl-C twice, SIGTERM; the store is whole, history too."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ptm.store import verify
+from tests.support.commands import Started, run_ptm
+from tests.support.servers import Hold, recorded, states_of
+
+pytestmark = pytest.mark.operate
+Start = Callable[..., Started]
+HELD = {"wine", "temperature"}  # the table sources of the book's catalog
+SOON = 15.0  # s in which a process that is told to end now has ended, on a busy machine too
+RUNNERS = ["threads", pytest.param("processes", marks=pytest.mark.slow)]
+
+
+def run_of(api: str, store: Path) -> str:
+    """The id of the run that was told to use a store."""
+    import httpx
+
+    runs = httpx.post(f"{api}/flow_runs/filter", json={"limit": 200}, timeout=30).json()
+    return str(next(r["id"] for r in runs if r["parameters"].get("artifacts") == str(store)))
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+@pytest.mark.parametrize(
+    ("signals", "code"),
+    [
+        ((signal.SIGINT, signal.SIGINT), 130),
+        pytest.param((signal.SIGTERM,), 143, marks=pytest.mark.slow),
+    ],
+    ids=["ctrl-c-twice", "sigterm"],
+)
+def test_ended_now(
+    runner: str,
+    signals: tuple[int, ...],
+    code: int,
+    start: Start,
+    hold: Hold,
+    server: str,
+    sample: Path,
+    tmp_path: Path,
+) -> None:
+    """A second Ctrl-C, or SIGTERM, ends a run now: Cancelled with its tasks, the store whole."""
+    store = tmp_path / "artifacts"
+    place = ("--data", sample, "--artifacts", store, "--runner", runner)
+    run = start("run", "wine", "temperature", "austen", *place, **hold.environment)
+    run.wait_for("austen: made")
+    for number in signals[:-1]:
+        run.signal(number)
+        run.wait_for("Cancelling")
+        time.sleep(1)
+        assert run.process.poll() is None  # what is under way is not ended
+    run.signal(signals[-1])
+    begun = time.monotonic()
+    done = run.end()
+    assert time.monotonic() - begun < SOON
+    assert done.code == code, done
+    assert not done.left_behind
+    assert "Traceback" not in done.out
+    flow_run = run_of(server, store)
+    states = states_of(server, flow_run)
+    assert {states[name] for name in HELD} == {"Cancelled"} and states["austen"] == "Completed"
+    assert recorded(server, flow_run).flow_run["state_name"] == "Cancelled"
+    assert [(each.name, each.error) for each in verify(store)] == [("austen", "")]
+    hold.release()
+    again = run_ptm("run", "wine", "temperature", "austen", *place)
+    assert again.code == 0, again
+    assert "austen: cached" in again.out and "wine: made" in again.out
