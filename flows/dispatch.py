@@ -15,8 +15,8 @@ from uuid import UUID
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas import OrchestrationResult
 from prefect.client.schemas.filters import FlowRunFilter
-from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect.client.schemas.responses import SetStateStatus
+from prefect.client.schemas.objects import State, StateType
+from prefect.client.schemas.responses import FlowRunResponse, SetStateStatus
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed, Failed, Pending, Scheduled
 
@@ -39,7 +39,7 @@ class Going:
         killed_at: when it is killed, once it was told to end; seconds of the monotonic clock.
     """
 
-    run: FlowRun
+    run: FlowRunResponse
     key: Key
     process: subprocess.Popen[bytes]
     killed_at: float | None = None
@@ -72,11 +72,11 @@ class Dispatcher:
         due = self._client.get_scheduled_flow_runs_for_deployments(
             list(self._offer.registered.values()), scheduled_before=datetime.now(UTC)
         )
-        busy = {going.key: going.run.name for going in self._going.values()}
+        busy = [going.key for going in self._going.values()]
         fresh = [run for run in due if run.id not in self._going and not self._is_refused(run)]
         decided = turn(fresh, busy, self._key, self._limit)
-        for instead, missed in decided.missed.items():
-            self._miss(missed, instead)
+        for key, missed in decided.missed.items():
+            self._miss(missed, _time(decided.instead[key]))
         for run in decided.begin:
             self._begin(run)
         self._told = {run: self._told[run] for run in decided.wait if run in self._told}
@@ -129,7 +129,7 @@ class Dispatcher:
         flow = self._offer.flow_of(run.deployment_id) or ""
         return (flow, str(run.parameters.get("source"))) if flow == "source" else (flow,)
 
-    def _begin(self, run: FlowRun) -> None:
+    def _begin(self, run: FlowRunResponse) -> None:
         flow = self._offer.flow_of(run.deployment_id)
         assert flow and run.deployment_id
         if edited := changed(self._client, run.deployment_id, flow):
@@ -143,24 +143,23 @@ class Dispatcher:
         self._going[run.id] = Going(run, self._key(run), process)
         self._told.pop(run.id, None)
 
-    def _is_refused(self, run: FlowRun) -> bool:
+    def _is_refused(self, run: FlowRunResponse) -> bool:
         """Whether it names other places than it may; it is then told."""
         outside = list(self._offer.places.outside(run.parameters))
         if outside:
             self._refuse(run, "; ".join(outside))
         return bool(outside)
 
-    def _refuse(self, run: FlowRun, reason: str) -> None:
+    def _refuse(self, run: FlowRunResponse, reason: str) -> None:
         self._say(f"{run.name}: refused: {reason}")
         self._set(run.id, Failed(message=f"Refused by ptm serve: {reason}"))
 
-    def _miss(self, missed: list[FlowRun], instead: str) -> None:
-        times = [f"{_local(run):%Y-%m-%d %H:%M:%S}" for run in missed]
-        shown = (
-            times[0] if len(times) == 1 else f"{len(times)} times from {times[0]} to {times[-1]}"
-        )
-        self._say(f"Missed: {shown}; {instead} is made for all of them.")
-        text = f"Missed: its time came again before it could begin; {instead} is made for it."
+    def _miss(self, missed: list[FlowRunResponse], instead: str) -> None:
+        times = [_time(run) for run in missed]
+        more = f"{len(times)} times, from {times[0]} to {times[-1]}"
+        shown = times[0] if len(times) == 1 else more
+        self._say(f"Missed: {shown}; the run of {instead} is made for all of them.")
+        text = f"Missed: its time came again before it could begin; that of {instead} is made."
         for run in missed:
             self._set(run.id, Cancelled(message=text))
 
@@ -197,6 +196,7 @@ class Dispatcher:
             return  # it was deleted
 
 
-def _local(run: FlowRun) -> datetime:
-    """The time of a run, on the clock of this computer."""
-    return (run.expected_start_time or datetime.now(UTC)).astimezone()
+def _time(run: FlowRunResponse) -> str:
+    """For when a run was scheduled, on the clock of this computer."""
+    when = run.expected_start_time
+    return f"{when.astimezone():%Y-%m-%d %H:%M:%S}" if when else "no time"

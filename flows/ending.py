@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from types import FrameType
+from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -49,7 +50,7 @@ def ends_with_its_run(parent: int | None = None) -> Iterator[None]:
         if parent is None or os.getppid() != parent:
             end_now("SIGTERM", SIGTERM)
 
-    handlers = {signal.SIGTERM: at_term}
+    handlers: dict[int, Any] = {signal.SIGTERM: at_term}
     if parent is not None:
         handlers |= {signal.SIGINT: signal.SIG_IGN, END: lambda *_: end_now("ptm serve", 0)}
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}

@@ -9,10 +9,12 @@ from typing import Any
 from prefect import allow_failure
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
+from prefect.states import Cancelled
 
 from flows.outcome import finish, under_way
 from flows.parameters import SourceName, Sources, Timeout
 from flows.runners import task_runner, terms
+from flows.schedules import missed
 from flows.served import served_flow
 from ptm.analyses import ANALYSES
 from ptm.catalog import load_catalog
@@ -50,6 +52,8 @@ def pipeline(
         PipelineFailed: something failed, or took too long; all that did not depend on it was
             completed.
     """
+    if late := missed():
+        return Cancelled(message=late)
     limits = terms(seconds_of(timeout) if timeout else None)
     known = load_catalog(catalog, data)
     chosen: Iterable[str] = sources or known

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
+from prefect.context import FlowRunContext
 from tzlocal import get_localzone_name
 
 from ptm.errors import PtmError
@@ -94,6 +98,35 @@ def shown(schedule: Schedule | None) -> str:
     times = ", ".join(f"{when:%a %Y-%m-%d %H:%M:%S}" for when in next_times(schedule))
     rule = schedule.cron if isinstance(schedule, CronSchedule) else f"every {schedule.interval}"
     return f"{rule} ({schedule.timezone}); next: {times}"
+
+
+def missed() -> str:
+    """Whether the run that goes on is of a schedule whose time has come again since, in words.
+
+    A worker that was down, or a run that lasted, leaves several of them: the last one is enough.
+    """
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    if run is None or not run.auto_scheduled or run.deployment_id is None:
+        return ""
+    with get_client(sync_client=True) as client:
+        waiting = client.read_flow_runs(
+            flow_run_filter=FlowRunFilter.model_validate(
+                {
+                    "deployment_id": {"any_": [run.deployment_id]},
+                    "state": {"type": {"any_": [StateType.SCHEDULED]}},
+                    "expected_start_time": {
+                        "after_": run.expected_start_time,
+                        "before_": datetime.now(UTC),
+                    },
+                }
+            )
+        )
+    later = [each.expected_start_time for each in waiting if each.auto_scheduled]
+    times = [when for when in later if when and when != run.expected_start_time]
+    if not times:
+        return ""
+    return f"Missed: its time came again before it could begin; that of {max(times)} is made."
 
 
 def _first_line(error: Exception) -> str:
