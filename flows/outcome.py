@@ -15,7 +15,7 @@ from prefect.futures import PrefectFuture, as_completed
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
 from pydantic import BaseModel
 
-from flows import deaths, ending
+from flows import deaths, ending, lost
 from flows.runners import terms
 from flows.served import OUTCOME, HistoryLost
 from flows.server import probe
@@ -83,14 +83,23 @@ def _settle(futures: Mapping[str, PrefectFuture[Any]], vitals: Vitals) -> Outcom
     names = {future.task_run_id: name for name, future in futures.items()}
     logger.info("to make or to find: %s", ", ".join(futures), extra={"ptm_total": len(futures)})
     outcome = Outcome()
+
+    def take_in(name: str, state: State[Any]) -> None:
+        said = outcome.add(name, state)
+        failed = name in outcome.failed
+        logger.info(said, extra={"ptm_ended": name, "ptm_failed": failed})
+        vitals.ended(name)
+
+    gone = set()
     try:
         for future in as_completed(list(futures.values())):
-            future.wait()  # only then does `state` hold the final one
             name = names[future.task_run_id]
-            said = outcome.add(name, future.state)
-            failed = name in outcome.failed
-            logger.info(said, extra={"ptm_ended": name, "ptm_failed": failed})
-            vitals.ended(name)
+            if state := lost.end_of(future):
+                take_in(name, state)
+            else:
+                gone.add(name)
+        for name in [name for name in futures if name in gone]:  # what others read comes first
+            take_in(name, lost.set_right(name, futures, outcome))
     except KeyboardInterrupt:
         for name in futures.keys() - outcome.ends().keys():
             outcome.cancelled[name] = "Ctrl-C"

@@ -20,6 +20,11 @@ CLUSTERS = {
     "ray": ("prefect_ray", "RayTaskRunner"),
 }
 ONE_EACH = {"n_workers": WORKERS, "threads_per_worker": 1}
+# a task whose worker was lost is tried once more; none waits at a worker that makes another
+TRIED_TWICE = {
+    "distributed.scheduler.allowed-failures": 1,
+    "distributed.scheduler.worker-saturation": 1.0,
+}
 ON_RAY = {"runtime_env": {"worker_process_setup_hook": "flows.engine.claim"}}
 RUNNERS = ("threads", "processes", *CLUSTERS)
 
@@ -54,10 +59,25 @@ def task_runner(wanted: str) -> Any:
         ) from error
     if name == "ray":
         here = {} if address else {"num_cpus": WORKERS, "include_dashboard": False}
-        return runner(address=address or None, init_kwargs={**here, **ON_RAY})
+        return _tried_twice(runner)(address=address or None, init_kwargs={**here, **ON_RAY})
     if address:
         return runner(address=address)
+    import dask
+
+    dask.config.set(TRIED_TWICE)  # before its scheduler is there
     return runner(cluster_kwargs={**ONE_EACH, "dashboard_address": None})
+
+
+def _tried_twice(runner: Any) -> Any:
+    """The runner for Ray, with tasks whose worker was lost tried once more."""
+    context = importlib.import_module("prefect_ray.context")
+
+    class RayTaskRunner(runner):  # type: ignore[misc]
+        def submit(self, *arguments: Any, **options: Any) -> Any:
+            with context.remote_options(max_retries=1):
+                return super().submit(*arguments, **options)
+
+    return RayTaskRunner
 
 
 def terms(span: float | None) -> Terms:

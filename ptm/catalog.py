@@ -399,7 +399,9 @@ def _tuples(value: Any) -> Any:
 def _explain(name: str, spec: type[Source], problem: Any) -> str:
     option = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        known = [field for field in spec.model_fields if field not in ("name", "root")]
+        last = ["timeout"]  # of every kind
+        known = [field for field in spec.model_fields if field not in ("name", "root", *last)]
+        known += last
         return f"[{name}] {option}: unknown option{_hint(option, known)}; known: {', '.join(known)}"
     if problem["type"] == "missing":
         return f"[{name}] {option}: expected this option, got nothing"

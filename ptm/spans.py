@@ -20,9 +20,7 @@ def seconds_of(span: object) -> float:
     except ValueError:
         seconds = math.nan
     if isinstance(span, bool) or not 0 < seconds < math.inf:
-        raise ValueError(
-            f"a time above 0 as '90s', '10m', '2h' or a number of seconds, got {span!r}"
-        )
+        raise ValueError(f"a time above 0 as 90s, 10m, 2h or a number of seconds, got {span!r}")
     return seconds
 
 
