@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,21 +28,26 @@ from tasks.states import Outcome
 
 
 def finish(
-    futures: Mapping[str, PrefectFuture[Any]], artifacts: str | Path
+    futures: Mapping[str, PrefectFuture[Any]], artifacts: str | Path, catalog: str
 ) -> dict[str, ArtifactRef] | State[Any]:
     """Waits for all tasks, notes and reports how they ended; what the flow returns.
+
+    Args:
+        futures: of the tasks, by the names of sources and analyses.
+        artifacts: the store.
+        catalog: the name of the catalog, for the dashboard.
 
     Raises:
         HistoryLost: the server was lost; everything was made and published before.
     """
-    outcome = _settle(futures)
+    outcome = _settle(futures, catalog)
     record_run(Path(artifacts), outcome.ends())
     OUTCOME.get([]).append(outcome)
     _wait_for_the_server(outcome)
     deaths.close_task_runs()
     if not outcome.cancelled:
         try:
-            report(outcome, str(artifacts))
+            report(outcome, str(artifacts), catalog)
         except httpx.TransportError as error:
             raise HistoryLost(outcome, error) from error
         except Exception as error:  # what was made is none the worse for it
@@ -51,27 +57,28 @@ def finish(
 
 
 def analyze_alone(
-    name: str, artifacts: Path, options: BaseModel
+    name: str, artifacts: Path, options: BaseModel, catalog: str
 ) -> dict[str, ArtifactRef] | State[Any]:
     """One analysis of what is in the store, with its tables and pictures in the dashboard."""
     future = analyze.submit(name, str(artifacts), None, options.model_dump())
-    return finish({name: future}, artifacts)
+    return finish({name: future}, artifacts, catalog)
 
 
-def _settle(futures: Mapping[str, PrefectFuture[Any]]) -> Outcome:
+def _settle(futures: Mapping[str, PrefectFuture[Any]], catalog: str) -> Outcome:
     """What came of each task; each is logged as it ends."""
     logger = get_run_logger()
     names = {future.task_run_id: name for name, future in futures.items()}
     logger.info("to make or to find: %s", ", ".join(futures), extra={"ptm_total": len(futures)})
     outcome = Outcome()
-    with Vitals(list(futures)) as vitals:
+    with Vitals(list(futures), catalog) as vitals:
         try:
             for future in as_completed(list(futures.values())):
                 future.wait()  # only then does `state` hold the final one
                 name = names[future.task_run_id]
                 said = outcome.add(name, future.state)
                 failed = name in outcome.failed
-                logger.info(said, extra={"ptm_ended": name, "ptm_failed": failed})
+                level = logging.ERROR if failed else logging.INFO
+                logger.log(level, said, extra={"ptm_ended": name, "ptm_failed": failed})
                 vitals.ended(name)
         except KeyboardInterrupt:
             for name in futures.keys() - outcome.ends().keys():

@@ -30,7 +30,7 @@ def _what(given: dict[str, object]) -> str:
     sources = [given["source"]] if given.get("source") else given.get("sources")
     if isinstance(sources, list) and sources:
         return "-".join([str(source) for source in sources[:3]] + ["more"] * (len(sources) > 3))
-    if "catalog" not in given:
+    if "sources" not in given:  # an analysis alone
         return str(flow_run.flow_name)
     if is_sample(Path(str(given["data"]))):
         return "sample"

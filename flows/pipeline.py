@@ -55,7 +55,7 @@ def pipeline(
         if analysis.source in futures:
             upstream = allow_failure(futures[analysis.source])
             futures[name] = analyze.submit(name, str(artifacts), upstream, rehash=rehash)
-    return finish(futures, artifacts)
+    return finish(futures, artifacts, known.name)
 
 
 @served_flow(
