@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from flows.console import Rows, console, labelled, listed, prose, say, shown, spinner
-from flows.places import command
+from flows.places import command, same_run
 from ptm.content import readable_size
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def run(options: dict[str, Any], runner: str) -> int:
         os._exit(1)
     say(f"Run in the dashboard: {address}")
     if outcome.cancelled:
-        say("Cancelled. Go on with: ptm run", "yellow")
+        say(f"Cancelled. Go on with: {same_run(options, runner)}", "yellow")
         return CANCELLED
     again = [name for name, ref in outcome.made.items() if ref.why not in ("", "new")]
     artifacts = Path(options["artifacts"])
@@ -180,7 +180,7 @@ def nothing(artifacts: Path) -> None:
 
     absent = no_store(artifacts)
     where = f"{artifacts}: {absent}" if absent else f"{artifacts} yet"
-    say(f"No artifacts in {where}. Make them with: ptm run")
+    say(f"No artifacts in {where}. Make them with: {command('run', artifacts=artifacts)}")
 
 
 def show(artifact: Artifact, artifacts: Path) -> None:
