@@ -11,7 +11,7 @@ from flows.parameters import catalog_name
 from flows.served import served_flow
 from ptm import store
 from ptm.content import readable_size
-from ptm.names import dashboard_key
+from ptm.names import catalog_key
 
 KEEP = 3  # of each name, as many of the last
 
@@ -37,6 +37,6 @@ def gc(
     said = f"took away {len(gone)} things, {readable_size(sum(gone))}"
     get_run_logger().info(said)
     if rows:
-        key = f"{dashboard_key(catalog_name(catalog))}-collected"
+        key = f"{catalog_key(catalog_name(catalog))}-collected"
         create_table_artifact(rows, key=key, description="What the store was rid of, and why.")
     return said

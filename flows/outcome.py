@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,13 +31,13 @@ from tasks.terms import Terms
 
 
 @contextmanager
-def under_way(names: list[str], limits: Terms) -> Iterator[Vitals]:
+def under_way(names: list[str], limits: Terms, catalog: str) -> Iterator[Vitals]:
     """The whole of a run, from before its first task to the end of its report.
 
     It gives signs of life, and heeds signals.
     """
     try:
-        with ending.heeded(), Vitals(names) as vitals:
+        with ending.heeded(), Vitals(names, catalog) as vitals:
             yield vitals
     finally:
         limits.close()
@@ -46,6 +47,11 @@ def finish(
     futures: Mapping[str, PrefectFuture[Any]], artifacts: str | Path, vitals: Vitals
 ) -> dict[str, ArtifactRef] | State[Any]:
     """Waits for all tasks, notes and reports how they ended; what the flow returns.
+
+    Args:
+        futures: of the tasks, by the names of sources and analyses.
+        artifacts: the store.
+        vitals: of the run.
 
     Raises:
         HistoryLost: the server was lost; everything was made and published before.
@@ -57,7 +63,7 @@ def finish(
     deaths.close_task_runs()
     if not outcome.cancelled:
         try:
-            report(outcome, str(artifacts))
+            report(outcome, str(artifacts), vitals.catalog)
         except httpx.TransportError as error:
             raise HistoryLost(outcome, error) from error
         except Exception as error:  # what was made is none the worse for it
@@ -67,11 +73,11 @@ def finish(
 
 
 def analyze_alone(
-    name: str, artifacts: Path, options: BaseModel
+    name: str, artifacts: Path, options: BaseModel, catalog: str
 ) -> dict[str, ArtifactRef] | State[Any]:
     """One analysis of what is in the store, with its tables and pictures in the dashboard."""
     limits = terms(None)
-    with under_way([name], limits) as vitals:
+    with under_way([name], limits, catalog) as vitals:
         given = options.model_dump()
         future = analyze.submit(name, str(artifacts), None, given, terms=limits)
         return finish({name: future}, artifacts, vitals)
@@ -87,7 +93,8 @@ def _settle(futures: Mapping[str, PrefectFuture[Any]], vitals: Vitals) -> Outcom
     def take_in(name: str, state: State[Any]) -> None:
         said = outcome.add(name, state)
         failed = name in outcome.failed
-        logger.info(said, extra={"ptm_ended": name, "ptm_failed": failed})
+        level = logging.ERROR if failed else logging.INFO
+        logger.log(level, said, extra={"ptm_ended": name, "ptm_failed": failed})
         vitals.ended(name)
 
     gone = set()

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field
 
 from ptm.catalog import load_catalog
 from ptm.errors import CatalogError
-from ptm.names import NAME
+from ptm.names import NAME, is_name
 from ptm.sample import is_sample
 from ptm.spans import seconds_of
 
@@ -42,7 +42,7 @@ def _what(given: dict[str, object]) -> str:
     sources = [given["source"]] if given.get("source") else given.get("sources")
     if isinstance(sources, list) and sources:
         return "-".join([str(source) for source in sources[:3]] + ["more"] * (len(sources) > 3))
-    if "catalog" not in given:
+    if "sources" not in given:  # an analysis alone
         return str(flow_run.flow_name)
     if is_sample(Path(str(given["data"]))):
         return "sample"
@@ -54,4 +54,4 @@ def catalog_name(catalog: Path) -> str:
     try:
         return load_catalog(catalog).name
     except CatalogError:  # the run itself will say what is wrong with it
-        return "catalog"
+        return catalog.stem if is_name(catalog.stem) else "catalog"

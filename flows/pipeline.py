@@ -59,7 +59,7 @@ def pipeline(
     chosen: Iterable[str] = sources or known
     futures: dict[str, PrefectFuture[Any]] = {}
     analyses = {name: each.source for name, each in ANALYSES.items() if each.source in chosen}
-    with under_way([*chosen, *analyses], limits) as vitals:
+    with under_way([*chosen, *analyses], limits, known.name) as vitals:
         for source in [known[name] for name in chosen]:
             futures[source.name] = tensorize.submit(Sealed(source), str(artifacts), rehash, limits)
         for name, of in analyses.items():

@@ -16,6 +16,7 @@ from prefect.events import emit_event
 
 from flows import deaths
 from flows.settings import BEAT
+from ptm.names import catalog_key
 
 LONG = 3.0  # s; shorter runs need neither progress nor beats
 STEP = 0.5  # s between looks
@@ -27,12 +28,17 @@ class Vitals:
 
     Args:
         names: what is to be done.
+        catalog: the name of the catalog, with which the keys of the dashboard begin.
+
+    Attributes:
+        catalog: likewise.
     """
 
-    def __init__(self, names: list[str]) -> None:
+    def __init__(self, names: list[str], catalog: str) -> None:
         context = FlowRunContext.get()
         self._run = context.flow_run if context else None
         self._names, self._left = names, dict.fromkeys(names)
+        self.catalog, self._key = catalog, f"{catalog_key(catalog)}-progress"
         self._artifact: UUID | None = None
         self._told = 0
         self._over = threading.Event()
@@ -77,7 +83,7 @@ class Vitals:
         if self._artifact is None:
             created = create_progress_artifact(
                 progress=percent,
-                key="progress",
+                key=self._key,
                 description=f"Percent of the {len(self._names)} sources and analyses of the run "
                 "that are done.",
             )

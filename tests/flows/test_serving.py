@@ -390,11 +390,7 @@ def test_wrong_options(tmp_path: Path) -> None:
     where = ("--catalog", place / "data/catalog.toml")
     for option, value, says in (
         ("--gc", "hourly", "expected one of daily, weekly, monthly, got 'hourly'"),
-        (
-            "--grace",
-            "soon",
-            "expected a time above 0 as '90s', '10m', '2h' or a number of seconds, got 'soon'",
-        ),
+        ("--grace", "soon", "expected a time above 0 as 90s, 10m, 2h or a number of seconds"),
     ):
         done = call_ptm("serve", *where, option, value)
         assert done.code == 2 and says in done.words
