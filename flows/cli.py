@@ -8,13 +8,16 @@ import re
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows import completion, terminal
 from flows.places import DATA, catalog_for, next_run
 from ptm.errors import CatalogError, PtmError
+
+if TYPE_CHECKING:
+    from flows.server import Server
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -329,12 +332,14 @@ def server_start(
         str | None,
         typer.Option(help="Where to listen; anything but this computer needs a password."),
     ] = None,
+    password: Annotated[
+        bool, typer.Option("--password", help="Make a password for it, and keep it.")
+    ] = False,
 ) -> None:
     """Start the local server, unless it runs."""
     from flows import server
 
-    running = server.start(typer.echo, host)
-    typer.echo(f"The Prefect server runs: dashboard {running.ui}, log {running.log}")
+    _tell_of(server.start(typer.echo, host, password))
 
 
 @server_app.command("stop")
@@ -355,7 +360,15 @@ def server_status() -> None:
     if running is None:
         typer.echo("No local server runs. Start it with: ptm server start")
         raise typer.Exit(1)
+    _tell_of(running)
+
+
+def _tell_of(running: Server) -> None:
+    from flows import server
+
     typer.echo(f"The Prefect server runs: dashboard {running.ui}, log {running.log}")
+    if words := server.password_of(running):
+        typer.echo(f"Password: {words}")
 
 
 def _print_json(value: Any) -> None:

@@ -17,9 +17,9 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
 from pydantic import BaseModel
 
 from flows import deaths, ending, lost
+from flows.probe import probe
 from flows.runners import terms
 from flows.served import OUTCOME, HistoryLost
-from flows.server import probe
 from flows.settings import PATIENCE
 from flows.vitals import Vitals
 from ptm.content import ArtifactRef

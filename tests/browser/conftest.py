@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from flows.pipeline import pipeline
 from tests.support.machine import ROOT, lacking
 from tests.support.pages import ARGUMENTS, PATIENCE, Ask, Dashboard
+from tests.support.servers import client_of
 
 
 @pytest.fixture(scope="module")
@@ -42,16 +42,16 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def ask(server: str) -> Iterator[Ask]:
+def ask(server: str) -> Ask:
     """Asks the server: the path of a request and its body; gives the answer."""
-    with httpx.Client(base_url=server, timeout=30) as client:
 
-        def post(path: str, **body: Any) -> Any:
+    def post(path: str, **body: Any) -> Any:
+        with client_of(server) as client:
             answer = client.post(path, json=body)
-            answer.raise_for_status()
-            return answer.json()
+        answer.raise_for_status()
+        return answer.json()
 
-        yield post
+    return post
 
 
 @pytest.fixture

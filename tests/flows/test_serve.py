@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import httpx
 import pytest
 
 from flows import schedules
@@ -19,7 +18,7 @@ from ptm.catalog import load_catalog
 from ptm.errors import PtmError
 from tests.support.commands import Started, call_ptm
 from tests.support.machine import ROOT
-from tests.support.servers import deployment, recorded, served_run, states_of
+from tests.support.servers import client_of, deployment, recorded, served_run, states_of
 from tests.support.serving import begin_serving, final, runs_of
 
 pytestmark = pytest.mark.operate
@@ -77,9 +76,9 @@ def test_wrong_parameters_are_refused(server: str, name: str, parameters: dict[s
     """The server refuses a wrong parameter at once, and names it: no run is made."""
     before = len(runs_of(server, name))
     known = deployment(server, name)
-    answer = httpx.post(
-        f"{server}/deployments/{known['id']}/create_flow_run", json={"parameters": parameters}
-    )
+    with client_of(server) as client:
+        path = f"/deployments/{known['id']}/create_flow_run"
+        answer = client.post(path, json={"parameters": parameters})
     assert answer.status_code in (409, 422), answer.text
     assert next(iter(parameters)) in answer.text or "'nosuch'" in answer.text
     assert len(runs_of(server, name)) == before

@@ -26,7 +26,7 @@ from flows.console import Rows, prose
 from ptm.catalog import load_catalog
 from ptm.prepare import analyze, tensorize
 from tests.support.commands import PTM, call_ptm, wait_until
-from tests.support.servers import Hold, recorded, served_run, states_of
+from tests.support.servers import Hold, client_of, recorded, served_run, states_of
 
 C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 LACKING = {
@@ -295,7 +295,8 @@ def run_of(api: str, store: Path) -> dict[str, Any]:
     """The flow run that made a store, as the server has it."""
 
     def ask() -> dict[str, Any]:
-        runs = httpx.post(f"{api}/flow_runs/filter", json={"limit": 200}, timeout=30).json()
+        with client_of(api) as client:
+            runs = client.post("/flow_runs/filter", json={"limit": 200}).json()
         found = [run for run in runs if run["parameters"].get("artifacts") == str(store)]
         return found[0] if found and found[0]["end_time"] else {}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +12,7 @@ import httpx
 import pytest
 
 from tests.support.machine import lacking
+from tests.support.servers import client_of
 from tests.support.topology import AUTH, Topology, program, running
 
 
@@ -36,13 +36,7 @@ def production() -> Iterator[Topology]:
 @pytest.fixture(scope="session")
 def api(production: Topology) -> Iterator[httpx.Client]:
     """A client of the API with the password and a CSRF token."""
-    name, _, password = AUTH.partition(":")
-    with httpx.Client(base_url=production.api(), auth=(name, password), timeout=30) as client:
-        me = str(uuid.uuid4())
-        answer = client.get("/csrf-token", params={"client": me})
-        answer.raise_for_status()
-        client.headers["Prefect-Csrf-Client"] = me
-        client.headers["Prefect-Csrf-Token"] = answer.json()["token"]
+    with client_of(production.api(), AUTH) as client:
         yield client
 
 

@@ -19,7 +19,7 @@ import yaml
 
 from tests.support.commands import Done, run_ptm
 from tests.support.machine import ROOT
-from tests.support.topology import COMPOSE, VARIABLES, Refused, Topology, compose_file
+from tests.support.topology import AUTH, COMPOSE, VARIABLES, Refused, Topology, compose_file
 
 pytestmark = pytest.mark.operate
 ROUNDS = 20
@@ -144,7 +144,8 @@ def test_nobody_without_the_password(production: Topology) -> None:
 
 def test_no_post_without_a_token(production: Topology, api: httpx.Client) -> None:
     """A POST with the password but without a CSRF token is refused: 403; with one it is not."""
-    with httpx.Client(base_url=production.api(), auth=api.auth) as forged:
+    name, password = AUTH.split(":")
+    with httpx.Client(base_url=production.api(), auth=(name, password)) as forged:
         assert forged.post("/flow_runs/filter", json={}).status_code == 403
     assert api.post("/flow_runs/filter", json={}).status_code == 200
 

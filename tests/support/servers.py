@@ -11,10 +11,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import uuid
+from collections.abc import Generator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import psutil
@@ -22,6 +24,7 @@ import psutil
 from tests.support.commands import Done, run_ptm, wait_until
 from tests.support.machine import ROOT
 
+CLIENT = str(uuid.uuid4())  # to whom servers give tokens
 SLOW = Path(__file__).parent / "slow"
 
 
@@ -110,6 +113,43 @@ def stop_server(home: Home) -> None:
             left.kill()
 
 
+class Token(httpx.Auth):
+    """Sends the CSRF token that a server wants, and the password, if it has one.
+
+    Args:
+        api: the address of the API.
+        password: user:password.
+    """
+
+    known: ClassVar[dict[str, str]] = {}  # by address; a server forgets them after an hour
+    requires_response_body = True
+
+    def __init__(self, api: str, password: str | None) -> None:
+        self._api = api
+        self._password = httpx.BasicAuth(*password.split(":", 1)) if password else httpx.Auth()
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """A request that is refused is sent again, with a new token."""
+        next(self._password.auth_flow(request))
+        request.headers["Prefect-Csrf-Client"] = CLIENT
+        request.headers["Prefect-Csrf-Token"] = self.known.get(self._api, "")
+        answer = yield request
+        while answer.status_code == 403 and "CSRF" in answer.text:
+            asked = httpx.Request("GET", f"{self._api}/csrf-token", params={"client": CLIENT})
+            given = yield next(self._password.auth_flow(asked))
+            if given.status_code == 503:  # it is busy
+                continue
+            given.raise_for_status()
+            self.known[self._api] = given.json()["token"]
+            request.headers["Prefect-Csrf-Token"] = self.known[self._api]
+            answer = yield request
+
+
+def client_of(api: str, password: str | None = None) -> httpx.Client:
+    """A client that may POST to an API; with user:password where the server has one."""
+    return httpx.Client(base_url=api, auth=Token(api, password), timeout=30)
+
+
 @dataclass(frozen=True)
 class Recorded:
     """What the server has of one run of a flow, as the API gives it.
@@ -128,7 +168,7 @@ class Recorded:
 def recorded(api: str, flow_run: object) -> Recorded:
     """Asks the server for a run, its task runs and its artifacts."""
     of_run = {"flow_runs": {"id": {"any_": [str(flow_run)]}}, "limit": 200}
-    with httpx.Client(base_url=api, timeout=30) as client:
+    with client_of(api) as client:
 
         def ask(what: str) -> list[dict[str, Any]]:
             answer = client.post(f"/{what}/filter", json=of_run)
@@ -152,10 +192,11 @@ def deployment(api: str, flow: str, catalog: str = "book") -> dict[str, Any]:
 
 def served_run(api: str, flow: str, of: str = "book", **parameters: Any) -> dict[str, Any]:
     """Asks for a run of a flow of a catalog, as the dashboard does; the run."""
-    address = f"{api}/deployments/{deployment(api, flow, of)['id']}/create_flow_run"
+    path = f"/deployments/{deployment(api, flow, of)['id']}/create_flow_run"
 
     def ask() -> dict[str, Any]:
-        answer = httpx.post(address, json={"parameters": parameters}, timeout=30)
+        with client_of(api) as client:
+            answer = client.post(path, json={"parameters": parameters})
         if answer.status_code == 503:  # it is busy: every client asks again
             return {}
         answer.raise_for_status()

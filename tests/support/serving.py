@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from tests.support.commands import Started, wait_until
 from tests.support.machine import ROOT
-from tests.support.servers import deployment, recorded
+from tests.support.servers import client_of, deployment, recorded
 
 WAITS = ("Scheduled", "Late", "Queued")
 ENTRY = """
@@ -89,5 +87,6 @@ def runs_of(api: str, flow: str, catalog: str = "book") -> list[dict[str, Any]]:
         "sort": "EXPECTED_START_TIME_ASC",
         "limit": 200,
     }
-    found = httpx.post(f"{api}/flow_runs/filter", json=wanted, timeout=30).json()
+    with client_of(api) as client:
+        found = client.post("/flow_runs/filter", json=wanted).json()
     return [run for run in found if not (run["auto_scheduled"] and run["state_name"] in WAITS)]
