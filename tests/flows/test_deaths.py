@@ -22,6 +22,7 @@ from tests.support.servers import (
     Hold,
     Home,
     flow_run_in,
+    posted,
     recorded,
     served_run,
     states_of,
@@ -274,7 +275,7 @@ def test_killed_alone(
 def fired(api: str) -> list[str]:
     """The runs on which an automation acted or tried to, by what the server says of it."""
     wanted = {"filter": {"event": {"prefix": ["prefect.automation.action"]}}, "limit": 50}
-    events = httpx.post(f"{api}/events/filter", json=wanted, timeout=30).json()["events"]
+    events = posted(api, "/events/filter", wanted)["events"]
     return [
         each["resource.id"] if "resource.id" in each else each["prefect.resource.id"]
         for event in events
@@ -315,7 +316,7 @@ def killed_at_birth(api: str, kill: Callable[[], None]) -> str:
     young: list[dict[str, Any]] = []
     while not young:
         assert time.monotonic() < deadline
-        known = httpx.post(f"{api}/flow_runs/filter", json={"limit": 5}, timeout=30).json()
+        known = posted(api, "/flow_runs/filter", {"limit": 5})
         young = [run for run in known if run["state_type"] in ("PENDING", "RUNNING")]
         time.sleep(0.02)
     kill()

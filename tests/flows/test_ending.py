@@ -11,7 +11,7 @@ import pytest
 
 from ptm.store import verify
 from tests.support.commands import Started, run_ptm
-from tests.support.servers import Hold, recorded, states_of
+from tests.support.servers import Hold, posted, recorded, states_of
 
 pytestmark = pytest.mark.operate
 Start = Callable[..., Started]
@@ -22,9 +22,8 @@ RUNNERS = ["threads", pytest.param("processes", marks=pytest.mark.slow)]
 
 def run_of(api: str, store: Path) -> str:
     """The id of the run that was told to use a store."""
-    import httpx
 
-    runs = httpx.post(f"{api}/flow_runs/filter", json={"limit": 200}, timeout=30).json()
+    runs = posted(api, "/flow_runs/filter", {"limit": 200})
     return str(next(r["id"] for r in runs if r["parameters"].get("artifacts") == str(store)))
 
 

@@ -384,7 +384,7 @@ def test_failures_are_logged_as_errors(bad: Run, server: str) -> None:
     }
 
     def errors() -> set[str]:
-        found = httpx.post(f"{server}/logs/filter", json=query, timeout=30).json()
+        found = posted(server, "/logs/filter", query)
         return {log["message"] for log in found if log["name"] == "prefect.flow_runs"}
 
     reasons = set(bad.state.result(raise_on_failure=False).outcome.failed.values())

@@ -150,6 +150,14 @@ def client_of(api: str, password: str | None = None) -> httpx.Client:
     return httpx.Client(base_url=api, auth=Token(api, password), timeout=30)
 
 
+def posted(api: str, path: str, body: Any) -> Any:
+    """What an API answers to a POST."""
+    with client_of(api) as client:
+        answer = client.post(path, json=body)
+    answer.raise_for_status()
+    return answer.json()
+
+
 @dataclass(frozen=True)
 class Recorded:
     """What the server has of one run of a flow, as the API gives it.
