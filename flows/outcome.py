@@ -10,11 +10,13 @@ from typing import Any
 import httpx
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+from prefect.exceptions import ObjectNotFound
 from prefect.futures import PrefectFuture, as_completed
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
 from pydantic import BaseModel
 
-from flows import deaths
+from flows import deaths, fence
 from flows.probe import probe
 from flows.served import OUTCOME, HistoryLost
 from flows.settings import PATIENCE
@@ -34,6 +36,8 @@ def finish(
     Raises:
         HistoryLost: the server was lost; everything was made and published before.
     """
+    if context := FlowRunContext.get():
+        _guard(context)
     outcome = _settle(futures)
     record_run(Path(artifacts), outcome.ends())
     OUTCOME.get([]).append(outcome)
@@ -42,7 +46,7 @@ def finish(
     if not outcome.cancelled:
         try:
             report(outcome, str(artifacts))
-        except httpx.TransportError as error:
+        except (httpx.TransportError, ObjectNotFound) as error:
             raise HistoryLost(outcome, error) from error
         except Exception as error:  # what was made is none the worse for it
             name = "report" if "report" not in futures else "report of the run"  # no source's name
@@ -56,6 +60,13 @@ def analyze_alone(
     """One analysis of what is in the store, with its tables and pictures in the dashboard."""
     future = analyze.submit(name, str(artifacts), None, options.model_dump())
     return finish({name: future}, artifacts)
+
+
+def _guard(context: FlowRunContext) -> None:
+    """What the run tells its server is for no other program."""
+    api = PREFECT_API_URL.value()
+    if api and context.flow_run:
+        fence.know(api, context.flow_run.id)
 
 
 def _settle(futures: Mapping[str, PrefectFuture[Any]]) -> Outcome:
@@ -89,7 +100,8 @@ def _wait_for_the_server(outcome: Outcome) -> None:
     if not api:
         return  # a temporary server inside of this process
     start = time.monotonic()
-    while problem := probe(api, PREFECT_API_AUTH_STRING.value()):
+    # a stranger does not get the password
+    while problem := fence.stranger(api) or probe(api, PREFECT_API_AUTH_STRING.value()):
         waited = time.monotonic() - start
         if waited > PATIENCE:
             raise HistoryLost(outcome, f"{api}: {problem}")

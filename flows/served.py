@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 from prefect import Flow
-from prefect.exceptions import PrefectHTTPStatusError
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.task_runners import ThreadPoolTaskRunner
 
@@ -20,7 +20,7 @@ from flows.parameters import run_name
 from flows.server import ServerError, connected
 from tasks.states import STOPPING, Outcome
 
-LOST = (httpx.TransportError, PrefectHTTPStatusError)
+LOST = (httpx.TransportError, PrefectHTTPStatusError, ObjectNotFound)
 OUTCOME: ContextVar[list[Outcome]] = ContextVar("outcome")  # of the run that goes on; one or none
 
 
