@@ -12,11 +12,13 @@ from typing import Any
 import httpx
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+from prefect.exceptions import ObjectNotFound
 from prefect.futures import PrefectFuture, as_completed
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
 from pydantic import BaseModel
 
-from flows import deaths, ending, lost
+from flows import deaths, ending, fence, lost
 from flows.probe import probe
 from flows.runners import terms
 from flows.served import OUTCOME, HistoryLost
@@ -36,6 +38,8 @@ def under_way(names: list[str], limits: Terms, catalog: str) -> Iterator[Vitals]
 
     It gives signs of life, and heeds signals.
     """
+    if context := FlowRunContext.get():
+        _guard(context)
     try:
         with ending.heeded(), Vitals(names, catalog) as vitals:
             yield vitals
@@ -64,7 +68,7 @@ def finish(
     if not outcome.cancelled:
         try:
             report(outcome, str(artifacts), vitals.catalog)
-        except httpx.TransportError as error:
+        except (httpx.TransportError, ObjectNotFound) as error:
             raise HistoryLost(outcome, error) from error
         except Exception as error:  # what was made is none the worse for it
             name = "report" if "report" not in futures else "report of the run"  # no source's name
@@ -81,6 +85,13 @@ def analyze_alone(
         given = options.model_dump()
         future = analyze.submit(name, str(artifacts), None, given, terms=limits)
         return finish({name: future}, artifacts, vitals)
+
+
+def _guard(context: FlowRunContext) -> None:
+    """What the run tells its server is for no other program."""
+    api = PREFECT_API_URL.value()
+    if api and context.flow_run:
+        fence.know(api, context.flow_run.id)
 
 
 def _settle(futures: Mapping[str, PrefectFuture[Any]], vitals: Vitals) -> Outcome:
@@ -123,7 +134,8 @@ def _wait_for_the_server(outcome: Outcome) -> None:
     if not api:
         return  # a temporary server inside of this process
     start = time.monotonic()
-    while problem := probe(api, PREFECT_API_AUTH_STRING.value()):
+    # a stranger does not get the password
+    while problem := fence.stranger(api) or probe(api, PREFECT_API_AUTH_STRING.value()):
         waited = time.monotonic() - start
         if waited > PATIENCE:
             raise HistoryLost(outcome, f"{api}: {problem}")

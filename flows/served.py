@@ -10,7 +10,7 @@ from uuid import UUID
 
 import httpx
 from prefect import Flow, tags
-from prefect.exceptions import PrefectHTTPStatusError
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.flow_engine import load_flow_run, run_flow
 from prefect.logging.loggers import flow_run_logger
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
@@ -21,7 +21,7 @@ from flows.parameters import run_name
 from flows.server import ServerError, connected
 from tasks.states import Outcome
 
-LOST = (httpx.TransportError, PrefectHTTPStatusError)
+LOST = (httpx.TransportError, PrefectHTTPStatusError, ObjectNotFound)
 OUTCOME: ContextVar[list[Outcome]] = ContextVar("outcome")  # of the run that goes on; one or none
 
 

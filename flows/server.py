@@ -55,7 +55,9 @@ def connected(say: Callable[[str], None] = lambda _: None) -> Iterator[str]:
         settings[PREFECT_UI_URL] = server.ui
     say(f"Prefect server: {api}")
     settings |= {PREFECT_API_URL: api, PREFECT_API_AUTH_STRING: password}
-    with temporary_settings(settings), _for_the_whole_process(api, password):
+    from flows.fence import guarded  # which imports all of Prefect's client
+
+    with temporary_settings(settings), _for_the_whole_process(api, password), guarded(api):
         yield api
 
 

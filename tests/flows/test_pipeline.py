@@ -24,6 +24,7 @@ from tasks.states import PipelineFailed
 from tasks.tensorize import tensorize
 from tests.support.bad_inputs import BAD_INPUTS, TABLE, WINE, BadInput, file, write_all
 from tests.support.commands import wait_until
+from tests.support.servers import posted
 
 pytestmark = [pytest.mark.operate, pytest.mark.usefixtures("server")]
 
