@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ from prefect.logging.loggers import flow_run_logger
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows import deaths, ending
+from flows import deaths, ending, own
 from flows.parameters import run_name
 from flows.server import ServerError, connected
 from tasks.states import Outcome
@@ -74,7 +74,8 @@ class ServedFlow(Flow[Any, Any]):
         here = isinstance(self.task_runner, ThreadPoolTaskRunner)
         try:
             # tagged from its first state on, by which its signs of life are told from others'
-            with connected(), temporary_settings(beats), ending.ctrl_c(here), tags(deaths.TAG):
+            server = nullcontext() if own.has_begun_elsewhere() else connected()
+            with server, temporary_settings(beats), ending.ctrl_c(here), tags(deaths.TAG):
                 deaths.watch_if_possible()
                 yield
         except LOST as error:
@@ -99,6 +100,7 @@ def served_flow(**options: Any) -> Callable[[Callable[..., Any]], ServedFlow]:
 
     Flow and function have one name: Prefect imports the one by the name of the other.
     """
+    own.find_their_server()
     return lambda function: ServedFlow(
         function, name=function.__name__, flow_run_name=run_name, **options
     )
