@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ptm.store import verify
-from tests.support.commands import Started, run_ptm
+from tests.support.commands import Started, end_group, run_ptm, wait_until
 from tests.support.servers import Hold, recorded, states_of
 
 pytestmark = pytest.mark.operate
@@ -73,3 +76,35 @@ def test_ended_now(
     again = run_ptm("run", "wine", "temperature", "austen", *place)
     assert again.code == 0, again
     assert "austen: cached" in again.out and "wine: made" in again.out
+
+
+@pytest.mark.slow
+def test_ctrl_c_twice_in_python(hold: Hold, server: str, sample: Path, tmp_path: Path) -> None:
+    """A flow that Python calls ends at the second Ctrl-C with its workers; Python goes on."""
+    store = tmp_path / "artifacts"
+    code = f"""
+from flows.pipeline import pipeline
+from flows.runners import task_runner
+if __name__ == "__main__":
+    flow = pipeline.with_options(task_runner=task_runner("processes"))
+    place = {{"catalog": {str(sample / "catalog.toml")!r}, "data": {str(sample)!r}}}
+    state = flow(**place, artifacts={str(store)!r}, sources=["wine", "austen"], return_state=True)
+    print(state.type.value, "goes on")
+"""
+    environment = os.environ | hold.environment | {"PREFECT_API_URL": server}
+    run = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    wait_until(lambda: (store / "austen" / "current.json").exists(), 90, "austen is made")
+    for _ in range(2):
+        time.sleep(2)
+        os.killpg(run.pid, signal.SIGINT)
+    out, _ = run.communicate(timeout=60)
+    assert "CANCELLED goes on" in out
+    assert end_group(run.pid) == []
+    states = states_of(server, run_of(server, store))
+    assert states == {"wine": "Cancelled", "austen": "Completed", "wine_threshold": "Cancelled"}
