@@ -77,6 +77,10 @@ def end_now(reason: str, code: int) -> None:
     told = threading.Thread(target=copy_context().run, args=(_cancel_runs, reason), daemon=True)
     told.start()
     told.join(SECONDS)
+    if ray := sys.modules.get("ray"):  # else processes of its own cluster outlive this one
+        leaving = threading.Thread(target=ray.shutdown, daemon=True)
+        leaving.start()
+        leaving.join(SECONDS)
     with suppress(Exception):
         if sys.stdout.isatty():
             os.write(1, b"\x1b[?25h")  # the cursor, which a progress bar had hidden

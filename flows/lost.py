@@ -43,7 +43,7 @@ def set_right(name: str, futures: Mapping[str, PrefectFuture[Any]], outcome: Out
             "out of memory?"
         )
         end = Failed(message=str(error), data=error)
-    _tell(futures[name].task_run_id, end)
+    _tell(futures[name].task_run_id, name, end)
     return end
 
 
@@ -56,10 +56,11 @@ def _reason(future: PrefectFuture[Any]) -> str:
     return f"its worker was lost each time that it was tried ({kind})"
 
 
-def _tell(task_run: UUID, end: State[Any]) -> None:
+def _tell(task_run: UUID, name: str, end: State[Any]) -> None:
     with get_client(sync_client=True) as client, suppress(httpx.HTTPError):
         for _ in range(LOOKS):
             with suppress(ObjectNotFound):
+                client.set_task_run_name(task_run, name)  # it has none before it runs
                 client.set_task_run_state(task_run, end, force=True)
                 return
             time.sleep(LOOK_SECONDS)

@@ -23,7 +23,10 @@ Sources = Annotated[list[SourceName], BeforeValidator(lambda names: names or [])
 def _span(given: object) -> str:
     if given in (None, ""):
         return ""
-    seconds_of(given)
+    try:
+        seconds_of(given)
+    except ValueError as error:
+        raise ValueError(f"expected {error}") from error
     return str(given)
 
 

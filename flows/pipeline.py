@@ -44,8 +44,7 @@ def pipeline(
         artifacts: The folder of the store.
         sources: Names of the sources to make, with the analyses that read them; all if none.
         rehash: Whether to read every byte again, whatever the times of the files say.
-        timeout: What the run may take, as 90s, 10m or 2h; what is not made then fails; empty for
-            no limit.
+        timeout: What the run may take, as 90s, 10m or 2h; the rest then fails; no limit if empty.
 
     Raises:
         CatalogError: the catalog is not valid, or has no source of such a name.
@@ -88,8 +87,7 @@ def source(
         data: The folder that the paths in the catalog are relative to.
         artifacts: The folder of the store.
         rehash: Whether to read every byte again, whatever the times of the files say.
-        timeout: What the run may take, as 90s, 10m or 2h; what is not made then fails; empty for
-            no limit.
+        timeout: What the run may take, as 90s, 10m or 2h; the rest then fails; no limit if empty.
 
     Raises:
         CatalogError: the catalog is not valid, or has no source of that name.

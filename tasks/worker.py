@@ -12,6 +12,7 @@ import pickle
 import sys
 import threading
 import traceback
+import warnings
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 
@@ -26,6 +27,7 @@ class Traceback(Exception):
 def main(descriptor: int) -> None:
     """Makes the calls that come through a socket; answers with (whether it worked, what came)."""
     os.set_inheritable(descriptor, False)
+    warnings.filterwarnings("ignore", "Glyph .* missing from")  # as `ptm` does
     pipe = Connection(descriptor)
     calls = SimpleQueue[bytes]()
     threading.Thread(target=_take, args=(pipe, calls), daemon=True).start()
