@@ -93,6 +93,9 @@ def run(
     rehash: Annotated[
         bool, typer.Option("--rehash", help="Read every byte, whatever the files' times say.")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Make the named sources again, even if up to date.")
+    ] = False,
 ) -> None:
     """Make every source that is not up to date, then the analyses that read them."""
     from flows import screen, screen_store
@@ -102,19 +105,22 @@ def run(
     if not re.fullmatch(RUNNER, runner):
         expected = "expected one of threads, processes, dask, ray (or dask=ADDRESS, ray=ADDRESS)"
         raise typer.BadParameter(f"{expected}, got '{runner}'")
+    if force and not sources:
+        raise typer.BadParameter("expected the names of sources with --force, got none")
     catalog = catalog or catalog_for(data)
     known = load_catalog(catalog, data)
     chosen = [known[name] for name in sources or known]  # an unknown name is told at once
     if rootless := no_root(data, [source.path for source in chosen if source.path]):
         typer.secho(f"note: {rootless}", fg="yellow", err=True)
     if dry_run:
-        raise typer.Exit(1 if screen_store.dry_run(chosen, artifacts, rehash) else 0)
+        raise typer.Exit(1 if screen_store.dry_run(chosen, artifacts, rehash, force) else 0)
     # what the tasks log goes to the server; the terminal has the progress instead
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_INTERNAL_LOGGING_LEVEL", "CRITICAL")
     logging.raiseExceptions = False  # a log line that a lost server did not take
     options = {"catalog": str(catalog), "data": str(data), "artifacts": str(artifacts)}
-    raise typer.Exit(screen.run(options | {"sources": sources or None, "rehash": rehash}, runner))
+    wanted = {"sources": sources or None, "rehash": rehash, "force": force}
+    raise typer.Exit(screen.run(options | wanted, runner))
 
 
 @app.command()

@@ -13,6 +13,7 @@ from prefect import get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture, as_completed
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
+from prefect.states import Failed
 from pydantic import BaseModel
 
 from flows import deaths
@@ -20,7 +21,9 @@ from flows.served import OUTCOME, HistoryLost
 from flows.server import probe
 from flows.settings import PATIENCE
 from flows.vitals import Vitals
+from ptm.catalog import load_catalog
 from ptm.content import ArtifactRef
+from ptm.errors import CatalogError, PtmError
 from ptm.store import record_run
 from tasks.analyses import analyze
 from tasks.dashboard import report
@@ -56,12 +59,21 @@ def finish(
     return outcome.result()
 
 
+def refused(error: PtmError) -> State[Any]:
+    """What a flow returns that cannot begin: raised, Prefect would log all the way to it too."""
+    return Failed(message=str(error), data=error)
+
+
 def analyze_alone(
-    name: str, artifacts: Path, options: BaseModel, catalog: str
+    name: str, artifacts: Path, options: BaseModel, catalog: Path
 ) -> dict[str, ArtifactRef] | State[Any]:
     """One analysis of what is in the store, with its tables and pictures in the dashboard."""
+    try:
+        title = load_catalog(catalog).name
+    except CatalogError as error:
+        return refused(error)
     future = analyze.submit(name, str(artifacts), None, options.model_dump())
-    return finish({name: future}, artifacts, catalog)
+    return finish({name: future}, artifacts, title)
 
 
 def _settle(futures: Mapping[str, PrefectFuture[Any]], catalog: str) -> Outcome:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from prefect import allow_failure
+from prefect import allow_failure, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 
-from flows.outcome import finish
+from flows.outcome import finish, refused
 from flows.parameters import SourceName, Sources
 from flows.runners import expect_a_server, task_runner
 from flows.served import served_flow
 from ptm.analyses import ANALYSES
 from ptm.catalog import load_catalog
 from ptm.content import ArtifactRef
+from ptm.errors import CatalogError
+from ptm.space import shortage
 from tasks.analyses import analyze
 from tasks.tensorize import Sealed, tensorize
 
@@ -31,6 +32,7 @@ def pipeline(
     artifacts: Path = Path("artifacts"),
     sources: Sources = [],  # noqa: B006 - never changed
     rehash: bool = False,
+    force: bool = False,
 ) -> dict[str, ArtifactRef] | State[Any]:
     """Makes what is not up to date and reports it to the dashboard.
 
@@ -40,21 +42,29 @@ def pipeline(
         artifacts: The folder of the store.
         sources: Names of the sources to make, with the analyses that read them; all if none.
         rehash: Whether to read every byte again, whatever the times of the files say.
+        force: Whether to make again what is up to date.
 
     Raises:
         CatalogError: the catalog is not valid, or has no source of such a name.
         PipelineFailed: something failed; all that did not depend on it was completed.
     """
     expect_a_server()
-    known = load_catalog(catalog, data)
+    try:
+        known = load_catalog(catalog, data)
+        chosen = [known[name] for name in sources or known]
+    except CatalogError as error:
+        return refused(error)
     futures: dict[str, PrefectFuture[Any]] = {}
-    chosen: Iterable[str] = sources or known
-    for source in [known[name] for name in chosen]:
-        futures[source.name] = tensorize.submit(Sealed(source), str(artifacts), rehash)
+    if tight := shortage(chosen, artifacts, force=force):
+        get_run_logger().warning(tight, extra={"ptm_note": True})
+    for source in chosen:
+        futures[source.name] = tensorize.submit(Sealed(source), str(artifacts), rehash, force)
     for name, analysis in ANALYSES.items():
         if analysis.source in futures:
             upstream = allow_failure(futures[analysis.source])
-            futures[name] = analyze.submit(name, str(artifacts), upstream, rehash=rehash)
+            futures[name] = analyze.submit(
+                name, str(artifacts), upstream, rehash=rehash, force=force
+            )
     return finish(futures, artifacts, known.name)
 
 
@@ -68,6 +78,7 @@ def source(
     data: Path = Path("data"),
     artifacts: Path = Path("artifacts"),
     rehash: bool = False,
+    force: bool = False,
 ) -> dict[str, ArtifactRef] | State[Any]:
     """Makes one source, if it is not up to date, and the analyses that read it.
 
@@ -77,12 +88,13 @@ def source(
         data: The folder that the paths in the catalog are relative to.
         artifacts: The folder of the store.
         rehash: Whether to read every byte again, whatever the times of the files say.
+        force: Whether to make again what is up to date.
 
     Raises:
         CatalogError: the catalog is not valid, or has no source of that name.
         PipelineFailed: something failed; all that did not depend on it was completed.
     """
     made: dict[str, ArtifactRef] | State[Any] = pipeline.fn(
-        catalog, data, artifacts, [source], rehash
+        catalog, data, artifacts, [source], rehash, force
     )
     return made

@@ -10,7 +10,6 @@ from prefect.client.schemas.objects import State
 from flows.outcome import analyze_alone
 from flows.served import served_flow
 from ptm.analyses.temperature import Options
-from ptm.catalog import load_catalog
 from ptm.content import ArtifactRef
 
 
@@ -33,6 +32,4 @@ def temperature(
         CatalogError: the catalog is not valid.
         PipelineFailed: the artifact is not there, or cannot be fitted.
     """
-    return analyze_alone(
-        "temperature_fits", artifacts, options or Options(), load_catalog(catalog, data).name
-    )
+    return analyze_alone("temperature_fits", artifacts, options or Options(), catalog)

@@ -10,7 +10,6 @@ from prefect.client.schemas.objects import State
 from flows.outcome import analyze_alone
 from flows.served import served_flow
 from ptm.analyses.thresholds import Options
-from ptm.catalog import load_catalog
 from ptm.content import ArtifactRef
 
 
@@ -33,6 +32,4 @@ def wine(
         CatalogError: the catalog is not valid.
         PipelineFailed: the artifact is not there, or cannot be analysed.
     """
-    return analyze_alone(
-        "wine_threshold", artifacts, options or Options(), load_catalog(catalog, data).name
-    )
+    return analyze_alone("wine_threshold", artifacts, options or Options(), catalog)

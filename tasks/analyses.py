@@ -25,6 +25,7 @@ def analyze(
     upstream: Any,
     options: dict[str, Any] | None = None,
     rehash: bool = False,
+    force: bool = False,
 ) -> ArtifactRef | State[ArtifactRef] | State[None]:
     """Runs one analysis, unless the store has its result; `upstream` is the artifact it reads.
 
@@ -35,4 +36,4 @@ def analyze(
     if upstream is not None and not was_made(upstream):
         return skipped(ANALYSES[name].source)
     get_run_logger().info("%s: started", name, extra={"ptm_started": name})
-    return done(run(name, artifacts, options, rehash=rehash))
+    return done(run(name, artifacts, options, rehash=rehash, force=force))

@@ -29,10 +29,10 @@ class Sealed:
     **RETRY,
 )
 def tensorize(
-    source: Sealed, artifacts: str, rehash: bool = False
+    source: Sealed, artifacts: str, rehash: bool = False, force: bool = False
 ) -> ArtifactRef | State[ArtifactRef] | State[None]:
     """Makes the tensors of one source, unless the store has them."""
     if stopping():
         return cancelled()
     get_run_logger().info("%s: started", source.name, extra={"ptm_started": source.name})
-    return done(make(source.source, artifacts, rehash=rehash))
+    return done(make(source.source, artifacts, rehash=rehash, force=force))
