@@ -109,6 +109,9 @@ def run(
     rehash: Annotated[
         bool, typer.Option("--rehash", help="Read every byte, whatever the files' times say.")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Make the named sources again, even if up to date.")
+    ] = False,
     timeout: Annotated[
         str | None,
         typer.Option(callback=_span, help="What it may take: 90s, 10m, 2h; the rest then fails."),
@@ -122,13 +125,15 @@ def run(
     if not re.fullmatch(RUNNER, runner):
         expected = "expected one of threads, processes, dask, ray (or dask=ADDRESS, ray=ADDRESS)"
         raise typer.BadParameter(f"{expected}, got '{runner}'")
+    if force and not sources:
+        raise typer.BadParameter("expected the names of sources with --force, got none")
     catalog = catalog or catalog_for(data)
     known = load_catalog(catalog, data)
     chosen = [known[name] for name in sources or known]  # an unknown name is told at once
     if rootless := no_root(data, [source.path for source in chosen if source.path]):
         typer.secho(f"note: {rootless}", fg="yellow", err=True)
     if dry_run:
-        raise typer.Exit(1 if screen_store.dry_run(chosen, artifacts, rehash) else 0)
+        raise typer.Exit(1 if screen_store.dry_run(chosen, artifacts, rehash, force) else 0)
     # what the tasks log goes to the server; the terminal has the progress instead
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_INTERNAL_LOGGING_LEVEL", "CRITICAL")
@@ -136,9 +141,9 @@ def run(
     options = {"catalog": str(catalog), "data": str(data), "artifacts": str(artifacts)}
     from flows.ending import ends_with_its_run  # it loads Prefect
 
-    more = {"sources": sources or None, "rehash": rehash, "timeout": timeout}
+    wanted = {"sources": sources or None, "rehash": rehash, "force": force, "timeout": timeout}
     with ends_with_its_run():
-        raise typer.Exit(screen.run(options | more, runner))
+        raise typer.Exit(screen.run(options | wanted, runner))
 
 
 @app.command()

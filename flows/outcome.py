@@ -16,6 +16,7 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import ObjectNotFound
 from prefect.futures import PrefectFuture, as_completed
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
+from prefect.states import Failed
 from pydantic import BaseModel
 
 from flows import deaths, ending, fence, lost
@@ -25,6 +26,7 @@ from flows.served import OUTCOME, HistoryLost
 from flows.settings import PATIENCE
 from flows.vitals import Vitals
 from ptm.content import ArtifactRef
+from ptm.errors import PtmError
 from ptm.store import record_run
 from tasks.analyses import analyze
 from tasks.dashboard import report
@@ -74,6 +76,11 @@ def finish(
             name = "report" if "report" not in futures else "report of the run"  # no source's name
             outcome.failed[name] = f"{name}: {type(error).__name__}: {error}"
     return outcome.result()
+
+
+def refused(error: PtmError) -> State[Any]:
+    """What a flow returns that cannot begin: raised, Prefect would log all the way to it too."""
+    return Failed(message=str(error), data=error)
 
 
 def analyze_alone(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from prefect import allow_failure
+from prefect import allow_failure, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.states import Cancelled
 
-from flows.outcome import finish, under_way
+from flows.outcome import finish, refused, under_way
 from flows.parameters import SourceName, Sources, Timeout
 from flows.runners import task_runner, terms
 from flows.schedules import missed
@@ -19,6 +18,8 @@ from flows.served import served_flow
 from ptm.analyses import ANALYSES
 from ptm.catalog import load_catalog
 from ptm.content import ArtifactRef
+from ptm.errors import CatalogError
+from ptm.space import shortage
 from ptm.spans import seconds_of
 from tasks.analyses import analyze
 from tasks.tensorize import Sealed, tensorize
@@ -34,6 +35,7 @@ def pipeline(
     artifacts: Path = Path("artifacts"),
     sources: Sources = [],  # noqa: B006 - never changed
     rehash: bool = False,
+    force: bool = False,
     timeout: Timeout = "",
 ) -> dict[str, ArtifactRef] | State[Any]:
     """Makes what is not up to date and reports it to the dashboard.
@@ -44,6 +46,7 @@ def pipeline(
         artifacts: The folder of the store.
         sources: Names of the sources to make, with the analyses that read them; all if none.
         rehash: Whether to read every byte again, whatever the times of the files say.
+        force: Whether to make again what is up to date.
         timeout: What the run may take, as 90s, 10m or 2h; the rest then fails; no limit if empty.
 
     Raises:
@@ -54,16 +57,26 @@ def pipeline(
     if late := missed():
         return Cancelled(message=late)
     limits = terms(seconds_of(timeout) if timeout else None)
-    known = load_catalog(catalog, data)
-    chosen: Iterable[str] = sources or known
+    try:
+        known = load_catalog(catalog, data)
+        chosen = [known[name] for name in sources or known]
+    except CatalogError as error:
+        return refused(error)
+    if tight := shortage(chosen, artifacts, force=force):
+        get_run_logger().warning(tight, extra={"ptm_note": True})
+    names = [source.name for source in chosen]
+    analyses = {name: each.source for name, each in ANALYSES.items() if each.source in names}
     futures: dict[str, PrefectFuture[Any]] = {}
-    analyses = {name: each.source for name, each in ANALYSES.items() if each.source in chosen}
-    with under_way([*chosen, *analyses], limits, known.name) as vitals:
-        for source in [known[name] for name in chosen]:
-            futures[source.name] = tensorize.submit(Sealed(source), str(artifacts), rehash, limits)
+    with under_way([*names, *analyses], limits, known.name) as vitals:
+        for source in chosen:
+            futures[source.name] = tensorize.submit(
+                Sealed(source), str(artifacts), rehash, force, limits
+            )
         for name, of in analyses.items():
             upstream = allow_failure(futures[of])
-            futures[name] = analyze.submit(name, str(artifacts), upstream, None, rehash, limits)
+            futures[name] = analyze.submit(
+                name, str(artifacts), upstream, None, rehash, force, limits
+            )
         return finish(futures, artifacts, vitals)
 
 
@@ -77,6 +90,7 @@ def source(
     data: Path = Path("data"),
     artifacts: Path = Path("artifacts"),
     rehash: bool = False,
+    force: bool = False,
     timeout: Timeout = "",
 ) -> dict[str, ArtifactRef] | State[Any]:
     """Makes one source, if it is not up to date, and the analyses that read it.
@@ -87,6 +101,7 @@ def source(
         data: The folder that the paths in the catalog are relative to.
         artifacts: The folder of the store.
         rehash: Whether to read every byte again, whatever the times of the files say.
+        force: Whether to make again what is up to date.
         timeout: What the run may take, as 90s, 10m or 2h; the rest then fails; no limit if empty.
 
     Raises:
@@ -95,6 +110,6 @@ def source(
             completed.
     """
     made: dict[str, ArtifactRef] | State[Any] = pipeline.fn(
-        catalog, data, artifacts, [source], rehash, timeout
+        catalog, data, artifacts, [source], rehash, force, timeout
     )
     return made

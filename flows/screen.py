@@ -163,6 +163,8 @@ class _Watcher(logging.Handler):
         self._total, self._done, self._tenths = 0, 0, 0
 
     def emit(self, record: logging.LogRecord) -> None:
+        if getattr(record, "ptm_note", False):
+            labelled("note:", "yellow", record.getMessage())
         started, ended = getattr(record, "ptm_started", None), getattr(record, "ptm_ended", None)
         if started:
             self._under_way.add(started)

@@ -27,6 +27,7 @@ def analyze(
     upstream: Any,
     options: dict[str, Any] | None = None,
     rehash: bool = False,
+    force: bool = False,
     terms: Terms | None = None,
 ) -> ArtifactRef | State[ArtifactRef] | State[None]:
     """Runs one analysis, unless the store has its result; `upstream` is the artifact it reads.
@@ -38,5 +39,5 @@ def analyze(
     if upstream is not None and not was_made(upstream):
         return skipped(ANALYSES[name].source)
     get_run_logger().info("%s: started", name, extra={"ptm_started": name})
-    call = partial(run, name, artifacts, options, rehash=rehash)
+    call = partial(run, name, artifacts, options, rehash=rehash, force=force)
     return carry_out(terms or Terms(), name, call)

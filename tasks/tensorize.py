@@ -32,11 +32,15 @@ class Sealed:
     **RETRY,
 )
 def tensorize(
-    source: Sealed, artifacts: str, rehash: bool = False, terms: Terms | None = None
+    source: Sealed,
+    artifacts: str,
+    rehash: bool = False,
+    force: bool = False,
+    terms: Terms | None = None,
 ) -> ArtifactRef | State[ArtifactRef] | State[None]:
     """Makes the tensors of one source, unless the store has them."""
     if stopping():
         return cancelled()
     get_run_logger().info("%s: started", source.name, extra={"ptm_started": source.name})
-    call = partial(make, source.source, artifacts, rehash=rehash)
+    call = partial(make, source.source, artifacts, rehash=rehash, force=force)
     return carry_out(terms or Terms(), source.name, call, source.source.timeout)
