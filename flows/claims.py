@@ -37,7 +37,7 @@ class Claim:
         self._client, self.catalog = client, catalog
         self.name = f"ptm_serve_{catalog}"
         self._about = {
-            "user": _user(),
+            "user": user(),
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "started": _started(os.getpid()),
@@ -129,10 +129,11 @@ class _Holder:
         )
 
 
-def _user() -> str:
+def user() -> str:
+    """The name of the user, or the number of one that has none."""
     try:
         return getpass.getuser()
-    except (OSError, KeyError):  # a number without a name
+    except (OSError, KeyError):
         return str(os.getuid())
 
 

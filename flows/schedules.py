@@ -95,9 +95,9 @@ def shown(schedule: Schedule | None) -> str:
     """A schedule in words, with its next times."""
     if schedule is None:
         return "none; it runs on demand (give it one with --cron or --every)"
-    times = ", ".join(f"{when:%a %Y-%m-%d %H:%M:%S}" for when in next_times(schedule))
+    times = ", ".join(f"{when:%Y-%m-%d %H:%M:%S}" for when in next_times(schedule))
     rule = schedule.cron if isinstance(schedule, CronSchedule) else f"every {schedule.interval}"
-    return f"{rule} ({schedule.timezone}); next: {times}"
+    return f"{rule} ({schedule.timezone})\n  next: {times}"
 
 
 def missed() -> str:

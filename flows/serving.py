@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import signal
 import time
@@ -21,7 +20,7 @@ from prefect.settings import (
 )
 
 from flows import deaths
-from flows.claims import RENEWED, Claim
+from flows.claims import RENEWED, Claim, user
 from flows.deployments import Offer, Places, take_away_older
 from flows.dispatch import END_SECONDS, Dispatcher
 from flows.schedules import Schedule, shown
@@ -217,8 +216,8 @@ def _introduce(offer: Offer, api: str, older: list[str], say: Say) -> None:
     say(f"Runs may name paths below {' and '.join(map(str, offer.places.roots))}.")
     if not PREFECT_API_AUTH_STRING.value() and not PREFECT_API_KEY.value():
         say(
-            "The server has no password: whoever reaches it can start these runs, which read and "
-            f"write there as {getpass.getuser()}. `ptm server start --password` makes one."
+            "The server has no password: whoever reaches it can start these runs,\n"
+            f"  which read and write there as {user()}. `ptm server start --password` makes one."
         )
     for served in older:
         say(f"An older ptm serve still offers {served}: stop it, its schedule goes on beside this.")

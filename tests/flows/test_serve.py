@@ -176,7 +176,7 @@ def test_rules_are_no_time_zones(monkeypatch: pytest.MonkeyPatch, zone: str) -> 
 
 def test_next_times_are_told(served: Started) -> None:
     """The next three times of the schedule are told when serving begins."""
-    [line] = [line for line in served.out.splitlines() if line.startswith("Schedule of")]
+    [line] = [line for line in served.out.splitlines() if line.startswith("  next: ")]
     assert len(re.findall(r"\d{4}-\d\d-\d\d 09:00:00", line)) == 3
 
 

@@ -5,7 +5,9 @@ Everything is real: two of them on one server, signals, kills, edited deployment
 
 from __future__ import annotations
 
+import configparser
 import re
+import shlex
 import signal
 import socket
 import time
@@ -19,7 +21,10 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate
 
+from flows.dispatch import END_SECONDS
+from ptm.spans import seconds_of
 from tests.support.commands import Started, run_ptm, wait_until
+from tests.support.machine import ROOT
 from tests.support.servers import Hold, deployment, recorded, served_run, states_of
 from tests.support.serving import (
     becomes,
@@ -395,3 +400,34 @@ def test_wrong_options(tmp_path: Path) -> None:
         done = call_ptm("serve", *where, option, value)
         assert done.code == 2 and says in done.words
     assert call_ptm("serve", *where, "stray").code == 2
+
+
+@pytest.mark.slow
+def test_the_service(
+    server: str, tmp_path: Path, hold: Hold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """deploy/ptm-serve.service: its command serves; its signal lets a run end, in its time."""
+    assert server
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read(ROOT / "deploy/ptm-serve.service")
+    service = unit["Service"]
+    program, command, *options = shlex.split(service["ExecStart"])
+    assert Path(program).name == "ptm" and command == "serve"
+    grace = seconds_of(options[options.index("--grace") + 1])
+    assert seconds_of(service["TimeoutStopSec"].removesuffix("in")) > grace + END_SECONDS
+    assert service["KillMode"] == "mixed" and service["Restart"] == "on-failure"
+    place = lay_out_tables(tmp_path / "place", "service", "a")
+    monkeypatch.chdir(place)  # its WorkingDirectory
+    served = Started(tmp_path / "out.txt", command, *options, **hold.environment)
+    try:
+        served.wait_for("Stop with Ctrl-C")
+        run = served_run(server, "source", "service", source="a")
+        becomes(server, run["id"], "Running")
+        served.process.send_signal(getattr(signal, service["KillSignal"]))
+        served.wait_for("Stopping: ")
+        hold.release()
+        assert served.end().code == 0
+    finally:
+        served.kill()
+    assert final(server, run["id"])["state_name"] == "Completed"
