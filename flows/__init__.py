@@ -1,5 +1,10 @@
 """What runs, in which order: flows, deployments, the local server, the `ptm` command."""
 
+import os
+
 from ptm.origin import expect_ours
 
+# Prefect looks at these when it is imported, which happens after this; what a user set stays
+os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 expect_ours("tasks")  # else a stranger's would fail somewhere on the way

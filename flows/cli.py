@@ -41,6 +41,19 @@ CatalogFile = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
+
+
+def _span(text: str | None) -> str | None:
+    from ptm.spans import seconds_of
+
+    try:
+        if text is not None:
+            seconds_of(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"expected {error}") from error
+    return text
+
+
 Name = Annotated[str, typer.Argument(help="An artifact.", autocompletion=completion.artifacts)]
 RUNNER = r"threads|processes|(dask|ray)(=.+)?"
 KEEP = 3
@@ -96,6 +109,13 @@ def run(
     rehash: Annotated[
         bool, typer.Option("--rehash", help="Read every byte, whatever the files' times say.")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Make the named sources again, even if up to date.")
+    ] = False,
+    timeout: Annotated[
+        str | None,
+        typer.Option(callback=_span, help="What it may take: 90s, 10m, 2h; the rest then fails."),
+    ] = None,
 ) -> None:
     """Make every source that is not up to date, then the analyses that read them."""
     from flows import screen, screen_store
@@ -105,19 +125,25 @@ def run(
     if not re.fullmatch(RUNNER, runner):
         expected = "expected one of threads, processes, dask, ray (or dask=ADDRESS, ray=ADDRESS)"
         raise typer.BadParameter(f"{expected}, got '{runner}'")
+    if force and not sources:
+        raise typer.BadParameter("expected the names of sources with --force, got none")
     catalog = catalog or catalog_for(data)
     known = load_catalog(catalog, data)
     chosen = [known[name] for name in sources or known]  # an unknown name is told at once
     if rootless := no_root(data, [source.path for source in chosen if source.path]):
         typer.secho(f"note: {rootless}", fg="yellow", err=True)
     if dry_run:
-        raise typer.Exit(1 if screen_store.dry_run(chosen, artifacts, rehash) else 0)
+        raise typer.Exit(1 if screen_store.dry_run(chosen, artifacts, rehash, force) else 0)
     # what the tasks log goes to the server; the terminal has the progress instead
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_INTERNAL_LOGGING_LEVEL", "CRITICAL")
     logging.raiseExceptions = False  # a log line that a lost server did not take
     options = {"catalog": str(catalog), "data": str(data), "artifacts": str(artifacts)}
-    raise typer.Exit(screen.run(options | {"sources": sources or None, "rehash": rehash}, runner))
+    from flows.ending import ends_with_its_run  # it loads Prefect
+
+    wanted = {"sources": sources or None, "rehash": rehash, "force": force, "timeout": timeout}
+    with ends_with_its_run():
+        raise typer.Exit(screen.run(options | wanted, runner))
 
 
 @app.command()
@@ -129,19 +155,43 @@ def serve(
         str | None, typer.Option(help="When the pipeline runs, as '0 9 * * *', in local time.")
     ] = None,
     every: Annotated[str | None, typer.Option(help="How often it runs: 30s, 15m, 6h, 1d.")] = None,
+    gc: Annotated[
+        str | None, typer.Option(help="How often old artifacts go: daily, weekly, monthly.")
+    ] = None,
     limit: Annotated[
-        int, typer.Option(min=1, help="Runs of one deployment at once; one more is cancelled.")
-    ] = 1,
+        int, typer.Option(min=1, help="Runs at once, one of each source; others wait.")
+    ] = 4,
+    grace: Annotated[
+        str,
+        typer.Option(callback=_span, help="How long a run may go on after SIGTERM or Ctrl-C."),
+    ] = "10m",
+    roots: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folders below which runs may name catalogs, data and artifacts; if left out, "
+            "those that it is started with."
+        ),
+    ] = None,
+    more_roots: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,
 ) -> None:
     """Wait for runs: on a schedule, from the dashboard, or from Python. Ctrl-C stops it."""
     catalog = catalog or catalog_for(data)  # before Prefect, which takes its time, is loaded
-    from flows import deployments
+    from flows import schedules
+    from flows.deployments import Places
+    from flows.serving import serve as serve_until_stopped
+    from ptm.spans import seconds_of
 
+    if more_roots and not roots:
+        raise typer.BadParameter(f"expected no argument, got '{more_roots[0]}'")
     try:
-        schedule = deployments.schedule_of(cron, every)
+        schedule = schedules.schedule_of(cron, every)
+        collected = schedules.collection(gc) if gc else None
     except PtmError as error:
         raise typer.BadParameter(str(error)) from error
-    deployments.serve(catalog, data, artifacts, schedule, limit, typer.echo)
+    below = (*(roots or ()), *(more_roots or ()))
+    places = Places.resolved(catalog, data, artifacts, below)
+    seconds = seconds_of(grace)
+    serve_until_stopped(places, schedule, collected, limit, seconds, typer.echo)
 
 
 @app.command()

@@ -84,6 +84,10 @@ class Rows:
             for name in headings
         ]
 
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return any(column.cells for column in self._columns)
+
     def add(self, *cells: str | Text) -> None:
         """One more row; a cell may have several lines."""
         for column, cell in zip(self._columns, cells, strict=True):

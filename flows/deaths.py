@@ -17,7 +17,7 @@ from flows.settings import BEAT
 
 TAG = "ptm"  # of every run
 HEARTBEAT = "prefect.flow-run.heartbeat"  # the event, and its resource, that Prefect's have
-SILENCE = timedelta(seconds=6 * BEAT)  # after which a run counts as dead
+SILENCE = timedelta(seconds=max(10, 6 * BEAT))  # after which a run is dead; Prefect allows no less
 SILENT = f"{SILENCE.total_seconds():g} s"
 NAME = "ptm: a run without a sign of life has crashed"
 PAGE = 200  # task runs that the server gives at once
@@ -60,6 +60,15 @@ def watch() -> None:
                 return
             client.delete_automation(known.id)
         client.create_automation(wanted)
+
+
+def watch_if_possible() -> bool:
+    """Whether the server watches; one that does not answer now is asked again with the next run."""
+    try:
+        watch()
+    except httpx.HTTPError:
+        return False
+    return True
 
 
 def close_task_runs() -> None:

@@ -1,177 +1,256 @@
-"""What `ptm serve` offers: deployments of the flows, on a schedule or on demand."""
+"""What `ptm serve` offers: deployments of the flows, named after the catalog that they are of."""
 
 from __future__ import annotations
 
-import os
-import shlex
-import sys
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import timedelta
-from functools import partial
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
-import httpx
-from prefect import serve as prefect_serve
-from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
-from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
+from prefect import Flow
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import DeploymentUpdate
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.deployments.runner import RunnerDeployment
-from prefect.runner import runner
-from prefect.runner._starter_engine import EngineCommandStarter
+from prefect.exceptions import ObjectNotFound
 from prefect.types.entrypoint import EntrypointType
-from tzlocal import get_localzone_name
 
 from flows import deaths
-from flows.pipeline import pipeline, source
-from flows.server import ServerError, connected
-from flows.temperature import temperature
-from flows.wine import wine
-from ptm.catalog import load_catalog
-from ptm.errors import PtmError
+from flows.engine import FLOWS, flow_named
+from flows.schedules import Schedule
+from flows.server import ServerError
+from ptm.catalog import Catalog, load_catalog
 
-Schedule = CronSchedule | IntervalSchedule
-POLL_SECONDS = 5  # a run on demand starts within this time
-ENGINE = shlex.join([sys.executable, "-P", "-m", "flows.engine"])
+ASKED = timedelta(seconds=60)  # who asked for work within this time is alive, as Prefect counts
+OF_A_SOURCE = ("wine", "temperature")  # flows that read the source of that name
 
 
-def serve(
-    catalog: Path,
-    data: Path,
-    artifacts: Path,
-    schedule: Schedule | None = None,
-    limit: int = 1,
-    say: Callable[[str], None] = print,
-) -> None:
-    """Serves the deployments until it is stopped; each run is a process of its own.
+@dataclass(frozen=True)
+class Places:
+    """Where a catalog, its data and its artifacts are; absolute.
 
-    Args:
-        catalog: the TOML file of sources; relative paths are made absolute.
+    Attributes:
+        catalog: the TOML file.
         data: the data root.
         artifacts: the store.
-        schedule: of the pipeline; the others run on demand.
-        limit: how many runs of one deployment may go at once; one more is cancelled.
-        say: told what is served.
+        roots: folders below which runs may name others; their own where there are none.
+    """
+
+    catalog: Path
+    data: Path
+    artifacts: Path
+    roots: tuple[Path, ...] = ()
+
+    @classmethod
+    def resolved(
+        cls, catalog: Path, data: Path, artifacts: Path, roots: tuple[Path, ...] = ()
+    ) -> Places:
+        """The same, absolute and without links."""
+        own = (catalog.parent, data, artifacts)
+        return cls(
+            catalog.resolve(),
+            data.resolve(),
+            artifacts.resolve(),
+            tuple(dict.fromkeys(root.resolve() for root in roots or own)),
+        )
+
+    def parameters(self) -> dict[str, str]:
+        """As parameters of a flow."""
+        return {name: str(getattr(self, name)) for name in ("catalog", "data", "artifacts")}
+
+    def outside(self, parameters: Mapping[str, Any]) -> Iterator[str]:
+        """What of a run's parameters lies below none of the roots, in words."""
+        for name in self.parameters():
+            given = parameters.get(name)
+            if isinstance(given, str) and not any(
+                Path(given).resolve().is_relative_to(root) for root in self.roots
+            ):
+                below = " or ".join(map(str, self.roots))
+                yield f"{name}: expected a path below {below}, got '{given}'"
+
+
+@dataclass
+class Offer:
+    """The deployments of one catalog, and what the server has of them.
+
+    Args:
+        places: where it is.
+        schedule: of the pipeline.
+        collected: when the store is collected; never where left out.
+        registered: the ids of the deployments, by the names of their flows.
+        sources: the names of those that can be asked for.
+    """
+
+    places: Places
+    schedule: Schedule | None = None
+    collected: Schedule | None = None
+    registered: dict[str, UUID] = field(default_factory=dict)
+    sources: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.catalog = load_catalog(self.places.catalog, self.places.data)
+        self.sources = list(self.catalog)
+
+    def flow_of(self, deployment: UUID | None) -> str | None:
+        """The name of the flow of a deployment."""
+        return next((name for name, known in self.registered.items() if known == deployment), None)
+
+    def register(self, client: SyncPrefectClient) -> None:
+        """Makes them known to the server.
+
+        Raises:
+            ServerError: a work pool, or a program that is not ptm, has one of the names.
+        """
+        wanted = self._deployments(self.catalog)
+        for deployment in wanted.values():
+            expect_free(client, deployment)
+        self.registered = {name: _apply(each) for name, each in wanted.items()}
+
+    def follow(self, client: SyncPrefectClient) -> bool:
+        """Reads the catalog again: what it has is what is offered; whether that is something else.
+
+        Raises:
+            CatalogError: it is not valid; all stays as it was.
+            ServerError: as `register`.
+        """
+        catalog = load_catalog(self.places.catalog, self.places.data)
+        if list(catalog) == self.sources:
+            return False
+        wanted = self._deployments(catalog)
+        for name in self.registered.keys() - wanted.keys():
+            client.delete_deployment(self.registered.pop(name))
+        for name, deployment in wanted.items():
+            if name in self.registered:  # its schedule, and what waits, stay as they are
+                schema = deployment._parameter_openapi_schema.model_dump()
+                change = DeploymentUpdate(parameter_openapi_schema=schema)
+                client.update_deployment(self.registered[name], change)
+            else:
+                expect_free(client, deployment)
+                self.registered[name] = _apply(deployment)
+        self.sources = list(catalog)
+        return True
+
+    def pause(self, client: SyncPrefectClient) -> None:
+        """Has the server schedule nothing more."""
+        for deployment in self.registered.values():
+            client.pause_deployment(deployment)
+
+    def described(self) -> dict[str, str]:
+        """What each deployment is for, by its full name."""
+        found = self._deployments(self.catalog).values()
+        return {each.full_name: each.description or "" for each in found}
+
+    def _deployments(self, catalog: Catalog) -> dict[str, RunnerDeployment]:
+        """By the name of the flow; forms offer the sources of the catalog by name."""
+        names = [name for name in FLOWS if name not in OF_A_SOURCE or name in catalog]
+        if self.collected is None:
+            names.remove("gc")
+        schedules = {"pipeline": self.schedule, "gc": self.collected}
+        offered = {name: self._deployment(name, schedules.get(name)) for name in names}
+        # Prefect makes the schema from the code, which knows no catalog
+        of_source = offered["source"]._parameter_openapi_schema.properties
+        of_source["source"]["enum"] = list(catalog)
+        of_pipeline = offered["pipeline"]._parameter_openapi_schema.properties
+        of_pipeline["sources"]["items"]["enum"] = list(catalog)
+        return offered
+
+    def _deployment(self, name: str, schedule: Schedule | None) -> RunnerDeployment:
+        flow: Flow[Any, Any] = flow_named(name)
+        deployment = flow.to_deployment(
+            name=self.catalog.name,
+            schedules=[schedule] if schedule else None,
+            paused=False,
+            parameters={
+                name: place
+                for name, place in self.places.parameters().items()
+                if name in flow.parameters.properties
+            },
+            description=flow.description,
+            tags=[deaths.TAG],
+            version=version("ptm"),
+            entrypoint_type=EntrypointType.MODULE_PATH,
+        )
+        assert isinstance(deployment, RunnerDeployment)
+        return deployment
+
+
+def _apply(deployment: RunnerDeployment) -> UUID:
+    known = deployment.apply()
+    assert isinstance(known, UUID)
+    return known
+
+
+def expect_free(client: SyncPrefectClient, wanted: RunnerDeployment) -> None:
+    """That no work pool, and no other program, has the name of a deployment.
 
     Raises:
-        CatalogError: the catalog is not valid.
-        ServerError: there is no server.
+        ServerError: one has.
     """
-    with connected(say) as api:
-        try:
-            deaths.watch()
-        except httpx.HTTPError as error:
-            text = f"expected the server at {api} to take an automation, got {error}"
-            raise ServerError(text) from error
-        offered = deployments(catalog, data, artifacts, schedule, limit)
-        for deployment in offered:
-            say(f"  {deployment.full_name}: {deployment.description}")
-        say(f"Schedule of the pipeline: {_shown(schedule)}")
-        say(f"Dashboard: {api.removesuffix('/api')}/deployments")
-        first = offered[1]._parameter_openapi_schema.properties["source"]["enum"][0]
-        command = f"prefect deployment run source/source -p source={first}"
-        say(f"Run one now: PREFECT_API_URL={api} {command}")
-        say("Stop with Ctrl-C; the schedule then pauses.")
-        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
-        # Prefect has no option for the command of a run
-        starter = partial(EngineCommandStarter, command=ENGINE)
-        runner.EngineCommandStarter = starter  # type: ignore[assignment,attr-defined]
-        # one more of each than may go: only what is asked for can be cancelled as one too many
-        most = len(offered) * (limit + 1)
-        with _own_temporary_folder():
-            prefect_serve(
-                *offered, limit=most, query_seconds=POLL_SECONDS, print_starting_message=False
-            )
+    known = _read(client, wanted.full_name)
+    if known is None:
+        return
+    if known.work_pool_name:
+        raise ServerError(
+            f"expected to serve {wanted.full_name}, got that the work pool "
+            f"'{known.work_pool_name}' has this deployment; delete it there (`prefect deployment "
+            f"delete {wanted.full_name}`), or give this catalog another name: [catalog] name = …"
+        )
+    if known.entrypoint != wanted.entrypoint and _is_asked_for(known):
+        raise ServerError(
+            f"expected to serve {wanted.full_name}, got that another program does, which asked for "
+            f"work at {known.last_polled:%H:%M:%S} UTC (entrypoint {known.entrypoint}); stop it, "
+            "or give this catalog another name: [catalog] name = …"
+        )
 
 
-@contextmanager
-def _own_temporary_folder() -> Iterator[None]:
-    """Prefect's files go here: else into one folder for all users, which belongs to the first."""
-    before = tempfile.tempdir
-    with tempfile.TemporaryDirectory(prefix="ptm-serve-") as own:
-        tempfile.tempdir = own
-        try:
-            yield
-        finally:
-            tempfile.tempdir = before
+def changed(client: SyncPrefectClient, deployment: UUID, flow: str) -> str:
+    """What of a deployment is not as `ptm serve` made it, and would run other code; "" if nothing.
 
-
-def deployments(
-    catalog: Path, data: Path, artifacts: Path, schedule: Schedule | None, limit: int
-) -> list[RunnerDeployment]:
-    """The deployments of all flows; forms offer the sources of the catalog by name."""
-    names = list(load_catalog(catalog, data))
-    places = {
-        "catalog": str(catalog.resolve()),
-        "data": str(data.resolve()),
-        "artifacts": str(artifacts.resolve()),
-    }
-    store = {"artifacts": places["artifacts"]}
-    offered = [
-        _deployment(pipeline, places, limit, schedule),
-        _deployment(source, places, limit),
-        _deployment(wine, store, limit),
-        _deployment(temperature, store, limit),
-    ]
-    # Prefect makes the schema from the code, which knows no catalog
-    of_pipeline, of_source = (each._parameter_openapi_schema.properties for each in offered[:2])
-    of_source["source"]["enum"] = names
-    of_pipeline["sources"]["items"]["enum"] = names
-    return offered
-
-
-def _deployment(
-    flow: Any, parameters: Mapping[str, Any], limit: int, schedule: Schedule | None = None
-) -> RunnerDeployment:
-    deployment: RunnerDeployment = flow.to_deployment(
-        name=flow.name,
-        schedules=[schedule] if schedule else None,
-        parameters=dict(parameters),
-        description=flow.description,
-        tags=[deaths.TAG],
-        version=version("ptm"),
-        concurrency_limit=ConcurrencyLimitConfig(
-            limit=limit, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
-        ),
-        entrypoint_type=EntrypointType.MODULE_PATH,
-    )
-    return deployment
-
-
-def schedule_of(cron: str | None, every: str | None) -> Schedule | None:
-    """The schedule of the two options, in the local time zone; None where neither is given.
-
-    Raises:
-        PtmError: both are given, or one of them is not valid.
+    Whoever may write to the server may edit it; a serve process runs its own flows only.
     """
-    if cron is not None and every is not None:
-        raise PtmError("expected --cron or --every, got both")
+    known = client.read_deployment(deployment)
+    own = flow_named(flow)
+    expected = f"{own.fn.__module__}.{own.fn.__name__}"
+    if known.entrypoint != expected:
+        return f"entrypoint: expected '{expected}', got '{known.entrypoint}'"
+    if known.work_pool_name:
+        return f"work pool: expected none, got '{known.work_pool_name}'"
+    if known.pull_steps:
+        return f"pull steps: expected none, got {len(known.pull_steps)}"
+    return ""
+
+
+def take_away_older(client: SyncPrefectClient) -> list[str]:
+    """Deletes the deployments of versions that named them after their flows, unless one is served.
+
+    Returns:
+        the names of those that are still served.
+    """
+    served = []
+    for flow in ("pipeline", "source", *OF_A_SOURCE):
+        known = _read(client, f"{flow}/{flow}")
+        # a catalog of such a name has others beside it
+        other = f"source/{flow}" if flow == "pipeline" else f"pipeline/{flow}"
+        if known is None or known.work_pool_name or deaths.TAG not in known.tags:
+            continue
+        if _read(client, other):
+            continue
+        if _is_asked_for(known):
+            served.append(f"{flow}/{flow}")
+        else:
+            client.delete_deployment(known.id)
+    return served
+
+
+def _read(client: SyncPrefectClient, name: str) -> DeploymentResponse | None:
     try:
-        if cron is not None:
-            return CronSchedule(cron=cron, timezone=get_localzone_name())
-        if every is not None:
-            return IntervalSchedule(interval=_interval(every), timezone=get_localzone_name())
-    except (ValueError, OverflowError) as error:
-        got = every if cron is None else cron
-        raise PtmError(
-            f"expected a cron line as '0 9 * * *' or an interval as 30s, 15m, 6h or 1d, got '{got}'"
-        ) from error
-    return None
+        return client.read_deployment_by_name(name)
+    except ObjectNotFound:
+        return None
 
 
-def _interval(text: str) -> timedelta:
-    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}.get(text[-1:])
-    interval = timedelta(**{unit: float(text[:-1])}) if unit else timedelta(seconds=float(text))
-    if interval < timedelta(seconds=1):
-        raise ValueError(text)
-    return interval
-
-
-def _shown(schedule: Schedule | None) -> str:
-    if schedule is None:
-        return "none; it runs on demand (give it one with --cron or --every)"
-    if isinstance(schedule, CronSchedule):
-        return f"{schedule.cron} ({schedule.timezone})"
-    return f"every {schedule.interval}"
+def _is_asked_for(known: DeploymentResponse) -> bool:
+    return known.last_polled is not None and datetime.now(UTC) - known.last_polled < ASKED

@@ -6,11 +6,28 @@ another `flows` or `tasks` may stand. What is imported already is not looked for
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import runpy
+import os
+import sys
+from typing import TYPE_CHECKING
+from uuid import UUID
 
-MODULES = ("flows.pipeline", "flows.wine", "flows.temperature")
+if TYPE_CHECKING:
+    from flows.served import ServedFlow
+
+FLOWS = {  # what `ptm serve` may run, and in which module it is
+    "pipeline": "flows.pipeline",
+    "source": "flows.pipeline",
+    "wine": "flows.wine",
+    "temperature": "flows.temperature",
+    "gc": "flows.collection",
+}
+
+
+def flow_named(name: str) -> ServedFlow:
+    """One of the flows that `ptm serve` offers."""
+    flow: ServedFlow = getattr(importlib.import_module(FLOWS[name]), name)
+    return flow
 
 
 def claim() -> None:
@@ -19,11 +36,18 @@ def claim() -> None:
 
 
 def main() -> None:
-    """One run of `ptm serve`: Prefect's engine, with the flow run that the environment names."""
-    for module in MODULES:
-        with contextlib.suppress(Exception):  # Prefect's own import fails too, and is told
-            importlib.import_module(module)
-    runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
+    """One run of `ptm serve`: the flow that it names, with the flow run that the server has.
+
+    The code comes from here, whatever the server says of it.
+    """
+    from flows.ending import ends_with_its_run
+
+    name, flow_run = sys.argv[1], UUID(sys.argv[2])
+    with ends_with_its_run(os.getppid()):
+        try:
+            flow_named(name).run(flow_run)
+        except Exception as error:  # the server has it already: this is for the terminal
+            sys.exit(f"{name}, run {flow_run}: {type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,38 +16,60 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import ObjectNotFound
 from prefect.futures import PrefectFuture, as_completed
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
+from prefect.states import Failed
 from pydantic import BaseModel
 
-from flows import deaths, fence
+from flows import deaths, ending, fence, lost
 from flows.probe import probe
+from flows.runners import terms
 from flows.served import OUTCOME, HistoryLost
 from flows.settings import PATIENCE
 from flows.vitals import Vitals
 from ptm.content import ArtifactRef
+from ptm.errors import PtmError
 from ptm.store import record_run
 from tasks.analyses import analyze
 from tasks.dashboard import report
 from tasks.states import Outcome
+from tasks.terms import Terms
+
+
+@contextmanager
+def under_way(names: list[str], limits: Terms, catalog: str) -> Iterator[Vitals]:
+    """The whole of a run, from before its first task to the end of its report.
+
+    It gives signs of life, and heeds signals.
+    """
+    if context := FlowRunContext.get():
+        _guard(context)
+    try:
+        with ending.heeded(), Vitals(names, catalog) as vitals:
+            yield vitals
+    finally:
+        limits.close()
 
 
 def finish(
-    futures: Mapping[str, PrefectFuture[Any]], artifacts: str | Path
+    futures: Mapping[str, PrefectFuture[Any]], artifacts: str | Path, vitals: Vitals
 ) -> dict[str, ArtifactRef] | State[Any]:
     """Waits for all tasks, notes and reports how they ended; what the flow returns.
+
+    Args:
+        futures: of the tasks, by the names of sources and analyses.
+        artifacts: the store.
+        vitals: of the run.
 
     Raises:
         HistoryLost: the server was lost; everything was made and published before.
     """
-    if context := FlowRunContext.get():
-        _guard(context)
-    outcome = _settle(futures)
+    outcome = _settle(futures, vitals)
     record_run(Path(artifacts), outcome.ends())
     OUTCOME.get([]).append(outcome)
     _wait_for_the_server(outcome)
     deaths.close_task_runs()
     if not outcome.cancelled:
         try:
-            report(outcome, str(artifacts))
+            report(outcome, str(artifacts), vitals.catalog)
         except (httpx.TransportError, ObjectNotFound) as error:
             raise HistoryLost(outcome, error) from error
         except Exception as error:  # what was made is none the worse for it
@@ -54,12 +78,20 @@ def finish(
     return outcome.result()
 
 
+def refused(error: PtmError) -> State[Any]:
+    """What a flow returns that cannot begin: raised, Prefect would log all the way to it too."""
+    return Failed(message=str(error), data=error)
+
+
 def analyze_alone(
-    name: str, artifacts: Path, options: BaseModel
+    name: str, artifacts: Path, options: BaseModel, catalog: str
 ) -> dict[str, ArtifactRef] | State[Any]:
     """One analysis of what is in the store, with its tables and pictures in the dashboard."""
-    future = analyze.submit(name, str(artifacts), None, options.model_dump())
-    return finish({name: future}, artifacts)
+    limits = terms(None)
+    with under_way([name], limits, catalog) as vitals:
+        given = options.model_dump()
+        future = analyze.submit(name, str(artifacts), None, given, terms=limits)
+        return finish({name: future}, artifacts, vitals)
 
 
 def _guard(context: FlowRunContext) -> None:
@@ -69,24 +101,33 @@ def _guard(context: FlowRunContext) -> None:
         fence.know(api, context.flow_run.id)
 
 
-def _settle(futures: Mapping[str, PrefectFuture[Any]]) -> Outcome:
+def _settle(futures: Mapping[str, PrefectFuture[Any]], vitals: Vitals) -> Outcome:
     """What came of each task; each is logged as it ends."""
     logger = get_run_logger()
     names = {future.task_run_id: name for name, future in futures.items()}
     logger.info("to make or to find: %s", ", ".join(futures), extra={"ptm_total": len(futures)})
     outcome = Outcome()
-    with Vitals(list(futures)) as vitals:
-        try:
-            for future in as_completed(list(futures.values())):
-                future.wait()  # only then does `state` hold the final one
-                name = names[future.task_run_id]
-                said = outcome.add(name, future.state)
-                failed = name in outcome.failed
-                logger.info(said, extra={"ptm_ended": name, "ptm_failed": failed})
-                vitals.ended(name)
-        except KeyboardInterrupt:
-            for name in futures.keys() - outcome.ends().keys():
-                outcome.cancelled[name] = "Ctrl-C"
+
+    def take_in(name: str, state: State[Any]) -> None:
+        said = outcome.add(name, state)
+        failed = name in outcome.failed
+        level = logging.ERROR if failed else logging.INFO
+        logger.log(level, said, extra={"ptm_ended": name, "ptm_failed": failed})
+        vitals.ended(name)
+
+    gone = set()
+    try:
+        for future in as_completed(list(futures.values())):
+            name = names[future.task_run_id]
+            if state := lost.end_of(future):
+                take_in(name, state)
+            else:
+                gone.add(name)
+        for name in [name for name in futures if name in gone]:  # what others read comes first
+            take_in(name, lost.set_right(name, futures, outcome))
+    except KeyboardInterrupt:
+        for name in futures.keys() - outcome.ends().keys():
+            outcome.cancelled[name] = "Ctrl-C"
     return outcome.in_order(list(futures))
 
 

@@ -11,12 +11,27 @@ from pydantic import BeforeValidator, Field
 
 from ptm.catalog import load_catalog
 from ptm.errors import CatalogError
-from ptm.names import NAME
+from ptm.names import NAME, is_name
 from ptm.sample import is_sample
+from ptm.spans import seconds_of
 
 SourceName = Annotated[str, Field(pattern=NAME)]
 # a plain list for the form, where None could not be told from a list; from Python None may be given
 Sources = Annotated[list[SourceName], BeforeValidator(lambda names: names or [])]
+
+
+def _span(given: object) -> str:
+    if given in (None, ""):
+        return ""
+    try:
+        seconds_of(given)
+    except ValueError as error:
+        raise ValueError(f"expected {error}") from error
+    return str(given)
+
+
+# a plain text for the form; from Python a number of seconds or None may be given
+Timeout = Annotated[str, BeforeValidator(_span)]
 
 
 def run_name() -> str:
@@ -30,11 +45,16 @@ def _what(given: dict[str, object]) -> str:
     sources = [given["source"]] if given.get("source") else given.get("sources")
     if isinstance(sources, list) and sources:
         return "-".join([str(source) for source in sources[:3]] + ["more"] * (len(sources) > 3))
-    if "catalog" not in given:
+    if "sources" not in given:  # an analysis alone
         return str(flow_run.flow_name)
     if is_sample(Path(str(given["data"]))):
         return "sample"
+    return catalog_name(Path(str(given["catalog"])))
+
+
+def catalog_name(catalog: Path) -> str:
+    """The name of a catalog; of one that cannot be read that of its file."""
     try:
-        return load_catalog(str(given["catalog"])).name
+        return load_catalog(catalog).name
     except CatalogError:  # the run itself will say what is wrong with it
-        return "catalog"
+        return catalog.stem if is_name(catalog.stem) else "catalog"

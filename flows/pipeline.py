@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from prefect import allow_failure
+from prefect import allow_failure, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
+from prefect.states import Cancelled
 
-from flows.outcome import finish
-from flows.parameters import SourceName, Sources
-from flows.runners import expect_a_server, task_runner
+from flows.outcome import finish, refused, under_way
+from flows.parameters import SourceName, Sources, Timeout
+from flows.runners import task_runner, terms
+from flows.schedules import missed
 from flows.served import served_flow
 from ptm.analyses import ANALYSES
 from ptm.catalog import load_catalog
 from ptm.content import ArtifactRef
+from ptm.errors import CatalogError
+from ptm.space import shortage
+from ptm.spans import seconds_of
 from tasks.analyses import analyze
 from tasks.tensorize import Sealed, tensorize
 
@@ -31,6 +35,8 @@ def pipeline(
     artifacts: Path = Path("artifacts"),
     sources: Sources = [],  # noqa: B006 - never changed
     rehash: bool = False,
+    force: bool = False,
+    timeout: Timeout = "",
 ) -> dict[str, ArtifactRef] | State[Any]:
     """Makes what is not up to date and reports it to the dashboard.
 
@@ -40,22 +46,38 @@ def pipeline(
         artifacts: The folder of the store.
         sources: Names of the sources to make, with the analyses that read them; all if none.
         rehash: Whether to read every byte again, whatever the times of the files say.
+        force: Whether to make again what is up to date.
+        timeout: What the run may take, as 90s, 10m or 2h; the rest then fails; no limit if empty.
 
     Raises:
         CatalogError: the catalog is not valid, or has no source of such a name.
-        PipelineFailed: something failed; all that did not depend on it was completed.
+        PipelineFailed: something failed, or took too long; all that did not depend on it was
+            completed.
     """
-    expect_a_server()
-    known = load_catalog(catalog, data)
+    if late := missed():
+        return Cancelled(message=late)
+    limits = terms(seconds_of(timeout) if timeout else None)
+    try:
+        known = load_catalog(catalog, data)
+        chosen = [known[name] for name in sources or known]
+    except CatalogError as error:
+        return refused(error)
+    if tight := shortage(chosen, artifacts, force=force):
+        get_run_logger().warning(tight, extra={"ptm_note": True})
+    names = [source.name for source in chosen]
+    analyses = {name: each.source for name, each in ANALYSES.items() if each.source in names}
     futures: dict[str, PrefectFuture[Any]] = {}
-    chosen: Iterable[str] = sources or known
-    for source in [known[name] for name in chosen]:
-        futures[source.name] = tensorize.submit(Sealed(source), str(artifacts), rehash)
-    for name, analysis in ANALYSES.items():
-        if analysis.source in futures:
-            upstream = allow_failure(futures[analysis.source])
-            futures[name] = analyze.submit(name, str(artifacts), upstream, rehash=rehash)
-    return finish(futures, artifacts)
+    with under_way([*names, *analyses], limits, known.name) as vitals:
+        for source in chosen:
+            futures[source.name] = tensorize.submit(
+                Sealed(source), str(artifacts), rehash, force, limits
+            )
+        for name, of in analyses.items():
+            upstream = allow_failure(futures[of])
+            futures[name] = analyze.submit(
+                name, str(artifacts), upstream, None, rehash, force, limits
+            )
+        return finish(futures, artifacts, vitals)
 
 
 @served_flow(
@@ -68,6 +90,8 @@ def source(
     data: Path = Path("data"),
     artifacts: Path = Path("artifacts"),
     rehash: bool = False,
+    force: bool = False,
+    timeout: Timeout = "",
 ) -> dict[str, ArtifactRef] | State[Any]:
     """Makes one source, if it is not up to date, and the analyses that read it.
 
@@ -77,12 +101,15 @@ def source(
         data: The folder that the paths in the catalog are relative to.
         artifacts: The folder of the store.
         rehash: Whether to read every byte again, whatever the times of the files say.
+        force: Whether to make again what is up to date.
+        timeout: What the run may take, as 90s, 10m or 2h; the rest then fails; no limit if empty.
 
     Raises:
         CatalogError: the catalog is not valid, or has no source of that name.
-        PipelineFailed: something failed; all that did not depend on it was completed.
+        PipelineFailed: something failed, or took too long; all that did not depend on it was
+            completed.
     """
     made: dict[str, ArtifactRef] | State[Any] = pipeline.fn(
-        catalog, data, artifacts, [source], rehash
+        catalog, data, artifacts, [source], rehash, force, timeout
     )
     return made

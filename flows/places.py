@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from ptm.command import ARTIFACTS, DATA, command
 from ptm.errors import CatalogError
 
-DATA = Path("data")  # the data root unless told otherwise
-ARTIFACTS = Path("artifacts")  # the store, likewise
+__all__ = ["ARTIFACTS", "DATA", "catalog_for", "command", "next_run", "same_run"]
 NAME = "catalog.toml"
 
 
@@ -37,8 +40,21 @@ def next_run(data: Path, catalog: Path) -> str:
     return shlex.join(["ptm", "run", "--data", str(data), "--catalog", str(catalog)])
 
 
-def command(*words: str, data: Path = DATA, artifacts: Path = ARTIFACTS) -> str:
-    """A `ptm` command; data root and store are named where they are not those of the defaults."""
-    root = [] if data == DATA else ["--data", str(data)]
-    store = [] if artifacts == ARTIFACTS else ["--artifacts", str(artifacts)]
-    return shlex.join(["ptm", *words, *root, *store])
+def same_run(options: Mapping[str, Any], runner: str) -> str:
+    """The command of a run: what was asked for, by the names and paths that were given.
+
+    Args:
+        options: of the pipeline.
+        runner: where its tasks run.
+    """
+    data, catalog = Path(options["data"]), Path(options["catalog"])
+    found = None
+    with suppress(CatalogError):
+        found = catalog_for(data)
+    where = [] if runner == "threads" else ["--runner", runner]
+    return command(
+        *("run", *(options["sources"] or ()), *where),
+        data=data,
+        catalog=None if catalog == found else catalog,
+        artifacts=Path(options["artifacts"]),
+    )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib
 from typing import Any
+from uuid import uuid4
 
 from prefect.context import FlowRunContext
 from prefect.settings import PREFECT_API_URL
-from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
+from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.server import ServerError
 from ptm.errors import PtmError
+from tasks.terms import Terms
 
 WORKERS = 4  # sources at once: enough to hide the disk, few enough to stay small in memory
 CLUSTERS = {
@@ -18,8 +20,17 @@ CLUSTERS = {
     "ray": ("prefect_ray", "RayTaskRunner"),
 }
 ONE_EACH = {"n_workers": WORKERS, "threads_per_worker": 1}
+# a task whose worker was lost is tried once more; none waits at a worker that makes another
+TRIED_TWICE = {
+    "distributed.scheduler.allowed-failures": 1,
+    "distributed.scheduler.worker-saturation": 1.0,
+}
 ON_RAY = {"runtime_env": {"worker_process_setup_hook": "flows.engine.claim"}}
 RUNNERS = ("threads", "processes", *CLUSTERS)
+
+
+class WorkerTaskRunner(ThreadPoolTaskRunner[Any]):
+    """Tasks run in threads, as usual, and make their calls in worker processes."""
 
 
 def task_runner(wanted: str) -> Any:
@@ -37,7 +48,7 @@ def task_runner(wanted: str) -> Any:
     if name == "threads":
         return ThreadPoolTaskRunner(max_workers=WORKERS)
     if name == "processes":
-        return ProcessPoolTaskRunner(max_workers=WORKERS)
+        return WorkerTaskRunner(max_workers=WORKERS)
     package, kind = CLUSTERS[name]
     try:
         runner = getattr(importlib.import_module(package), kind)
@@ -48,22 +59,44 @@ def task_runner(wanted: str) -> Any:
         ) from error
     if name == "ray":
         here = {} if address else {"num_cpus": WORKERS, "include_dashboard": False}
-        return runner(address=address or None, init_kwargs={**here, **ON_RAY})
+        return _tried_twice(runner)(address=address or None, init_kwargs={**here, **ON_RAY})
     if address:
         return runner(address=address)
+    import dask
+
+    dask.config.set(TRIED_TWICE)  # before its scheduler is there
     return runner(cluster_kwargs={**ONE_EACH, "dashboard_address": None})
 
 
-def expect_a_server() -> None:
-    """Inside a flow run: tasks in other processes need a server that all of them can reach.
+def _tried_twice(runner: Any) -> Any:
+    """The runner for Ray, with tasks whose worker was lost tried once more."""
+    context = importlib.import_module("prefect_ray.context")
+
+    class RayTaskRunner(runner):  # type: ignore[misc]
+        def submit(self, *arguments: Any, **options: Any) -> Any:
+            with context.remote_options(max_retries=1):
+                return super().submit(*arguments, **options)
+
+    return RayTaskRunner
+
+
+def terms(span: float | None) -> Terms:
+    """Inside a flow run: where its tasks make their calls, and until when.
+
+    Args:
+        span: seconds that the run may take; None where there is no limit.
 
     Raises:
-        ServerError: there is none. Each process would start one of its own on the same file.
+        ServerError: tasks in other processes need a server that all of them can reach, and there
+            is none. Each process would start one of its own on the same file.
     """
     context = FlowRunContext.get()
     runner = getattr(context, "task_runner", None)
-    if runner and not isinstance(runner, ThreadPoolTaskRunner) and not PREFECT_API_URL.value():
+    here = runner is None or isinstance(runner, ThreadPoolTaskRunner)
+    if not here and not PREFECT_API_URL.value():
         raise ServerError(
             f"expected a Prefect server for tasks on a {type(runner).__name__}, got none; "
             "start one with `ptm server start` and call the flow, or set PREFECT_API_URL"
         )
+    run = context.flow_run.id if context and context.flow_run else uuid4()
+    return Terms(not here or isinstance(runner, WorkerTaskRunner), span, str(run))

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from flows.console import Rows, console, labelled, listed, prose, say, shown, spinner
-from flows.places import command
+from flows.places import command, same_run
 from ptm.content import readable_size
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 LONG = 40  # letters from which on a value of a table is a sentence
 SHOWN, MOST_SCALED = 12, 40  # names of channels in one sentence; rows of a scaler
+MANY = 30  # sources and analyses; of more, only what was not made is told one by one
+NOTES = 10  # of so many
 CANCELLED = 130  # the exit code after Ctrl-C: 128 and the number of the signal
 
 
@@ -70,7 +72,7 @@ def run(options: dict[str, Any], runner: str) -> int:
         os._exit(1)
     say(f"Run in the dashboard: {address}")
     if outcome.cancelled:
-        say("Cancelled. Go on with: ptm run", "yellow")
+        say(f"Cancelled. Go on with: {same_run(options, runner)}", "yellow")
         return CANCELLED
     again = [name for name, ref in outcome.made.items() if ref.why not in ("", "new")]
     artifacts = Path(options["artifacts"])
@@ -86,7 +88,8 @@ def _outcome(outcome: Outcome, artifacts: str) -> None:
     rows = Rows(
         "source", "tensors", "size", "seconds", "", right=("size", "seconds"), bare=["tensors"]
     )
-    for name, ref in outcome.made.items():
+    many = len(outcome.ends()) + len(outcome.cancelled) > MANY
+    for name, ref in {} if many else outcome.made.items():
         end = Text("cached", "cyan") if ref.cached else Text("made", "green")
         rows.add(name, _tensors(ref.tensors), readable_size(ref.bytes), f"{ref.seconds:.2f}", end)
     for name in outcome.failed:
@@ -95,18 +98,41 @@ def _outcome(outcome: Outcome, artifacts: str) -> None:
         rows.add(name, reason, "", "", Text("skipped", "yellow"))
     for name, reason in outcome.cancelled.items():
         rows.add(name, reason, "", "", Text("cancelled", "yellow"))
-    rows.print()
-    for name, ref in outcome.made.items():
-        for warning in ref.warnings:
-            labelled("note", "yellow", f"{name}: {warning}")
+    if rows:
+        rows.print()
+    if many:
+        say(_summary(outcome), "bold")
+    notes = [f"{name}: {text}" for name, ref in outcome.made.items() for text in ref.warnings]
+    for note in notes[:NOTES] if many else notes:
+        labelled("note", "yellow", note)
+    if many and len(notes) > NOTES:
+        say(f"… and {len(notes) - NOTES} more notes; those of one: {command('show', 'NAME')}")
     for message in outcome.failed.values():
         labelled("failed", "red", message)
     say(f"Artifacts: {artifacts}")
 
 
+def _summary(outcome: Outcome) -> str:
+    """How many there are of each end, and the size of all that was made."""
+    refs = list(outcome.made.values())
+    cached = sum(ref.cached for ref in refs)
+    counts = {
+        "made": len(refs) - cached,
+        "cached": cached,
+        "failed": len(outcome.failed),
+        "skipped": len(outcome.skipped),
+        "cancelled": len(outcome.cancelled),
+    }
+    told = ", ".join(f"{count} {end}" for end, count in counts.items() if count)
+    return f"{told}; {readable_size(sum(ref.bytes for ref in refs))} in all"
+
+
 @contextmanager
 def _progress() -> Iterator[None]:
-    """One line for each source as it ends, and below them a bar with those under way."""
+    """One line for each source as it ends, and below them a bar with those under way.
+
+    Of many sources a line for each that failed, and for each tenth of all.
+    """
     bar = Progress(
         spinner(),
         BarColumn(bar_width=20),
@@ -134,25 +160,37 @@ class _Watcher(logging.Handler):
         super().__init__()
         self._bar, self._under_way = bar, set[str]()
         self._task = bar.add_task("starting", total=None)
+        self._total, self._done, self._tenths = 0, 0, 0
 
     def emit(self, record: logging.LogRecord) -> None:
+        if getattr(record, "ptm_note", False):
+            labelled("note:", "yellow", record.getMessage())
         started, ended = getattr(record, "ptm_started", None), getattr(record, "ptm_ended", None)
         if started:
             self._under_way.add(started)
         if ended:
             self._under_way.discard(ended)
-            # why one failed stands below the table of all, once
-            failed = getattr(record, "ptm_failed", False)
-            said = f"{ended}: failed" if failed else record.getMessage().splitlines()[0]
-            prose(said, indent=2)
+            self._tell(ended, record)
             self._bar.advance(self._task)
         total = getattr(record, "ptm_total", None)
         if total:
+            self._total = total
             self._bar.update(self._task, total=total)
         text = ", ".join(sorted(self._under_way))
         if getattr(record, "ptm_waiting", False):
             text = record.getMessage()
         self._bar.update(self._task, description=escape(text))
+
+    def _tell(self, name: str, record: logging.LogRecord) -> None:
+        self._done += 1
+        # why one failed stands below the table of all, once
+        if getattr(record, "ptm_failed", False):
+            prose(f"{name}: failed", indent=2)
+        elif self._total <= MANY:
+            prose(record.getMessage().splitlines()[0], indent=2)
+        if self._total > MANY and 10 * self._done // self._total > self._tenths:
+            self._tenths = 10 * self._done // self._total
+            say(f"{self._done} of {self._total} done")
 
 
 def status(rows: list[dict[str, Any]], artifacts: Path) -> None:
@@ -180,7 +218,7 @@ def nothing(artifacts: Path) -> None:
 
     absent = no_store(artifacts)
     where = f"{artifacts}: {absent}" if absent else f"{artifacts} yet"
-    say(f"No artifacts in {where}. Make them with: ptm run")
+    say(f"No artifacts in {where}. Make them with: {command('run', artifacts=artifacts)}")
 
 
 def show(artifact: Artifact, artifacts: Path) -> None:

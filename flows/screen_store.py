@@ -23,11 +23,14 @@ MOST_ROWS = 12  # of one kind in a table of causes
 SHORT = 18  # characters of a value that did not change
 
 
-def dry_run(sources: list[Source], artifacts: Path, rehash: bool) -> bool:
+def dry_run(sources: list[Source], artifacts: Path, rehash: bool, force: bool) -> bool:
     """What a run would make, and why; whether something would fail."""
     from ptm.prepare import plan
+    from ptm.space import shortage
 
-    plans = plan(sources, artifacts, rehash=rehash)
+    if tight := shortage(sources, artifacts, force=force):
+        labelled("note:", "yellow", tight)
+    plans = plan(sources, artifacts, rehash=rehash, force=force)
     colours = {"cached": "cyan", "make": "green", "maybe": "yellow", "fail": "red"}
     rows = Rows("source", "would", "why", wraps=["why"], bare=["would"])
     for one in plans:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any
+from uuid import UUID
 
 import httpx
-from prefect import Flow
+from prefect import Flow, tags
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.flow_engine import load_flow_run, run_flow
+from prefect.logging.loggers import flow_run_logger
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows import deaths, ending, own
 from flows.parameters import run_name
 from flows.server import ServerError, connected
-from tasks.states import STOPPING, Outcome
+from tasks.states import Outcome
 
 LOST = (httpx.TransportError, PrefectHTTPStatusError, ObjectNotFound)
 OUTCOME: ContextVar[list[Outcome]] = ContextVar("outcome")  # of the run that goes on; one or none
@@ -52,13 +53,31 @@ class ServedFlow(Flow[Any, Any]):
             ServerError: there is no server.
             HistoryLost: it was lost on the way.
         """
+        with self._in_charge():
+            return super().__call__(*args, **kwargs)
+
+    def run(self, flow_run: UUID) -> Any:
+        """Does a run that the server has in store already.
+
+        Raises:
+            as when it is called.
+        """
+        with self._in_charge():
+            known = load_flow_run(flow_run)
+            return run_flow(self, flow_run=known, error_logger=flow_run_logger(known).logger)
+
+    @contextmanager
+    def _in_charge(self) -> Iterator[None]:
         token = OUTCOME.set([])
         # the heart is ours (flows/vitals.py): Prefect's takes a second to stop
         beats = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
-        threads = isinstance(self.task_runner, ThreadPoolTaskRunner)
+        here = isinstance(self.task_runner, ThreadPoolTaskRunner)
         try:
-            with connected(), temporary_settings(beats), _ctrl_c(threads):
-                return super().__call__(*args, **kwargs)
+            # tagged from its first state on, by which its signs of life are told from others'
+            server = nullcontext() if own.has_begun_elsewhere() else connected()
+            with server, temporary_settings(beats), ending.ctrl_c(here), tags(deaths.TAG):
+                deaths.watch_if_possible()
+                yield
         except LOST as error:
             outcome = OUTCOME.get()
             if not outcome:
@@ -81,32 +100,7 @@ def served_flow(**options: Any) -> Callable[[Callable[..., Any]], ServedFlow]:
 
     Flow and function have one name: Prefect imports the one by the name of the other.
     """
+    own.find_their_server()
     return lambda function: ServedFlow(
         function, name=function.__name__, flow_run_name=run_name, **options
     )
-
-
-@contextmanager
-def _ctrl_c(threads: bool) -> Iterator[None]:
-    """Ctrl-C lets what is under way end, and nothing more begin; a second one is as usual.
-
-    Where tasks run in other processes, what has not begun is dropped by their pool.
-    """
-    if not threads or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def stop(*_: object) -> None:
-        STOPPING.set()
-        signal.signal(signal.SIGINT, before)
-        # no print: the signal may have come in the middle of one; it may have ended the reader too
-        with suppress(OSError):
-            os.write(2, b"\nCancelling: what is under way ends first, nothing more begins.\n")
-
-    signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-        STOPPING.clear()

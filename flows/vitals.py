@@ -3,45 +3,54 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from contextvars import copy_context
 from types import TracebackType
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
-from prefect.events import emit_event
+from prefect.events import Event, RelatedResource, Resource
 
 from flows import deaths
 from flows.settings import BEAT
+from ptm.names import catalog_key
 
 LONG = 3.0  # s; shorter runs need neither progress nor beats
 STEP = 0.5  # s between looks
 JOIN_SECONDS = 5.0
+LEAST_PATIENCE = 10.0  # s with a server that is asked to take a beat
 
 
 class Vitals:
-    """Beats and tells progress from a thread of its own, as long as the `with` block lasts.
+    """Beats and tells progress from threads of their own, as long as the `with` block lasts.
 
     Args:
         names: what is to be done.
+        catalog: the name of the catalog, with which the keys of the dashboard begin.
+
+    Attributes:
+        catalog: likewise.
     """
 
-    def __init__(self, names: list[str]) -> None:
+    def __init__(self, names: list[str], catalog: str) -> None:
         context = FlowRunContext.get()
         self._run = context.flow_run if context else None
         self._names, self._left = names, dict.fromkeys(names)
+        self.catalog, self._key = catalog, f"{catalog_key(catalog)}-progress"
         self._artifact: UUID | None = None
         self._told = 0
         self._over = threading.Event()
-        self._thread = threading.Thread(target=copy_context().run, args=(self._live,), daemon=True)
+        self._threads = [
+            threading.Thread(target=copy_context().run, args=(live,), daemon=True)
+            for live in (self._beat, self._progress)  # progress may have to wait for the server
+        ]
 
     def __enter__(self) -> Vitals:
-        if self._run:
-            self._thread.start()
+        for thread in self._threads if self._run else []:
+            thread.start()
         return self
 
     def __exit__(
@@ -51,8 +60,8 @@ class Vitals:
         traceback: TracebackType | None,
     ) -> None:
         self._over.set()
-        if self._run:
-            self._thread.join(JOIN_SECONDS)
+        for thread in self._threads if self._run else []:
+            thread.join(JOIN_SECONDS)
         if self._artifact:
             _try_to(self._tell)
 
@@ -60,19 +69,20 @@ class Vitals:
         """One more is done."""
         self._left.pop(name, None)
 
-    def _live(self) -> None:
+    def _beat(self) -> None:
         run = self._run
         assert run
-        _try_to(lambda: _tag(run))
-        start, beats, watched = time.monotonic(), 0, False
+        settings = {"timeout": max(BEAT, LEAST_PATIENCE)}
+        with get_client(sync_client=True, httpx_settings=settings) as client:
+            wait = LONG
+            while not self._over.wait(wait):
+                _try_to(lambda: _send_beat(client, run))
+                wait = BEAT
+
+    def _progress(self) -> None:
+        self._over.wait(LONG)
         while not self._over.wait(STEP):
-            lived = time.monotonic() - start
-            if lived >= LONG + beats * BEAT:
-                beats += 1
-                _try_to(lambda: _beat(run))
-            if lived >= LONG:
-                watched = watched or _try_to(deaths.watch)
-                _try_to(self._tell)
+            _try_to(self._tell)
 
     def _tell(self) -> None:
         done = len(self._names) - len(self._left)
@@ -80,7 +90,7 @@ class Vitals:
         if self._artifact is None:
             created = create_progress_artifact(
                 progress=percent,
-                key="progress",
+                key=self._key,
                 description=f"Percent of the {len(self._names)} sources and analyses of the run "
                 "that are done.",
             )
@@ -90,24 +100,23 @@ class Vitals:
         self._told = done
 
 
-def _tag(run: FlowRun) -> None:
-    """Deployments tag their runs; one that is called from Python has no tag yet."""
-    if deaths.TAG not in run.tags:
-        with get_client(sync_client=True) as client:
-            client.update_flow_run(run.id, tags=[*run.tags, deaths.TAG])
-
-
-def _beat(run: FlowRun) -> None:
-    emit_event(
+def _send_beat(client: SyncPrefectClient, run: FlowRun) -> None:
+    """Sends it by itself: `emit_event` puts it behind all that was said of thousands of tasks."""
+    event = Event(
         event=deaths.HEARTBEAT,
-        resource={
-            "prefect.resource.id": f"prefect.flow-run.{run.id}",
-            "prefect.resource.name": run.name,
-        },
+        resource=Resource(
+            {
+                "prefect.resource.id": f"prefect.flow-run.{run.id}",
+                "prefect.resource.name": run.name,
+            }
+        ),
         related=[
-            {"prefect.resource.id": f"prefect.tag.{deaths.TAG}", "prefect.resource.role": "tag"}
+            RelatedResource(
+                {"prefect.resource.id": f"prefect.tag.{deaths.TAG}", "prefect.resource.role": "tag"}
+            )
         ],
     )
+    client.request("POST", "/events", json=[event.model_dump(mode="json")])
 
 
 def _try_to(act: Callable[[], object]) -> bool:

@@ -27,6 +27,7 @@ from ptm.analyses import ANALYSES
 from ptm.errors import CatalogError
 from ptm.hints import catalogs, listed
 from ptm.names import NAME
+from ptm.spans import seconds_of
 
 Measure = Literal["continuous", "ordinal", "categorical"]
 MOST_CLASSES = 100_000  # one-hot rows longer than that are a slip of the pen
@@ -36,7 +37,7 @@ GIB = 1 << 30
 MOST_EXACT = 1 << 53  # up to here every integer is a float64
 LARGEST = 1 << 1023
 MOST_COLUMNS = 10_000
-LIMITS = frozenset({"max_bytes", "max_columns"})  # they decide whether, not what is made
+LIMITS = frozenset({"max_bytes", "max_columns", "timeout"})  # they decide whether, not what is made
 LETTERS = 80  # of a value in a message
 
 
@@ -72,6 +73,7 @@ def _exact(value: object) -> object:
 
 
 Number = Annotated[float, BeforeValidator(_exact), Field(allow_inf_nan=False)]
+Span = Annotated[float, BeforeValidator(seconds_of)]
 Delimiter = Annotated[str, AfterValidator(_single_ascii)]
 InsidePath = Annotated[str, AfterValidator(_inside)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
@@ -85,6 +87,7 @@ class Source(BaseModel):
         root: the data root that `path` is relative to. Not an option: it decides no content.
         kind: which room of `ptm/kinds/` reads it.
         path: file or folder below the data root, with forward slashes.
+        timeout: seconds that a run may take to make it, or "90s", "10m", "2h"; then it is ended.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -94,6 +97,7 @@ class Source(BaseModel):
     root: Path
     kind: str
     path: InsidePath = Field(min_length=1)
+    timeout: Span | None = None
 
     def options(self) -> dict[str, Any]:
         """The JSON values that decide the content: not kind, name, root and path, nor limits."""
@@ -395,7 +399,9 @@ def _tuples(value: Any) -> Any:
 def _explain(name: str, spec: type[Source], problem: Any) -> str:
     option = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        known = [field for field in spec.model_fields if field not in ("name", "root")]
+        last = ["timeout"]  # of every kind
+        known = [field for field in spec.model_fields if field not in ("name", "root", *last)]
+        known += last
         return f"[{name}] {option}: unknown option{_hint(option, known)}; known: {', '.join(known)}"
     if problem["type"] == "missing":
         return f"[{name}] {option}: expected this option, got nothing"

@@ -8,6 +8,10 @@ from collections.abc import Sequence
 class PtmError(Exception):
     """Base of every error that ptm raises on purpose. Trying again does not help."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython and Jupyter show: the message. The way there is Prefect's, and long."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class CatalogError(PtmError):
     """The catalog, or an option in it, is not valid. Nothing was run."""

@@ -43,6 +43,7 @@ class Exhibit:
 
     Attributes:
         key: stable, so that each has its own history in the dashboard; of a-z, 0-9 and '-'.
+            There the name of the catalog stands before it.
         sentence: what it shows, with the units.
         rows: of a table: JSON values by column.
         title: of a picture.

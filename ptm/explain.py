@@ -14,6 +14,7 @@ from ptm.errors import ArtifactMissing, PtmError, StoreError
 from ptm.hints import no_store
 
 DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
+FORCED = "forced, though it was up to date"
 UNCHANGED, CHANGED, ADDED, REMOVED = "unchanged", "changed", "added", "removed"
 
 
@@ -90,15 +91,27 @@ def causes(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> list[C
     return found
 
 
-def why(before: Mapping[str, Any] | None, after: Mapping[str, Any], damage: str = "") -> str:
-    """In a few words, why an artifact is made."""
+def why(
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any],
+    damage: str = "",
+    forced: bool = False,
+) -> str:
+    """In a few words, why an artifact is made.
+
+    Args:
+        before: a manifest, or the head of one; None where there was none.
+        after: the same.
+        damage: what is wrong with the one that is there; "" if nothing is.
+        forced: whether it was to be made in any case.
+    """
     if damage:
         return f"damaged: {DIGEST.sub(lambda found: shown(found[0]), damage)}"
     if before is None:
         return "new"
     changes = [str(cause) for cause in causes(before, after) if cause.state != UNCHANGED]
     if not changes:
-        return "the store had none for its key any more"
+        return FORCED if forced else "the store had none for its key any more"
     return changes[0] + (f" and {len(changes) - 1} more" if len(changes) > 1 else "")
 
 
@@ -131,11 +144,12 @@ def explain(name: str, artifacts: str | Path = "artifacts") -> Explanation:
         return Explanation(name, end["state"], end["when"], reason, folder, folder, same, kept)
     decision = "made" if made == since else "found"
     previous = pointer.get("previous")
-    if previous and previous[:12] == folder[:12]:  # the same key: it was only damaged
+    if previous and previous[:12] == folder[:12]:  # the same key: damaged, or forced
         before: dict[str, Any] | None = now.manifest
     else:
         before = _manifest(root / name, previous) if previous else None
-    reason = why(before, now.manifest, str(pointer.get("healed", "")))
+    healed, forced = str(pointer.get("healed", "")), bool(pointer.get("forced"))
+    reason = why(before, now.manifest, healed, forced)
     if previous and before is None:
         reason = f"the one before ({previous}) is not kept any more, so it cannot be compared"
     changes = causes(before, now.manifest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -29,7 +29,14 @@ class InputFiles:
     Where stat says the same of all of them as when they were last hashed, none is looked up by
     itself: of 100,000 files that takes longer than all else.
 
+    Args:
+        source: an entry of a catalog.
+        index: what is remembered of its files.
+        names_matter: whether their names are a part of the digest.
+        before_reading: told how many bytes they have, before any of them is read.
+
     Attributes:
+        bytes: of all files.
         digest: of the bytes of all files in their order, with their paths below the source where
             the names of files matter.
         notes: sentences on files that were left out.
@@ -38,13 +45,22 @@ class InputFiles:
         InputError: there is no file, or one that cannot be read, or not be named.
     """
 
-    def __init__(self, source: Source, index: StatIndex, names_matter: bool) -> None:
+    def __init__(
+        self,
+        source: Source,
+        index: StatIndex,
+        names_matter: bool,
+        before_reading: Callable[[int], None] | None = None,
+    ) -> None:
         self._source, self._index, self._names_matter = source, index, names_matter
         self._folder = os.fspath(source.root)
         with self._errors():
             self._names, self._above, self.notes = list_files(source)
-            stats = [signature(os.stat(f"{self._folder}/{name}")) for name in self._names]
-            known = index.summary(self._seen(stats))
+            stats = [os.stat(f"{self._folder}/{name}") for name in self._names]
+            self.bytes = sum(stat.st_size for stat in stats)
+            known = index.summary(self._seen([signature(stat) for stat in stats]))
+        if before_reading:
+            before_reading(self.bytes)
         self.digest: str = known or self._digest(self._read)
 
     @cached_property

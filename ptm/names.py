@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from fnmatch import translate
 
 # of a source, and so of a folder of the store, beside which files have longer names
 NAME = r"^[a-z0-9][a-z0-9_-]{0,99}$"
+LONGEST_PLAIN, DIGITS = 60, 8  # of what stands for a name that no source may have
 STRAYS = (
     *(".DS_Store", "._*", ".AppleDouble"),  # macOS
     *("Thumbs.db", "desktop.ini"),  # Windows
@@ -37,5 +39,25 @@ def dashboard_key(name: str) -> str:
     def written(run: re.Match[str]) -> str:
         bits = run[0].translate({ord("_"): "0", ord("-"): "1"})
         return {"0": "-", "1": "--"}.get(bits, f"---{bits}-")
+
+    return re.sub("[_-]+", written, name)
+
+
+def catalog_key(name: str) -> str:
+    """How the keys of the dashboard begin, by the name of a catalog; one dash and the rest follow.
+
+    As `dashboard_key`, each with one dash more, so that one dash alone always ends it: '_' is two,
+    '-' is three; several together, or at the end, are spelled. A file's name may have any letters:
+    what is no name gets the beginning of its digest.
+    """
+    if not is_name(name):
+        plain = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")[:LONGEST_PLAIN]
+        digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:DIGITS]
+        name = f"{plain or 'catalog'}-{digest}"
+
+    def written(run: re.Match[str]) -> str:
+        bits = run[0].translate({ord("_"): "0", ord("-"): "1"})
+        short = {} if run.end() == len(name) else {"0": "--", "1": "---"}
+        return short.get(bits, f"----{bits}-")
 
     return re.sub("[_-]+", written, name)

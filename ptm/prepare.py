@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +18,18 @@ from ptm.errors import CatalogError, InputError, PtmError, StoreError
 from ptm.explain import Cause, causes, why
 from ptm.inputs import InputFiles
 from ptm.key import code_of, make_key, package_versions
+from ptm.space import expect_room
 
 if TYPE_CHECKING:
     from ptm.catalog import Source
 
 
 def tensorize(
-    source: Source, artifacts: str | Path = "artifacts", *, rehash: bool = False
+    source: Source,
+    artifacts: str | Path = "artifacts",
+    *,
+    rehash: bool = False,
+    force: bool = False,
 ) -> ArtifactRef:
     """Makes the tensors and tables of a source, unless the store has them already.
 
@@ -32,6 +37,7 @@ def tensorize(
         source: an entry of a catalog.
         artifacts: the store.
         rehash: read every byte again, whatever stat says of the files.
+        force: make it again, even if it is up to date.
 
     Returns:
         A reference to the current artifact; `cached` says whether nothing had to be made, `why`
@@ -39,13 +45,15 @@ def tensorize(
 
     Raises:
         InputError: the input is not what the source says; nothing is published.
-        StoreError: the store cannot be written; nothing is published.
+        StoreError: the store cannot be written, or its disk has less free than the inputs have
+            bytes; nothing is published.
     """
     start = time.perf_counter()
     wanted, files = _of_source(source, Path(artifacts), rehash)
-    found, damage = wanted.find()
+    found, damage = wanted.find(force)
     if found:
         return replace(found, seconds=time.perf_counter() - start)
+    wanted.expect_room()
     start += _import_seconds()
 
     def make() -> Content:
@@ -54,7 +62,7 @@ def tensorize(
         files.check_unchanged()
         return content
 
-    return wanted.make(make, damage, start)
+    return wanted.make(make, damage, start, force)
 
 
 def analyze(
@@ -63,6 +71,7 @@ def analyze(
     options: Mapping[str, Any] | None = None,
     *,
     rehash: bool = False,
+    force: bool = False,
 ) -> ArtifactRef:
     """Runs an analysis on artifacts of the store, unless the store has its result already.
 
@@ -71,6 +80,7 @@ def analyze(
         artifacts: the store, which is read and written.
         options: of the analysis, see `Options` in its room; the book's where left out.
         rehash: read every byte again, whatever stat says of the files.
+        force: run it again, even if its result is up to date.
 
     Raises:
         CatalogError: no such analysis, or an option that is not valid.
@@ -83,7 +93,7 @@ def analyze(
     # one publication from here on, even if another becomes current meanwhile
     upstream = store.current(chosen.source, root)
     wanted = _of_analysis(name, chosen, upstream.manifest, root, rehash)
-    found, damage = wanted.find()
+    found, damage = wanted.find(force)
     if found:
         return replace(found, seconds=time.perf_counter() - start)
     start += _import_seconds()
@@ -98,7 +108,7 @@ def analyze(
         )
         return content
 
-    return wanted.make(make, damage, start)
+    return wanted.make(make, damage, start, force)
 
 
 @dataclass(frozen=True)
@@ -119,7 +129,11 @@ class Plan:
 
 
 def plan(
-    sources: Iterable[Source], artifacts: str | Path = "artifacts", *, rehash: bool = False
+    sources: Iterable[Source],
+    artifacts: str | Path = "artifacts",
+    *,
+    rehash: bool = False,
+    force: bool = False,
 ) -> list[Plan]:
     """What making these sources, and the analyses that read them, would do; nothing is written.
 
@@ -127,13 +141,14 @@ def plan(
         sources: entries of a catalog.
         artifacts: the store.
         rehash: read every byte again, whatever stat says of the files.
+        force: make again what is up to date.
     """
     root = Path(artifacts)
     plans: list[Plan] = []
     whole: dict[str, dict[str, Any] | None] = {}
     for source in sources:
         try:
-            one, whole[source.name] = _of_source(source, root, rehash)[0].plan()
+            one, whole[source.name] = _of_source(source, root, rehash)[0].plan(force)
         except (InputError, StoreError) as error:
             one = Plan(source.name, "fail", str(error))
         plans.append(one)
@@ -144,7 +159,7 @@ def plan(
                 plans.append(Plan(name, "maybe", f"{analysis.source} would be made first"))
                 continue
             chosen = _options(name, None)
-            plans.append(_of_analysis(name, chosen, upstream, root, rehash).plan()[0])
+            plans.append(_of_analysis(name, chosen, upstream, root, rehash).plan(force)[0])
         elif any(one.name == analysis.source for one in plans):
             plans.append(Plan(name, "fail", f"{analysis.source} would not be made"))
     return plans
@@ -175,10 +190,15 @@ class _Wanted:
         ]
         return self.head | {"inputs": listed}
 
-    def find(self) -> tuple[ArtifactRef | None, str]:
-        """The artifact, if the store has it whole; else what is wrong with it, if it has it."""
+    def find(self, force: bool = False) -> tuple[ArtifactRef | None, str]:
+        """The artifact, if the store has it whole; else what is wrong with it, if it has it.
+
+        None where it is to be made in any case.
+        """
         with suppress(OSError):  # leftovers do no harm
             store.sweep(self.root / self.name)
+        if force:
+            return None, store.look(self.root, self.name, self.head["key"], self.memory)[1]
         before = store.read_pointer(self.root / self.name / store.CURRENT)
         found, damage = store.find(self.root, self.name, self.head["key"], self.memory)
         if found is None:
@@ -188,18 +208,35 @@ class _Wanted:
             return replace(found, cached=True), ""
         return replace(found, cached=True, why=why(self._manifest(before), self.about)), ""
 
-    def plan(self) -> tuple[Plan, dict[str, Any] | None]:
-        """What would be done, and the manifest of what is there."""
+    def expect_room(self) -> None:
+        """Looks whether the disk of the store has room for it.
+
+        Raises:
+            StoreError: it may not.
+        """
+        if self.files:
+            expect_room(self.name, self.files.bytes, self.root)
+
+    def plan(self, force: bool = False) -> tuple[Plan, dict[str, Any] | None]:
+        """What would be done, and the manifest of what is there.
+
+        Raises:
+            StoreError: there may not be room for it.
+        """
         held, damage = store.look(self.root, self.name, self.head["key"], self.memory)
         before = self._manifest()
         compared = tuple(causes(before, self.about))
-        if held:
-            return Plan(self.name, "cached", "up to date", compared), held.manifest
-        return Plan(self.name, "make", why(before, self.about, damage), compared), None
+        manifest = held.manifest if held else None
+        if held and not force:
+            return Plan(self.name, "cached", "up to date", compared), manifest
+        self.expect_room()
+        return Plan(self.name, "make", why(before, self.about, damage, force), compared), manifest
 
-    def make(self, work: Callable[[], Content], damage: str, start: float) -> ArtifactRef:
+    def make(
+        self, work: Callable[[], Content], damage: str, start: float, forced: bool
+    ) -> ArtifactRef:
         """Makes the content and publishes it."""
-        reason = why(self._manifest(), self.about, damage)
+        reason = why(self._manifest(), self.about, damage, forced)
         with _enough_memory(self.name):
             content = work()
             content = replace(content, warnings=(*content.warnings, *self.warnings))
@@ -210,6 +247,7 @@ class _Wanted:
                 time.perf_counter() - start,
                 memory=self.memory,
                 healed=damage,
+                forced=forced,
             )
         self.memory.save()
         return replace(ref, seconds=time.perf_counter() - start, why="" if ref.cached else reason)
@@ -240,7 +278,10 @@ def _enough_memory(name: str) -> Iterator[None]:
 def _of_source(source: Source, root: Path, rehash: bool) -> tuple[_Wanted, InputFiles]:
     room = import_module(source.room)
     memory = store.Memory(root / source.name, rehash)
-    files = InputFiles(source, memory.inputs, room.NAMES_MATTER)
+    is_new = not (root / source.name / store.CURRENT).exists()
+    # one that is there may turn out to be up to date
+    look = partial(expect_room, source.name, root=root) if is_new else None
+    files = InputFiles(source, memory.inputs, room.NAMES_MATTER, look)
     code = code_of(source.room, memory.code)
     decides = {
         "kind": source.kind,

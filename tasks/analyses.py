@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from prefect import get_run_logger, task
@@ -10,7 +11,8 @@ from prefect.client.schemas.objects import State
 from ptm.analyses import ANALYSES
 from ptm.content import ArtifactRef
 from ptm.prepare import analyze as run
-from tasks.states import RETRY, cancelled, done, skipped, stopping, was_made
+from tasks.states import RETRY, cancelled, skipped, stopping, was_made
+from tasks.terms import Terms, carry_out
 
 
 @task(
@@ -25,6 +27,8 @@ def analyze(
     upstream: Any,
     options: dict[str, Any] | None = None,
     rehash: bool = False,
+    force: bool = False,
+    terms: Terms | None = None,
 ) -> ArtifactRef | State[ArtifactRef] | State[None]:
     """Runs one analysis, unless the store has its result; `upstream` is the artifact it reads.
 
@@ -35,4 +39,5 @@ def analyze(
     if upstream is not None and not was_made(upstream):
         return skipped(ANALYSES[name].source)
     get_run_logger().info("%s: started", name, extra={"ptm_started": name})
-    return done(run(name, artifacts, options, rehash=rehash))
+    call = partial(run, name, artifacts, options, rehash=rehash, force=force)
+    return carry_out(terms or Terms(), name, call)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import errno
-import signal
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from multiprocessing import parent_process
 from typing import Any, TypeVar
 
 from prefect.client.schemas.objects import State, StateType
@@ -155,18 +153,12 @@ STOPPING = threading.Event()  # set by Ctrl-C: what has not begun is not begun a
 
 
 def stopping() -> bool:
-    """Whether nothing more may begin. (Tasks are pickled with what they name: a lock cannot be.)
-
-    A worker process gets Ctrl-C too. It leaves it to the run, whose pool would hang on a
-    KeyboardInterrupt for a result, and ends what is under way.
-    """
-    if parent_process() is not None and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Whether nothing more may begin. (Tasks are pickled with what they name: a lock cannot be.)"""
     return STOPPING.is_set()
 
 
 def cancelled() -> State[None]:
-    """The end of a task that had not begun when the run was cancelled."""
+    """The end of a task that had not begun when the run was cancelled, or was ended with it."""
     return Cancelled(message="Ctrl-C")
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from prefect import get_run_logger, task
 from prefect.client.schemas.objects import State
 
 from ptm.catalog import Source
 from ptm.content import ArtifactRef
 from ptm.prepare import tensorize as make
-from tasks.states import RETRY, cancelled, done, stopping
+from tasks.states import RETRY, cancelled, stopping
+from tasks.terms import Terms, carry_out
 
 
 class Sealed:
@@ -29,10 +32,15 @@ class Sealed:
     **RETRY,
 )
 def tensorize(
-    source: Sealed, artifacts: str, rehash: bool = False
+    source: Sealed,
+    artifacts: str,
+    rehash: bool = False,
+    force: bool = False,
+    terms: Terms | None = None,
 ) -> ArtifactRef | State[ArtifactRef] | State[None]:
     """Makes the tensors of one source, unless the store has them."""
     if stopping():
         return cancelled()
     get_run_logger().info("%s: started", source.name, extra={"ptm_started": source.name})
-    return done(make(source.source, artifacts, rehash=rehash))
+    call = partial(make, source.source, artifacts, rehash=rehash, force=force)
+    return carry_out(terms or Terms(), source.name, call, source.source.timeout)

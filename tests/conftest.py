@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support.machine import ROOT, lacking
+from tests.support.small_disk import SmallDisk, mounted
 
 # before anything imports Prefect: a home, and so a history and a server, for this test run only
 HOME = Path(tempfile.mkdtemp(prefix="ptm-tests-"))
@@ -55,6 +56,13 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("data") / "sample"
     make_sample(root)
     return root
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """Room for some publications of each name."""
+    with mounted(tmp_path / "disk") as disk:
+        yield disk
 
 
 @pytest.fixture(scope="session")

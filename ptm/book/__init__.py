@@ -5,9 +5,10 @@ Both files come with the package, so that `ptm data pull` and `ptm data sample` 
 
 from __future__ import annotations
 
-import shlex
 import tempfile
 from pathlib import Path
+
+from ptm.command import command
 
 REGISTRY = Path(__file__).with_name("registry.txt")  # a line "path sha256" for each data file
 CATALOG = Path(__file__).with_name("catalog.toml")
@@ -34,5 +35,4 @@ def catalog_of(data: Path) -> Path:
 
 def pull_command(data: Path) -> str:
     """The command that gets the book's data into a data root."""
-    root = [] if data == Path("data") else ["--data", str(data)]
-    return shlex.join(["ptm", "data", "pull", *root])
+    return command("data", "pull", data=data)

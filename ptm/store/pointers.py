@@ -31,9 +31,9 @@ class Pointer(TypedDict, total=False):
 
     `publication` is the name of the folder, `manifest_sha256` the digest of its manifest, `made`
     the UTC time in ISO 8601, `seconds` how long making it took. In `current.json` also: `since`,
-    when it became current, `previous`, the publication that was current before (or null), and
-    `healed`, what was wrong with the artifact in whose place it was made (or ""). `check` is the
-    digest of the rest.
+    when it became current, `previous`, the publication that was current before (or null),
+    `healed`, what was wrong with the artifact in whose place it was made (or ""), and `forced`,
+    that it was made although there was one. `check` is the digest of the rest.
     """
 
     publication: str
@@ -43,6 +43,7 @@ class Pointer(TypedDict, total=False):
     since: str
     previous: str | None
     healed: str
+    forced: bool
     check: str
 
 

@@ -59,6 +59,7 @@ def publish(
     *,
     memory: Memory | None = None,
     healed: str = "",
+    forced: bool = False,
 ) -> ArtifactRef:
     """Writes an artifact and makes it the current one of its name.
 
@@ -71,6 +72,7 @@ def publish(
         seconds: how long making the content took, for the pointer.
         memory: of the home; it learns the digests of the files.
         healed: what was wrong with the artifact that this one replaces, if it does.
+        forced: take the place of an artifact of the same key, even if that is whole.
 
     Returns:
         The reference; `cached` where another run was first.
@@ -95,8 +97,8 @@ def publish(
                 "seconds": round(seconds, 3),
             }
             # held while it is made current, so that it is not collected in between
-            held = _claim(home, number, about["key"], pointer, memory)
-            _make_current(home, number, held.pointer, made, healed)
+            held = _claim(home, number, about["key"], pointer, None if forced else memory)
+            _make_current(home, number, held.pointer, made, healed, forced)
             if held.folder != folder:
                 discard(home, number)
     if held.folder == folder:
@@ -169,10 +171,19 @@ def _stage(
     ]
 
 
-def _claim(home: Path, number: str, key: str, pointer: Pointer, memory: Memory) -> Publication:
-    """Gives a key its publication, unless another run was first: then that one has it."""
+def _claim(
+    home: Path, number: str, key: str, pointer: Pointer, memory: Memory | None
+) -> Publication:
+    """Gives a key its publication, unless another run was first: then that one has it.
+
+    Without a memory nobody asks for the other: it is replaced.
+    """
     place, staged = home / KEYS / f"{key}.json", home / f".pointer-{number}"
     _write_pointer(staged, pointer)
+    if memory is None:
+        disk.replace(staged, place)
+        disk.sync_folder(home / KEYS)
+        return publication(home, pointer)
     try:
         disk.link(staged, place)  # fails if the name is taken, unlike replace
         disk.remove(staged)
@@ -187,7 +198,9 @@ def _claim(home: Path, number: str, key: str, pointer: Pointer, memory: Memory) 
     return publication(home, pointer)
 
 
-def _make_current(home: Path, number: str, pointer: Pointer, since: str, healed: str = "") -> None:
+def _make_current(
+    home: Path, number: str, pointer: Pointer, since: str, healed: str = "", forced: bool = False
+) -> None:
     """Replaces the current pointer: the commit."""
     before = read_pointer(home / CURRENT)
     if before and before["publication"] == pointer["publication"]:
@@ -195,6 +208,8 @@ def _make_current(home: Path, number: str, pointer: Pointer, since: str, healed:
     staged = home / f".current-{number}"
     previous = before["publication"] if before else None
     now: Pointer = {**pointer, "since": since, "previous": previous, "healed": healed}
+    if forced:
+        now["forced"] = True
     _write_pointer(staged, now)
     disk.replace(staged, home / CURRENT)
     disk.sync_folder(home)

@@ -14,6 +14,7 @@ from stat import S_ISDIR, S_ISREG
 from typing import Any, NamedTuple
 
 from ptm.analyses import ANALYSES
+from ptm.command import command
 from ptm.content import Artifact, ArtifactRef
 from ptm.errors import ArtifactCorrupt, ArtifactMissing, StoreError
 from ptm.hints import listed, no_store
@@ -147,7 +148,7 @@ def current(name: str, root: Path) -> Publication:
         there = no_store(root) or f"there is: {known}"
         raise ArtifactMissing(
             f"{name}: expected an artifact in {root}, got none ({there}); "
-            f"make it with: {remedy(name)}"
+            f"make it with: {remedy(name, root)}"
         )
     try:
         return publication(home, pointer)
@@ -293,16 +294,21 @@ def _folders_with(root: Path, entry: str) -> set[str]:
     return {place.parent.name for place in root.glob(f"*/{entry}") if is_name(place.parent.name)}
 
 
-def remedy(name: str) -> str:
-    """The command that makes an artifact; an analysis comes with the source that it reads."""
-    return f"ptm run {ANALYSES[name].source if name in ANALYSES else name}"
+def remedy(name: str, root: Path) -> str:
+    """The command that makes an artifact; an analysis comes with the source that it reads.
+
+    A store knows neither catalog nor data: where they are not those of the defaults, they are left
+    to whoever reads it.
+    """
+    return command("run", ANALYSES[name].source if name in ANALYSES else name, artifacts=root)
 
 
 def corrupt(place: Path, expected: str, got: str, name: str = "") -> ArtifactCorrupt:
     """The error that names file, expected and got, and the command that heals."""
     name = name or place.parent.parent.name
     damage = f"{place.name}: expected {expected}, got {got}"
-    return ArtifactCorrupt(name, damage, str(place), remedy(name))
+    root = next(above.parent for above in place.parents if above.name == name)
+    return ArtifactCorrupt(name, damage, str(place), remedy(name, root))
 
 
 def _unreadable(place: Path, error: OSError, name: str) -> OSError | StoreError:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from ptm.command import command
 from ptm.errors import StoreError
 from ptm.index import StatIndex
 from ptm.store.pointers import CURRENT, Pointer, pointers, read_pointer
@@ -63,11 +64,14 @@ def _verify_home(home: Path) -> Iterator[Finding]:
         found = pointers(home)
     except OSError as failed:  # says nothing of what the pointers name
         reason = f"{home.name}: cannot read {failed.filename}: {failed.strerror}"
-        yield Finding(home.name, CURRENT, "", 0, reason, f"ptm verify {home.name}")
+        yield Finding(
+            home.name, CURRENT, "", 0, reason, command("verify", home.name, artifacts=home.parent)
+        )
         return
     for place, pointer in found.items():
         # the next run makes the current one again; what only an old key needs can just go
-        cure = remedy(home.name) if place == CURRENT else "ptm gc"
+        root = home.parent
+        cure = remedy(home.name, root) if place == CURRENT else command("gc", artifacts=root)
         folder, size = pointer["publication"] if pointer else "", 0
         if pointer is None:
             error = f"{home.name}: {place}: expected a pointer, got something else ({home / place})"

@@ -21,15 +21,21 @@ from tests.support.pages import (
 )
 
 pytestmark = pytest.mark.browser
-TABLES = ["sources", "changes", "wine-groups", "wine-columns", "temperature-fits"]
+TABLES = [
+    "book-sources",
+    "book-changes",
+    "book-wine-groups",
+    "book-wine-columns",
+    "book-temperature-fits",
+]
 PICTURES = [
-    "wine-roc",
-    "fitted-lines",
-    "loss-curves",
-    "dog-contact-sheet",
-    "cats-contact-sheet",
-    "ct-slices",
-    "bikes-week",
+    "book-wine-roc",
+    "book-fitted-lines",
+    "book-loss-curves",
+    "book-dog-contact-sheet",
+    "book-cats-contact-sheet",
+    "book-ct-slices",
+    "book-bikes-week",
 ]
 LEAST = 300  # pixels that a picture is wide
 
@@ -43,7 +49,7 @@ def artifacts(dashboard: Dashboard, ask: Ask) -> dict[str, dict[str, Any]]:
 
 def test_all_are_looked_at(artifacts: dict[str, dict[str, Any]]) -> None:
     """A run of the sample has what the other tests open, and no more."""
-    assert sorted(artifacts.keys() - {"progress"}) == sorted([*TABLES, *PICTURES])
+    assert sorted(artifacts.keys() - {"book-progress"}) == sorted([*TABLES, *PICTURES])
 
 
 @pytest.mark.parametrize("key", TABLES)
@@ -77,13 +83,13 @@ def test_picture(
 
 def test_progress(dashboard: Dashboard, artifacts: dict[str, dict[str, Any]], page: Page) -> None:
     """The page of the progress says what is counted, and that all of it has ended."""
-    if "progress" not in artifacts:
+    if "book-progress" not in artifacts:
         pytest.skip("the run was over before there was progress to tell")
-    artifact, stray = artifacts["progress"], stray_calls(page, dashboard.address)
+    artifact, stray = artifacts["book-progress"], stray_calls(page, dashboard.address)
     page.goto(f"{dashboard.address}/artifacts/artifact/{artifact['id']}")
     expect_sentence(page, artifact["description"])
     expect(page.get_by_text("Progress: 100%").first).to_be_visible(timeout=PATIENCE)
-    keep(page, "artifact-progress")
+    keep(page, "artifact-book-progress")
     assert stray == []
 
 
@@ -108,7 +114,7 @@ def test_table_of_a_run_with_a_failure(
     page.goto(f"{dashboard.address}/artifacts/artifact/{found['sources']['id']}")
     expect_text(page, "failed")
     keep(page, "artifact-sources-failed")
-    for text in ("failed", "made", "1 x 3 x 96 x 128", "uint8"):
+    for text in ("failed", "made", "1x3x96x128", "uint8"):
         expect_text(page, text)
     expect_table(page, json.loads(found["sources"]["data"]))
 

@@ -40,14 +40,14 @@ def test_run_page_lists_artifacts(dashboard: Dashboard, page: Page) -> None:
     open_run(page, dashboard, dashboard.flow_run)
     open_tab(page, "Artifacts")
     for key in ("sources", "wine-groups", "wine-columns", "temperature-fits", "loss-curves"):
-        expect_text(page, key)
+        expect_text(page, f"book-{key}")
     keep(page, "run-artifacts")
 
 
 def test_sources(dashboard: Dashboard, page: Page) -> None:
     """The table of sources shows each source with a tensor's shape and dtype."""
-    open_artifact(page, dashboard, "sources")
-    for text in ("ct", "volume", "1 x 12 x 64 x 64", "float32", "made"):
+    open_artifact(page, dashboard, "book-sources")
+    for text in ("ct", "volume", "1x12x64x64", "float32", "made"):
         expect_text(page, text)
     keep(page, "artifact-sources")
 
@@ -55,7 +55,7 @@ def test_sources(dashboard: Dashboard, page: Page) -> None:
 @pytest.mark.slow
 def test_wine_groups(dashboard: Dashboard, page: Page) -> None:
     """The table of wine groups shows a row for each column, with its unit."""
-    open_artifact(page, dashboard, "wine-groups")
+    open_artifact(page, dashboard, "book-wine-groups")
     for text in ("alcohol", "% vol", "total sulfur dioxide", "mg/dm³", "bad", "mid", "good"):
         expect_text(page, text)
     keep(page, "artifact-wine-groups")
@@ -64,7 +64,7 @@ def test_wine_groups(dashboard: Dashboard, page: Page) -> None:
 @pytest.mark.slow
 def test_temperature_fits(dashboard: Dashboard, page: Page) -> None:
     """The table of fits shows each fit, and says which diverged."""
-    open_artifact(page, dashboard, "temperature-fits")
+    open_artifact(page, dashboard, "book-temperature-fits")
     for name in dashboard.refs["temperature_fits"].tensors:
         expect_text(page, name)
     expect_text(page, "diverged")
@@ -74,7 +74,7 @@ def test_temperature_fits(dashboard: Dashboard, page: Page) -> None:
 @pytest.mark.slow
 def test_loss_curves(dashboard: Dashboard, page: Page) -> None:
     """The picture of the loss curves is drawn, large enough to be read."""
-    open_artifact(page, dashboard, "loss-curves")
+    open_artifact(page, dashboard, "book-loss-curves")
     picture = page.locator("img[alt='Loss curves']").first
     expect(picture).to_be_visible(timeout=PATIENCE)
     assert picture.evaluate("image => image.naturalWidth") >= 400

@@ -31,8 +31,9 @@ def served(
 ) -> Iterator[dict[str, dict[str, Any]]]:
     """The deployments that `ptm serve` offers, by name, while it serves them."""
     place = lay_out(tmp_path_factory.mktemp("served"), sample)
-    started = begin_serving(place / "out.txt", server, place)
-    yield {deployment["name"]: deployment for deployment in ask("/deployments/filter")}
+    started = begin_serving(place / "out.txt", place)
+    known = ask("/deployments/filter", deployments={"name": {"any_": ["book"]}})
+    yield {deployment["entrypoint"].rpartition(".")[2]: deployment for deployment in known}
     started.signal(signal.SIGINT)
     started.end()
 

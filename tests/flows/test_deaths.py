@@ -21,8 +21,8 @@ from tests.support.commands import Started, run_ptm, wait_until
 from tests.support.servers import (
     Hold,
     Home,
-    deployment,
     flow_run_in,
+    posted,
     recorded,
     served_run,
     states_of,
@@ -73,7 +73,9 @@ def test_ctrl_c(start: Start, hold: Hold, server: str, sample: Path, store: Path
     done = run.end()
     assert done.code == 130
     assert not done.left_behind
-    assert "Traceback" not in done.out and "Cancelled." in done.out
+    assert "Traceback" not in done.out
+    again = f"ptm run --data {sample} --artifacts {store}"
+    assert done.out.splitlines()[-1] == f"Cancelled. Go on with: {again}"
     flow_run = flow_run_in(done.out)
     states = states_of(server, flow_run)
     assert states == dict.fromkeys([*FREE, *HELD], "Completed") | dict.fromkeys(
@@ -180,9 +182,6 @@ def serving(
         options = ("--data", sample, "--artifacts", store)
         serve = start("serve", *options, **home.environment, **hold.environment, **SOON)
         serve.wait_for("Stop with Ctrl-C")
-        wait_until(
-            lambda: deployment(home.api, "pipeline"), 60, "the deployments are known to the server"
-        )
         return serve
 
     yield begin
@@ -271,3 +270,83 @@ def test_killed_alone(
     assert {states[name] for name in FREE} == {"Cached"}
     serve.signal(signal.SIGINT)
     assert serve.end().code == 0
+
+
+def fired(api: str) -> list[str]:
+    """The runs on which an automation acted or tried to, by what the server says of it."""
+    wanted = {"filter": {"event": {"prefix": ["prefect.automation.action"]}}, "limit": 50}
+    events = posted(api, "/events/filter", wanted)["events"]
+    return [
+        each["resource.id"] if "resource.id" in each else each["prefect.resource.id"]
+        for event in events
+        for each in event["related"]
+        if each["prefect.resource.id"].startswith("prefect.flow-run.")
+    ]
+
+
+QUICK = {"PTM_BEAT_SECONDS": "1"}  # silence of ten seconds is death
+
+
+@pytest.mark.slow
+def test_the_dead_alone_are_crashed(
+    start: Start, hold: Hold, home: Home, sample: Path, store: Path
+) -> None:
+    """No automation acts on a run that is completed, however long it was."""
+    run = start(
+        *("run", "temperature", "--data", sample, "--artifacts", store),
+        **home.environment,
+        **hold.environment,
+        **QUICK,
+    )
+    run.wait_for("Prefect server: ")
+    time.sleep(25)  # more than two times what counts as silence
+    hold.release()
+    done = run.end()
+    assert done.code == 0
+    flow_run = flow_run_in(done.out)
+    states_of(home.api, flow_run)
+    time.sleep(25)  # the server looks each five seconds
+    assert state_names(home.api, flow_run)[-1] == "Completed"
+    assert not [each for each in fired(home.api) if flow_run in each]
+
+
+def killed_at_birth(api: str, kill: Callable[[], None]) -> str:
+    """Kills as soon as the server knows of a run; its id."""
+    deadline = time.monotonic() + 120
+    young: list[dict[str, Any]] = []
+    while not young:
+        assert time.monotonic() < deadline
+        known = posted(api, "/flow_runs/filter", {"limit": 5})
+        young = [run for run in known if run["state_type"] in ("PENDING", "RUNNING")]
+        time.sleep(0.02)
+    kill()
+    flow_run: str = young[0]["id"]
+    return flow_run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("served", [False, True], ids=["run", "serve"])
+def test_killed_in_its_first_second(
+    start: Start, hold: Hold, home: Home, sample: Path, store: Path, served: bool
+) -> None:
+    """A run that is killed as soon as it is there is found dead as any other."""
+    assert run_ptm("server", "start", **home.environment).code == 0
+    options = ("--data", sample, "--artifacts", store)
+    environment = home.environment | hold.environment | QUICK
+    words = ("serve",) if served else ("run", "temperature")
+    process = start(*words, *options, **environment)
+    if served:
+        process.wait_for("Stop with Ctrl-C")
+        served_run(home.api, "source", source="temperature")
+
+    def kill() -> None:
+        for each in (
+            psutil.Process(process.process.pid),
+            *psutil.Process(process.process.pid).children(recursive=True),
+        ):
+            each.kill()
+
+    dead = killed_at_birth(home.api, kill)
+    wait_until(lambda: state_of(home.api, dead) == "Crashed", 60, "Crashed for want of a beat")
+    assert "No sign of life" in recorded(home.api, dead).flow_run["state"]["message"]
+    wait_until(lambda: any(dead in each for each in fired(home.api)), 30, "the automation says so")

@@ -37,9 +37,10 @@ def test_names_that_mean_something_else(
     assert state.result().keys() == SOURCES.keys()
     run = history(state.state_details.flow_run_id)
     assert run.tasks.keys() == SOURCES.keys()
-    assert run.artifacts.keys() - {"progress"} == {"sources", "changes", *SHEETS}
+    expected = {f"catalog-{key}" for key in ("sources", "changes", *SHEETS)}
+    assert run.artifacts.keys() - {"catalog-progress"} == expected
     for key, name in SHEETS.items():
-        assert re.match(f"# {name}: contact sheet\n", run.artifacts[key]["data"])
-        assert f" From {name}, publication " in run.artifacts[key]["description"]
-    rows = run.artifacts["sources"]["data"]
+        assert re.match(f"# {name}: contact sheet\n", run.artifacts[f"catalog-{key}"]["data"])
+        assert f" From {name}, publication " in run.artifacts[f"catalog-{key}"]["description"]
+    rows = run.artifacts["catalog-sources"]["data"]
     assert all(f'"source": "{name}"' in rows for name in SOURCES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -22,15 +23,20 @@ from flows.pipeline import pipeline
 from tasks.states import PipelineFailed
 from tasks.tensorize import tensorize
 from tests.support.bad_inputs import BAD_INPUTS, TABLE, WINE, BadInput, file, write_all
+from tests.support.commands import wait_until
+from tests.support.servers import posted
 
 pytestmark = [pytest.mark.operate, pytest.mark.usefixtures("server")]
 
 SOURCES = ["dog", "cats", "ct", "wine", "bikes", "austen", "temperature"]
 ANALYSES = ["wine_threshold", "temperature_fits"]
-TABLES = {"sources", "changes", "wine-groups", "wine-columns", "temperature-fits"}
+TABLES = {
+    *("book-sources", "book-changes"),
+    *("book-wine-groups", "book-wine-columns", "book-temperature-fits"),
+}
 PICTURES = {
-    *("dog-contact-sheet", "cats-contact-sheet", "ct-slices", "bikes-week"),
-    *("wine-roc", "fitted-lines", "loss-curves"),
+    *("book-dog-contact-sheet", "book-cats-contact-sheet", "book-ct-slices", "book-bikes-week"),
+    *("book-wine-roc", "book-fitted-lines", "book-loss-curves"),
 }
 DASHBOARD = TABLES | PICTURES
 TERMINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
@@ -160,7 +166,7 @@ def test_dashboard_keeps_a_history_of_each_key(good: Run, again: Run, history: H
     """Each run writes its tables and its picture under the same keys, numbers all finite."""
     for done in (good, again):
         artifacts = history(done.id).artifacts
-        assert set(artifacts) - {"progress"} == DASHBOARD
+        assert set(artifacts) - {"book-progress"} == DASHBOARD
         for key in TABLES:
             rows = strict(artifacts[key]["data"])
             assert rows and all(isinstance(row, dict) for row in rows)
@@ -168,11 +174,11 @@ def test_dashboard_keeps_a_history_of_each_key(good: Run, again: Run, history: H
 
 def test_dashboard_lists_sources(good: Run, history: History) -> None:
     """The table of sources has name, shape, dtype, size and seconds of each tensor."""
-    rows = strict(history(good.id).artifacts["sources"]["data"])
+    rows = strict(history(good.id).artifacts["book-sources"]["data"])
     named = {(row["source"], row["tensor"]): row for row in rows}
     assert {source for source, _ in named} == {*SOURCES, *ANALYSES}
     row = named["wine", "features"]
-    assert (row["state"], row["shape"], row["dtype"]) == ("made", "400 x 11", "float32")
+    assert (row["state"], row["shape"], row["dtype"]) == ("made", "400x11", "float32")
     assert row["seconds"] > 0
     sums = ptm.load("wine", good.store).manifest["parts"]
     assert row["digest"] == sums[0]["sha256"][:7]
@@ -184,7 +190,9 @@ def test_dashboard_lists_changes(
     """The table of changes says what is new, what is unchanged, and what changed, from what."""
 
     def changes(done: Run) -> dict[str, dict[str, str]]:
-        return {row["source"]: row for row in strict(history(done.id).artifacts["changes"]["data"])}
+        return {
+            row["source"]: row for row in strict(history(done.id).artifacts["book-changes"]["data"])
+        }
 
     assert {row["what"] for row in changes(good).values()} == {"new"}
     assert list(changes(again)) == SOURCES + ANALYSES
@@ -202,10 +210,10 @@ def test_dashboard_lists_changes(
 def test_dashboard_lists_groups_and_fits(good: Run, history: History) -> None:
     """The tables of wine groups and of fits have a row for each column and for each fit."""
     artifacts = history(good.id).artifacts
-    groups = {row["column"]: row for row in strict(artifacts["wine-groups"]["data"])}
+    groups = {row["column"]: row for row in strict(artifacts["book-wine-groups"]["data"])}
     assert len(groups) == 11
     assert groups["alcohol"]["bad"] < groups["alcohol"]["good"]
-    fits = strict(artifacts["temperature-fits"]["data"])
+    fits = strict(artifacts["book-temperature-fits"]["data"])
     assert len(fits) == len(ptm.load("temperature_fits", good.store).tables["fits"])
 
 
@@ -217,7 +225,7 @@ def test_dashboard_pictures_are_small(good: Run, again: Run, history: History) -
         assert markdown.count("](data:image/png;base64,iVBOR") == 1
         assert len(markdown) < 50_000
         assert second[key]["data"] == markdown
-    assert "![Loss curves](" in first["loss-curves"]["data"]
+    assert "![Loss curves](" in first["book-loss-curves"]["data"]
 
 
 def test_dashboard_explains_itself(good: Run, history: History) -> None:
@@ -225,14 +233,14 @@ def test_dashboard_explains_itself(good: Run, history: History) -> None:
     artifacts = history(good.id).artifacts
     assert all(len(artifacts[key]["description"].split()) > 5 for key in DASHBOARD)
     for key, unit in {
-        "sources": "MB (10^6 bytes)",
-        "wine-groups": "unit of the column",
-        "wine-roc": "from 0 to 1",
-        "temperature-fits": "°C²",
-        "fitted-lines": "°C",
-        "loss-curves": "°C²",
-        "ct-slices": "Hounsfield units",
-        "bikes-week": "rentals per hour",
+        "book-sources": "MB (10^6 bytes)",
+        "book-wine-groups": "unit of the column",
+        "book-wine-roc": "from 0 to 1",
+        "book-temperature-fits": "°C²",
+        "book-fitted-lines": "°C",
+        "book-loss-curves": "°C²",
+        "book-ct-slices": "Hounsfield units",
+        "book-bikes-week": "rentals per hour",
     }.items():
         assert unit in artifacts[key]["description"]
 
@@ -340,14 +348,49 @@ def test_bad_input_is_not_tried_again(bad: Run, history: History) -> None:
 
 
 def test_dashboard_lists_failures(bad: Run, history: History) -> None:
-    """The table of sources has a row for each that failed or was skipped, with the reason."""
-    rows = strict(history(bad.id).artifacts["sources"]["data"])
-    reasons = {row["source"]: (row["state"], row.get("reason")) for row in rows}
+    """Tables of their own have the reasons, a row for each fault, and the states, these first."""
+    artifacts = history(bad.id).artifacts
+    faults = strict(artifacts["book-failures"]["data"])
     for each in ALL_BAD:
-        state, reason = reasons[each.name]
-        assert state == "failed"
-        assert all(piece in reason for piece in each.says)
-    assert reasons["wine_threshold"][0] == "skipped"
+        whats = [row["what"] for row in faults if row["source"] == each.name]
+        for piece in each.says:
+            assert piece in f"{each.name}: {' '.join(whats)}"
+        assert all(line == line.strip() and "\n" not in line for line in whats)
+    assert {row["state"] for row in faults} == {"failed", "skipped", ""}
+    rows = strict(artifacts["book-sources"]["data"])
+    unmade = {row["source"]: row["state"] for row in rows if row["state"] not in ("made", "cached")}
+    expected = {each.name: "failed" for each in ALL_BAD} | {"wine_threshold": "skipped"}
+    assert unmade == expected and [row["source"] for row in rows[: len(unmade)]] == list(unmade)
+    times = {key: artifact["created"] for key, artifact in artifacts.items()}
+    del times["book-progress"]
+    assert min(times, key=times.__getitem__) == "book-failures"
+
+
+def test_message_of_the_run_has_the_whole_reasons(bad: Run, history: History) -> None:
+    """Every line of every reason stands in the message of the run's state on the server."""
+    message = history(bad.id).flow_run["state"]["message"]
+    for text in bad.state.result(raise_on_failure=False).outcome.failed.values():
+        assert text.replace("\n", "\n  ") in message
+
+
+def test_failures_are_logged_as_errors(bad: Run, server: str) -> None:
+    """In the log of the run each failure is an error, and nothing else of the flow is."""
+    query = {
+        "logs": {
+            "flow_run_id": {"any_": [str(bad.id)]},
+            "task_run_id": {"is_null_": True},
+            "level": {"ge_": logging.ERROR},
+        },
+        "limit": 200,
+    }
+
+    def errors() -> set[str]:
+        found = posted(server, "/logs/filter", query)
+        return {log["message"] for log in found if log["name"] == "prefect.flow_runs"}
+
+    reasons = set(bad.state.result(raise_on_failure=False).outcome.failed.values())
+    wait_until(lambda: errors() >= reasons, 60, "the log is on the server")
+    assert {text for text in errors() - reasons if not text.startswith("Finished in")} == set()
 
 
 @pytest.fixture
@@ -434,6 +477,24 @@ def test_analyses_run_alone(good: Run) -> None:
     alcohol = wine(artifacts=store, options=Options(column="alcohol"))["wine_threshold"]
     assert not alcohol.cached
     assert ptm.load("wine_threshold", store).tables["result"]["column"].tolist() == ["alcohol"]
+
+
+def test_keys_of_analyses_begin_with_the_catalog(
+    good: Run, tmp_path: Path, history: History
+) -> None:
+    """An analysis alone shows its tables under the name of the catalog that it is given."""
+    from flows.temperature import temperature
+
+    catalog = tmp_path / "Two rooms.toml"
+    catalog.write_text('[austen]\nkind = "text"\npath = "a.txt"\n')
+    state = temperature(
+        catalog=catalog, data=tmp_path, artifacts=str(good.store), return_state=True
+    )
+    done = history(state.state_details.flow_run_id)
+    assert re.match(r"temperature-\d{4}-", done.flow_run["name"])
+    keys = done.artifacts.keys()
+    assert all(re.match(r"two---rooms---[0-9a-f]{8}-[a-z]", key) for key in keys), keys
+    assert {key.partition("-rooms---")[2][9:] for key in keys} >= {"sources", "loss-curves"}
 
 
 def test_analysis_of_nothing_fails(tmp_path: Path) -> None:

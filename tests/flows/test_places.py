@@ -7,12 +7,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from flows.places import catalog_for, command, next_run
+import ptm
+from flows.places import catalog_for, command, next_run, same_run
 from ptm.book import CATALOG, catalog_of
-from ptm.errors import CatalogError
+from ptm.errors import ArtifactMissing, CatalogError
 from ptm.hints import not_there
 from ptm.prepare import tensorize
 from tests.support.commands import call_ptm, run_ptm
@@ -105,6 +107,47 @@ def test_quoted() -> None:
     assert shlex.split(next_run(root, root / "catalog.toml"))[3:] == [
         *(str(root), "--catalog", f"{root}/catalog.toml")
     ]
+
+
+def _options(**given: Any) -> dict[str, Any]:
+    usual = {"catalog": IN_DATA, "data": "data", "artifacts": "artifacts", "sources": None}
+    return usual | given
+
+
+@pytest.mark.parametrize(
+    ("options", "runner", "expected"),
+    [
+        (_options(), "threads", "ptm run"),
+        (_options(sources=["wine", "ct"]), "threads", "ptm run wine ct"),
+        (_options(), "dask=tcp://a:1", "ptm run --runner dask=tcp://a:1"),
+        (_options(artifacts="../my store"), "threads", "ptm run --artifacts '../my store'"),
+        (_options(data="here"), "threads", "ptm run --data here"),
+        (
+            _options(catalog="other.toml", data="./here", artifacts="/s", sources=["wine"]),
+            "threads",
+            "ptm run wine --data here --catalog other.toml --artifacts /s",
+        ),
+    ],
+)
+def test_same_run(options: dict[str, Any], runner: str, expected: str) -> None:
+    """What a run was asked for is in its command, but for what the command finds by itself."""
+    place(IN_DATA)
+    assert same_run(options, runner) == expected
+
+
+@pytest.mark.parametrize("words", [("status",), ("verify",)])
+def test_hints_of_an_empty_store(words: tuple[str, ...], tmp_path: Path) -> None:
+    """Where there are no artifacts, the command that makes them names the store."""
+    assert "Make them with: ptm run\n" in call_ptm(*words).out
+    done = call_ptm(*words, "--artifacts", "my store")
+    assert done.out.endswith("Make them with: ptm run --artifacts 'my store'\n")
+
+
+def test_hints_of_the_store_in_python(tmp_path: Path) -> None:
+    """Errors of `ptm.load` name the store, as it was given, where it is not `artifacts`."""
+    for store, option in (("artifacts", ""), ("./elsewhere", " --artifacts elsewhere")):
+        with pytest.raises(ArtifactMissing, match=rf"make it with: ptm run wine{option}$"):
+            ptm.load("wine_threshold", store)
 
 
 def test_quoted_in_an_error() -> None:

@@ -37,7 +37,7 @@ def test_schedule(home: Home, hold: Hold, place: Path) -> None:
     assert run_ptm("server", "start", **home.environment).code == 0
     begin, environment = datetime.now().astimezone(), home.environment | hold.environment
     every = ("--every", f"{INTERVAL}s")
-    served = begin_serving(place / "out.txt", home.api, place, *every, **environment)
+    served = begin_serving(place / "out.txt", place, *every, **environment)
     try:
         _watch(served, home.api, hold, begin)
     finally:

@@ -1,17 +1,19 @@
-"""`ptm serve`: on a schedule, from the dashboard's API, from Python; one run at a time."""
+"""`ptm serve`: what it offers, how it is asked: from the dashboard's API, from Python."""
 
 from __future__ import annotations
 
 import re
 import signal
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from flows import deployments
+from flows import schedules
 from ptm.catalog import load_catalog
 from ptm.errors import PtmError
 from tests.support.commands import Started, call_ptm
@@ -32,7 +34,7 @@ def served(server: str, place: Path) -> Iterator[Started]:
     (shared := place / "tmp").mkdir()
     (shared / "runner_storage").touch()
     cron = ("--cron", "0 9 * * *")
-    started = begin_serving(place / "out.txt", server, place, *cron, TMPDIR=str(shared))
+    started = begin_serving(place / "out.txt", place, *cron, TMPDIR=str(shared))
     yield started
     started.signal(signal.SIGINT)
     done = started.end()
@@ -41,20 +43,20 @@ def served(server: str, place: Path) -> Iterator[Started]:
 
 
 def test_what_is_offered(served: Started, server: str, place: Path) -> None:
-    """Each deployment has a description, tags, one run at a time, and parameters that it checks."""
+    """Each deployment has a description, tags, and parameters that it checks."""
     for name in NAMES:
-        assert f"{name}/{name}: " in served.out
+        assert f"{name}/book: " in served.out
         known = deployment(server, name)
         assert known["description"] and known["tags"] == ["ptm"]
         assert known["enforce_parameter_schema"]
-        assert known["global_concurrency_limit"]["limit"] == 1
-        assert known["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
+        assert known["global_concurrency_limit"] is None, "what is asked for is never dropped"
+        places = {"data": "data", "catalog": "data/catalog.toml", "artifacts": "artifacts"}
+        assert known["parameters"] == {key: str(place / at) for key, at in places.items()}
         for parameter, entry in known["parameter_openapi_schema"]["properties"].items():
             assert entry.get("description"), f"{name}: {parameter}"
     pipeline, source = deployment(server, "pipeline"), deployment(server, "source")
     assert [each["schedule"]["cron"] for each in pipeline["schedules"]] == ["0 9 * * *"]
     assert not source["schedules"]
-    assert pipeline["parameters"]["artifacts"] == str(place / "artifacts")
     names = source["parameter_openapi_schema"]["properties"]["source"]["enum"]
     assert names == list(load_catalog(place / "data/catalog.toml"))
 
@@ -130,12 +132,14 @@ def test_ways_from_python(server: str, place: Path, monkeypatch: pytest.MonkeyPa
         ("", None, "got ''"),
         (None, "-5m", "got '-5m'"),
         ("0 9 * * *", "1h", "got both"),
+        ("0 0 30 2 *", None, "got '0 0 30 2 *' (failed to find next date)"),
+        ("0 0 31 4,6,9,11 *", None, "failed to find next date"),
     ],
 )
 def test_wrong_schedules(cron: str | None, every: str | None, says: str) -> None:
     """A schedule that is none is named."""
     with pytest.raises(PtmError, match=re.escape(says)):
-        deployments.schedule_of(cron, every)
+        schedules.schedule_of(cron, every)
 
 
 @pytest.mark.parametrize(
@@ -143,8 +147,37 @@ def test_wrong_schedules(cron: str | None, every: str | None, says: str) -> None
 )
 def test_intervals(every: str, seconds: int) -> None:
     """An interval has a unit; a bare number is seconds."""
-    schedule = deployments.schedule_of(None, every)
+    schedule = schedules.schedule_of(None, every)
     assert schedule.interval == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("zone", "named"),
+    [("Europe/Berlin", "Europe/Berlin"), (":Asia/Tokyo", "Asia/Tokyo"), ("EST5EDT", "EST5EDT")],
+)
+def test_time_zone(monkeypatch: pytest.MonkeyPatch, zone: str, named: str) -> None:
+    """A schedule is in the time zone that TZ names, and so are the times that are told."""
+    monkeypatch.setenv("TZ", zone)
+    schedule = schedules.schedule_of("0 9 * * *", None)
+    assert schedule and schedule.timezone == named
+    times = schedules.next_times(schedule)
+    assert [when.hour for when in times] == [9, 9, 9]
+    assert times[0].utcoffset() == datetime.now(ZoneInfo(named)).utcoffset()
+    assert [(b.date() - a.date()).days for a, b in pairwise(times)] == [1, 1]
+
+
+@pytest.mark.parametrize("zone", ["CET-1CEST,M3.5.0,M10.5.0/3", "<+03>-3", "UTC0", "Nowhere/Town"])
+def test_rules_are_no_time_zones(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
+    """A rule in TZ, by which no server could schedule, is refused and not taken for UTC."""
+    monkeypatch.setenv("TZ", zone)
+    with pytest.raises(PtmError, match=re.escape(f"as Europe/Berlin, got '{zone}'")):
+        schedules.schedule_of("0 9 * * *", None)
+
+
+def test_next_times_are_told(served: Started) -> None:
+    """The next three times of the schedule are told when serving begins."""
+    [line] = [line for line in served.out.splitlines() if line.startswith("  next: ")]
+    assert len(re.findall(r"\d{4}-\d\d-\d\d 09:00:00", line)) == 3
 
 
 def test_wrong_usage(tmp_path: Path) -> None:

@@ -220,13 +220,10 @@ def test_password(home: Home, sample: Path, tmp_path: Path) -> None:
     assert found.code == 0 and "cached" in found.words
 
 
-@pytest.mark.parametrize(
-    "runner", ["processes", "dask", pytest.param("ray", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("runner", ["dask", pytest.param("ray", marks=pytest.mark.slow)])
 def test_other_processes_need_a_server(runner: str, book_catalog: Path, sample: Path) -> None:
     """Tasks in other processes are not started without a server that all of them can reach."""
-    if runner != "processes":
-        pytest.importorskip(f"prefect_{runner}", reason=f"prefect-{runner} is not installed")
+    pytest.importorskip(f"prefect_{runner}", reason=f"prefect-{runner} is not installed")
     flow = pipeline.with_options(task_runner=task_runner(runner))
     given = {"catalog": book_catalog, "data": sample, "artifacts": sample / "nowhere"}
     with temporary_settings({PREFECT_API_URL: None, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: True}):

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from flows import deployments
+from flows.engine import FLOWS
 from ptm import origin
 from tests.support.commands import Started, run_ptm, wait_until
 from tests.support.machine import ROOT
-from tests.support.servers import Home, deployment, recorded, served_run
+from tests.support.servers import Home, recorded, served_run
 
 # what ptm and Prefect import late is among them: queue, secrets, statistics
 NAMES = ("flows", "tasks", "ptm", "queue", "secrets", "statistics")
@@ -80,8 +80,7 @@ def test_serve(
     monkeypatch.chdir(mine)
     served = start("serve", **home.environment)
     served.wait_for("Stop with Ctrl-C")
-    wait_until(lambda: deployment(home.api, "temperature"), 60, "the deployments are known")
-    run = served_run(home.api, "source", source="grapes")
+    run = served_run(home.api, "source", "catalog", source="grapes")
     ended = ("Completed", "Failed", "Crashed")
     wait_until(lambda: state_of(home.api, run["id"]) in ended, 120, "the run ends")
     assert state_of(home.api, run["id"]) == "Completed"
@@ -90,20 +89,15 @@ def test_serve(
 
 
 def test_engine_of_served_runs(mine: Path) -> None:
-    """Prefect's own way to import a flow finds ptm's in a process that `ptm serve` starts."""
+    """A process that `ptm serve` starts has ptm's own flows, whatever stands beside it."""
     code = (
-        "import runpy\n"
-        "runpy.run_module = lambda *_, **__: None\n"  # no run: the modules alone
-        "from flows import engine; engine.main()\n"
-        "from prefect.utilities.importtools import import_object\n"
-        "for name in ('pipeline.pipeline', 'pipeline.source', 'wine.wine'):\n"
-        "    print(import_object(f'flows.{name}').fn.__globals__['__file__'])\n"
+        "from flows.engine import FLOWS, flow_named\n"
+        "for name in FLOWS: print(flow_named(name).fn.__globals__['__file__'])\n"
     )
     done = ran("-P", "-c", code, cwd=mine)
     assert done.returncode == 0, done.stderr
-    expected = [ROOT / "flows" / f"{name}.py" for name in ("pipeline", "pipeline", "wine")]
+    expected = [ROOT / f"{module.replace('.', '/')}.py" for module in FLOWS.values()]
     assert [Path(line) for line in done.stdout.splitlines()] == expected
-    assert deployments.ENGINE.split()[-3:] == ["-P", "-m", "flows.engine"]
 
 
 @pytest.mark.parametrize("name", ["flows", "tasks"])

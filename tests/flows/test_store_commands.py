@@ -75,7 +75,8 @@ def test_verify_damaged(store: Path) -> None:
     done = call_ptm("verify", "--artifacts", store)
     assert done.code == 1
     assert "austen: part-00000.pt: expected sha256 " in done.words and ", got " in done.words
-    assert "1 of 4 are damaged" in done.out and "Put it right: ptm run austen" in done.out
+    assert "1 of 4 are damaged" in done.out
+    assert f"\nPut it right: ptm run austen --artifacts {store}\n" in done.out
     assert call_ptm("verify", "wine", "--artifacts", store).code == 0
 
 

@@ -17,7 +17,7 @@ import httpx
 import pytest
 import yaml
 
-from tests.support.commands import Done, run_ptm
+from tests.support.commands import Done, run_ptm, wait_until
 from tests.support.machine import ROOT
 from tests.support.topology import AUTH, COMPOSE, VARIABLES, Refused, Topology, compose_file
 
@@ -32,7 +32,7 @@ ALL_TASKS = {
 }
 RECORDED_SECONDS = 60  # the recorder writes some time after the run
 NOTICED_SECONDS = 60
-DEPLOYMENTS = {"pipeline/pipeline", "source/source", "temperature/temperature", "wine/wine"}
+DEPLOYMENTS = {"pipeline/book", "source/book", "temperature/book", "wine/book"}
 TERMINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 SECRETS = {"PTM_AUTH", "PTM_DB_PASSWORD"}
 ONCE = {"migrate"}
@@ -230,7 +230,7 @@ def test_every_deployment_is_there(api: httpx.Client, deployed: str) -> None:
         assert each["tags"] == ["ptm"]
         assert each["work_pool_name"] == "ptm"
         assert each["global_concurrency_limit"]["limit"] == 1
-        assert each["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
+        assert each["concurrency_options"]["collision_strategy"] == "ENQUEUE"
         assert not any(schedule["active"] for schedule in each["schedules"])
 
 
@@ -270,9 +270,9 @@ def execute(
 def test_the_worker_executes_a_deployment(
     production: Topology, api: httpx.Client, deployed: str, sample: Path, tmp_path: Path
 ) -> None:
-    """A run of `pipeline/pipeline` is executed by the worker; every task run is kept."""
+    """A run of `pipeline/book` is executed by the worker; every task run is kept."""
     parameters = {"data": str(sample), "artifacts": str(tmp_path / "artifacts")}
-    [[run, state]] = execute(production, "pipeline/pipeline", parameters)
+    [[run, state]] = execute(production, "pipeline/book", parameters)
     assert state == "Completed"
     assert ends(api, run, ALL_TASKS) == made(ALL_TASKS)
 
@@ -281,21 +281,56 @@ def test_the_worker_executes_a_deployment(
 def test_one_source_on_demand(
     production: Topology, api: httpx.Client, deployed: str, sample: Path, tmp_path: Path
 ) -> None:
-    """A run of `source/source` makes the one source that its parameter names."""
+    """A run of `source/book` makes the one source that its parameter names."""
     parameters = {"data": str(sample), "artifacts": str(tmp_path / "artifacts"), "source": "bikes"}
-    [[run, state]] = execute(production, "source/source", parameters)
+    [[run, state]] = execute(production, "source/book", parameters)
     assert state == "Completed"
     assert ends(api, run, {"bikes", "report"}) == made({"bikes", "report"})
 
 
 @pytest.mark.slow
 def test_one_run_at_a_time(
-    production: Topology, deployed: str, sample: Path, tmp_path: Path
+    production: Topology, api: httpx.Client, deployed: str, sample: Path, tmp_path: Path
 ) -> None:
-    """Of two runs of a deployment at once one is executed, the other one cancelled."""
-    parameters = {"data": str(sample), "artifacts": str(tmp_path / "artifacts")}
-    runs = execute(production, "pipeline/pipeline", parameters, count=2)
-    assert sorted(state for _, state in runs) == ["Cancelled", "Completed"]
+    """Of two runs of a deployment at once one is executed, then the other one: none is dropped."""
+    artifacts = tmp_path / "artifacts"
+    parameters = {"data": str(sample), "artifacts": str(artifacts), "source": "dog"}
+    runs = execute(production, "source/book", parameters, count=2)
+    assert [state for _, state in runs] == ["Completed", "Completed"]
+    known = [api.get(f"/flow_runs/{run}").json() for run, _ in runs]
+    first, second = sorted(known, key=lambda run: run["start_time"])
+    assert first["end_time"] <= second["start_time"]
+
+
+@pytest.mark.slow
+def test_times_that_were_missed(
+    production: Topology, api: httpx.Client, deployed: str, sample: Path, tmp_path: Path
+) -> None:
+    """Of the times that came while the worker hung one run is made, the others are Cancelled."""
+    known = api.get("/deployments/name/pipeline/book").json()
+    places = {"data": str(sample), "artifacts": str(tmp_path / "artifacts"), "sources": ["dog"]}
+    schedule = f"/deployments/{known['id']}/schedules"
+    worker = production.started["worker"]
+    worker.send_signal(signal.SIGSTOP)
+    try:
+        api.patch(f"/deployments/{known['id']}", json={"parameters": places}).raise_for_status()
+        each = {"schedule": {"interval": 10}, "active": True}
+        [created] = api.post(schedule, json=[each]).raise_for_status().json()
+        time.sleep(45)
+        api.delete(f"{schedule}/{created['id']}").raise_for_status()
+    finally:
+        worker.send_signal(signal.SIGCONT)
+
+    def runs() -> list[dict[str, Any]]:
+        mine = {"deployments": {"id": {"any_": [known["id"]]}}, "sort": "EXPECTED_START_TIME_ASC"}
+        found = api.post("/flow_runs/filter", json=mine).json()
+        return [run for run in found if run["auto_scheduled"]]
+
+    wait_until(lambda: {run["state_type"] for run in runs()} <= TERMINAL, 300, "all have ended")
+    states = [run["state_name"] for run in runs()]
+    assert len(states) >= 3 and states[-1] == "Completed"
+    assert set(states[:-1]) == {"Cancelled"}
+    assert all("Missed: " in run["state"]["message"] for run in runs()[:-1])
 
 
 @pytest.mark.parametrize("name", sorted(SECRETS))

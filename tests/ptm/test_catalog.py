@@ -50,6 +50,20 @@ def test_place_is_no_option() -> None:
     assert here == there and not {"name", "root", "path"} & here.keys()
 
 
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [('"90s"', 90), ('"10m"', 600), ('"2h"', 7200), ('"1.5h"', 5400), ('"1d"', 86400), ("3", 3),
+     ("0.5", 0.5), ('"7"', 7)],
+)  # fmt: skip
+def test_timeout(load: Callable[[str], Catalog], written: str, seconds: float) -> None:
+    """A timeout is a time with a unit, or seconds; every kind has it, and it decides no content."""
+    for kind in ("images", "volume", "table", "timeseries", "text"):
+        entry = f'[x]\nkind = "{kind}"\npath = "a"\n'
+        plain, limited = load(entry)["x"], load(f"{entry}timeout = {written}\n")["x"]
+        assert (plain.timeout, limited.timeout) == (None, seconds)
+        assert plain.options() == limited.options()
+
+
 def test_frozen() -> None:
     """A source cannot be changed."""
     wine = load_catalog(BOOK)["wine"]
@@ -157,6 +171,19 @@ MISTAKES = {
     "one code": (f"[x]\n{HOURLY}onehot = {{ w = 1 }}\n", ["[x] onehot.w", "got 1"]),
     "negative line": (
         '[x]\nkind = "text"\npath = "a"\nline = -1\n', ["[x] line", "greater than or equal to 0"],
+    ),
+    "timeout of no length": (
+        '[x]\nkind = "text"\npath = "a"\ntimeout = 0\n', ["[x] timeout", "above 0", "90s", "got 0"],
+    ),
+    "timeout in no unit": (
+        '[x]\nkind = "text"\npath = "a"\ntimeout = "10 apples"\n',
+        ["[x] timeout", "10m", "got '10 apples'"],
+    ),
+    "timeout of endless length": (
+        '[x]\nkind = "text"\npath = "a"\ntimeout = inf\n', ["[x] timeout", "got inf"],
+    ),
+    "timeout that is a switch": (
+        '[x]\nkind = "text"\npath = "a"\ntimeout = true\n', ["[x] timeout", "got True"],
     ),
     "no sources": ("", ["at least one source", "empty"]),
     "not TOML": ("[x\n", ["catalog.toml", "TOML"]),

@@ -82,7 +82,10 @@ def test_verify_reads_the_bytes(source: TableSource) -> None:
     assert make(source).cached
     [found] = store.verify(source.root / "store")
     assert found.error.startswith(f"t: {PART}: expected sha256 {sha256}, got ")
-    assert (found.publication, found.remedy) == (folder.name, "ptm run t")
+    assert (found.publication, found.remedy) == (
+        folder.name,
+        f"ptm run t --artifacts {source.root / 'store'}",
+    )
     assert not make(source, rehash=True).cached
     assert heal(source).cached
 
@@ -108,7 +111,9 @@ def test_verify_lists_each_problem(source: TableSource) -> None:
         ("u", True),
         ("v", False),
     ]
-    assert [found.remedy for found in findings] == ["", "ptm gc", "ptm gc", "ptm run u", ""]
+    remedies = ["", "ptm gc", "ptm gc", "ptm run u", ""]
+    here = f" --artifacts {root}"
+    assert [found.remedy for found in findings] == [text and text + here for text in remedies]
     assert all(found.bytes > 2000 for found in findings if not found.error)
     assert [row["name"] for row in store.status(root) if "error" in row] == ["u"]
     assert [found.name for found in store.verify(root, ["v"])] == ["v"]

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from ptm.catalog import ImagesSource, Source
 from ptm.content import ArtifactRef
 from ptm.exhibits import Exhibit, exhibits
-from ptm.names import NAME, dashboard_key, is_name
+from ptm.names import NAME, catalog_key, dashboard_key, is_name
 from ptm.prepare import tensorize
 from tests.support.stores import table
 
 KINDS = ["images", "volume", "table", "timeseries", "text", "analysis"]
 FIXED = {
-    *("sources", "changes", "progress", "wine-groups", "wine-columns", "wine-roc"),
+    *("sources", "failures", "changes", "progress"),
+    *("wine-groups", "wine-columns", "wine-roc"),
     *("temperature-fits", "fitted-lines", "loss-curves"),
 }
 SUFFIXES = ["contact-sheet", "slices", "week"]
@@ -67,6 +68,47 @@ def test_keys_of_pictures(one: str, other: str, suffix: str, other_suffix: str) 
     key, other_key = f"{dashboard_key(one)}-{suffix}", f"{dashboard_key(other)}-{other_suffix}"
     assert (key == other_key) == ((one, suffix) == (other, other_suffix))
     assert key not in FIXED
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("book", "book"),
+        ("my_books", "my--books"),
+        ("my-books", "my---books"),
+        ("a__b", "a----00-b"),
+        ("a-", "a----1-"),
+        ("Books 2", r"books---2---[0-9a-f]{8}"),
+        ("Bücher.v1", r"b---cher---v1---[0-9a-f]{8}"),
+        ("本", r"catalog---[0-9a-f]{8}"),
+    ],
+)
+def test_keys_of_catalogs(name: str, key: str) -> None:
+    """'_' is two dashes, '-' is three, several are spelled; other letters end in a digest."""
+    assert re.fullmatch(key, catalog_key(name))
+
+
+@given(similar, similar, st.one_of(names, similar), st.one_of(names, similar))
+def test_catalogs_share_no_key(one: str, other: str, name: str, other_name: str) -> None:
+    """What stands behind the name of one catalog is never taken for a part of another's."""
+    key = f"{catalog_key(one)}-{dashboard_key(name)}-week"
+    other_key = f"{catalog_key(other)}-{dashboard_key(other_name)}-week"
+    assert (key == other_key) == ((one, name) == (other, other_name))
+
+
+@given(st.text(min_size=1, max_size=80))
+def test_any_name_of_a_file_is_fit(name: str) -> None:
+    """Whatever a catalog's file is called, its key is of a-z, 0-9 and '-', and of no other name."""
+    assert re.fullmatch(r"[a-z0-9-]+", catalog_key(name))
+    assert catalog_key(name) != catalog_key(f"{name} ")
+
+
+def test_all_short_catalogs() -> None:
+    """The keys of all short names of catalogs with all short names behind them differ."""
+    tails = chain.from_iterable(product("a0_-", repeat=length) for length in range(4))
+    short = {"a" + "".join(tail) for tail in tails}
+    keys = {f"{catalog_key(one)}-{dashboard_key(other)}" for one in short for other in short}
+    assert len(keys) == len(short) ** 2
 
 
 def test_all_short_names() -> None:

@@ -150,6 +150,14 @@ def client_of(api: str, password: str | None = None) -> httpx.Client:
     return httpx.Client(base_url=api, auth=Token(api, password), timeout=30)
 
 
+def posted(api: str, path: str, body: Any) -> Any:
+    """What an API answers to a POST."""
+    with client_of(api) as client:
+        answer = client.post(path, json=body)
+    answer.raise_for_status()
+    return answer.json()
+
+
 @dataclass(frozen=True)
 class Recorded:
     """What the server has of one run of a flow, as the API gives it.
@@ -183,16 +191,16 @@ def recorded(api: str, flow_run: object) -> Recorded:
     )
 
 
-def deployment(api: str, name: str) -> dict[str, Any]:
+def deployment(api: str, flow: str, catalog: str = "book") -> dict[str, Any]:
     """That of a flow; nothing as long as there is none."""
-    answer = httpx.get(f"{api}/deployments/name/{name}/{name}", timeout=30)
+    answer = httpx.get(f"{api}/deployments/name/{flow}/{catalog}", timeout=30)
     found: dict[str, Any] = answer.json() if answer.status_code == 200 else {}
     return found
 
 
-def served_run(api: str, name: str, **parameters: Any) -> dict[str, Any]:
-    """Asks for a run of a flow, as the dashboard does; the run."""
-    path = f"/deployments/{deployment(api, name)['id']}/create_flow_run"
+def served_run(api: str, flow: str, of: str = "book", **parameters: Any) -> dict[str, Any]:
+    """Asks for a run of a flow of a catalog, as the dashboard does; the run."""
+    path = f"/deployments/{deployment(api, flow, of)['id']}/create_flow_run"
 
     def ask() -> dict[str, Any]:
         with client_of(api) as client:

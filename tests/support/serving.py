@@ -9,7 +9,14 @@ from tests.support.commands import Started, wait_until
 from tests.support.machine import ROOT
 from tests.support.servers import client_of, deployment, recorded
 
-WAITS = ("Scheduled", "Late")
+WAITS = ("Scheduled", "Late", "Queued")
+ENTRY = """
+[{name}]
+kind = "table"
+columns = ["x", "y"]
+rows = [[1.0, 2.0], [3.0, 5.0], [4.0, 9.0]]
+target = "y"
+"""
 
 
 def lay_out(place: Path, sample: Path) -> Path:
@@ -20,22 +27,32 @@ def lay_out(place: Path, sample: Path) -> Path:
     return place
 
 
-def begin_serving(out: Path, api: str, place: Path, *options: str, **environment: str) -> Started:
-    """Starts `ptm serve` of a place that was laid out, and waits until its server knows of it."""
+def lay_out_tables(place: Path, catalog: str, *names: str) -> Path:
+    """Makes a folder with `data/` and a catalog of that name, of small tables; the folder."""
+    (place / "data").mkdir(parents=True)
+    write_tables(place, catalog, *names)
+    return place
+
+
+def write_tables(place: Path, catalog: str, *names: str) -> None:
+    """Writes the catalog of a folder, of small tables with those names."""
+    entries = [ENTRY.format(name=name) for name in names]
+    text = "\n".join([f'[catalog]\nname = "{catalog}"', *entries])
+    fresh = place / "data" / "catalog.new"
+    fresh.write_text(text)
+    fresh.replace(place / "data" / "catalog.toml")
+
+
+def begin_serving(out: Path, place: Path, *options: str, **environment: str) -> Started:
+    """Starts `ptm serve` of a place that was laid out, and waits until it serves."""
     where = {
         "--catalog": place / "data" / "catalog.toml",
         "--data": place / "data",
         "--artifacts": place / "artifacts",
     }
-    before = deployment(api, "temperature").get("updated")
     arguments = [str(each) for pair in where.items() for each in pair]
     served = Started(out, "serve", *arguments, *options, **environment)
     served.wait_for("Stop with Ctrl-C")
-    wait_until(
-        lambda: (now := deployment(api, "temperature")) and now["updated"] != before,
-        60,
-        "the deployments are known to the server",
-    )
     return served
 
 
@@ -51,9 +68,20 @@ def final(api: str, flow_run: str, seconds: float = 180) -> dict[str, Any]:
     return run
 
 
-def runs_of(api: str, name: str) -> list[dict[str, Any]]:
+def becomes(api: str, flow_run: str, state: str, seconds: float = 60) -> dict[str, Any]:
+    """A run once it is in the state of that name."""
+
+    def ask() -> Any:
+        run = recorded(api, flow_run).flow_run
+        return run if run["state_name"] == state else None
+
+    run: dict[str, Any] = wait_until(ask, seconds, f"{flow_run} becomes {state}")
+    return run
+
+
+def runs_of(api: str, flow: str, catalog: str = "book") -> list[dict[str, Any]]:
     """All runs of a deployment but those that the schedule has in store, oldest first."""
-    known = deployment(api, name)
+    known = deployment(api, flow, catalog)
     wanted = {
         "deployments": {"id": {"any_": [known["id"]]}},
         "sort": "EXPECTED_START_TIME_ASC",

@@ -141,9 +141,9 @@ def table(root: Path, name: str = "t", **options: Any) -> TableSource:
     return TableSource(name=name, root=root, kind="table", path="t.csv", **options)
 
 
-def make(source: TableSource, rehash: bool = False) -> ArtifactRef:
+def make(source: TableSource, rehash: bool = False, force: bool = False) -> ArtifactRef:
     """What a run makes of it, or finds."""
-    return tensorize(source, source.root / "store", rehash=rehash)
+    return tensorize(source, source.root / "store", rehash=rehash, force=force)
 
 
 def home(source: TableSource) -> Path:

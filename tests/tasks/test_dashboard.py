@@ -9,6 +9,7 @@ import pandas as pd
 
 from ptm import exhibits
 from tasks import dashboard
+from tasks.states import Outcome
 from tests.tasks.test_states import ended
 
 
@@ -31,13 +32,36 @@ def test_rows_are_strict_json() -> None:
 
 
 def test_source_rows() -> None:
-    """Each tensor is a row, and so is each source that failed or was skipped, with the reason."""
+    """Each tensor is a row, and so is each that failed or was skipped: these first, all alike."""
     rows = dashboard.source_rows(ended())
     named = {row["source"]: row for row in rows}
-    assert list(named) == ["dog", "cats", "wine", "wine_threshold"]
+    assert list(named) == ["wine", "wine_threshold", "dog", "cats"]
     assert (named["dog"]["state"], named["cats"]["state"]) == ("made", "cached")
-    assert (named["dog"]["tensor"], named["dog"]["shape"]) == ("features", "2 x 3")
+    assert (named["dog"]["tensor"], named["dog"]["shape"]) == ("features", "2x3")
     assert (named["dog"]["dtype"], named["dog"]["seconds"]) == ("float32", 0.5)
-    assert named["wine"]["state"] == "failed" and "got 'n/a'" in named["wine"]["reason"]
+    assert named["wine"]["state"] == "failed"
     assert named["wine_threshold"]["state"] == "skipped"
+    columns = ["state", "source", "tensor", "shape", "dtype", "MB", "seconds", "digest"]
+    assert all(list(row) == columns for row in rows)
     json.dumps(rows, allow_nan=False)
+
+
+def test_failure_rows() -> None:
+    """Each fault is a row without the name of its source; a run without any has none."""
+    outcome = ended()
+    outcome.failed["days"] = "days: 2 faults\n  row 2: expected an hour\n  row 3: expected a day"
+    rows = [tuple(row.values()) for row in dashboard.failure_rows(outcome)]
+    assert rows == [
+        ("wine", "failed", "row 3: expected a number, got 'n/a' (wine.csv)"),
+        ("days", "failed", "2 faults"),
+        ("days", "failed", "row 2: expected an hour"),
+        ("days", "failed", "row 3: expected a day"),
+        ("wine_threshold", "skipped", "wine was not made"),
+    ]
+    long = "days: expected a day, got " + "none and " * 20 + "(a/very-long/path.csv)"
+    pieces = dashboard.failure_rows(Outcome(failed={"days": long}))
+    assert [row["state"] for row in pieces] == ["failed", "", ""]
+    assert all(len(row["what"]) <= 80 for row in pieces)
+    assert "days: " + " ".join(row["what"] for row in pieces) == long
+    assert list(dashboard.failure_rows(outcome)[0]) == ["source", "state", "what"]
+    assert dashboard.failure_rows(Outcome(made=outcome.made)) == []

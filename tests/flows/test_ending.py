@@ -1,0 +1,131 @@
+"""Runs that are ended before their time: Ctrl-C twice, SIGTERM; the store is whole, history too."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ptm.store import verify
+from tests.support.commands import Started, end_group, run_ptm, wait_until
+from tests.support.servers import Hold, posted, recorded, states_of
+
+pytestmark = pytest.mark.operate
+Start = Callable[..., Started]
+HELD = {"wine", "temperature"}  # the table sources of the book's catalog
+SOON = 15.0  # s in which a process that is told to end now has ended, on a busy machine too
+RUNNERS = ["threads", pytest.param("processes", marks=pytest.mark.slow)]
+CLUSTERS = [pytest.param(name, marks=pytest.mark.slow) for name in ("dask", "ray")]
+
+
+def run_of(api: str, store: Path) -> str:
+    """The id of the run that was told to use a store."""
+
+    runs = posted(api, "/flow_runs/filter", {"limit": 200})
+    return str(next(r["id"] for r in runs if r["parameters"].get("artifacts") == str(store)))
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+@pytest.mark.parametrize(
+    ("signals", "code"),
+    [
+        ((signal.SIGINT, signal.SIGINT), 130),
+        pytest.param((signal.SIGTERM,), 143, marks=pytest.mark.slow),
+    ],
+    ids=["ctrl-c-twice", "sigterm"],
+)
+def test_ended_now(
+    runner: str,
+    signals: tuple[int, ...],
+    code: int,
+    start: Start,
+    hold: Hold,
+    server: str,
+    sample: Path,
+    tmp_path: Path,
+) -> None:
+    """A second Ctrl-C, or SIGTERM, ends a run now: Cancelled with its tasks, the store whole."""
+    store = tmp_path / "artifacts"
+    place = ("--data", sample, "--artifacts", store, "--runner", runner)
+    run = start("run", "wine", "temperature", "austen", *place, **hold.environment)
+    run.wait_for("austen: made")
+    for number in signals[:-1]:
+        run.signal(number)
+        run.wait_for("Cancelling")
+        time.sleep(1)
+        assert run.process.poll() is None  # what is under way is not ended
+    run.signal(signals[-1])
+    begun = time.monotonic()
+    done = run.end()
+    assert time.monotonic() - begun < SOON
+    assert done.code == code, done
+    assert not done.left_behind
+    assert "Traceback" not in done.out
+    flow_run = run_of(server, store)
+    states = states_of(server, flow_run)
+    assert {states[name] for name in HELD} == {"Cancelled"} and states["austen"] == "Completed"
+    assert recorded(server, flow_run).flow_run["state_name"] == "Cancelled"
+    assert [(each.name, each.error) for each in verify(store)] == [("austen", "")]
+    hold.release()
+    again = run_ptm("run", "wine", "temperature", "austen", *place)
+    assert again.code == 0, again
+    assert "austen: cached" in again.out and "wine: made" in again.out
+
+
+@pytest.mark.parametrize("runner", CLUSTERS)
+def test_ended_now_on_a_cluster(
+    runner: str, start: Start, hold: Hold, server: str, sample: Path, tmp_path: Path
+) -> None:
+    """SIGTERM ends a run on a cluster of its own too, and leaves no process of it behind."""
+    pytest.importorskip(f"prefect_{runner}", reason=f"prefect-{runner} is not installed")
+    store = tmp_path / "artifacts"
+    place = ("--data", sample, "--artifacts", store, "--runner", runner)
+    run = start("run", "wine", "austen", *place, **hold.environment)
+    run.wait_for("austen: made")
+    run.process.send_signal(signal.SIGTERM)
+    done = run.end()
+    assert done.code == 143, done
+    assert not done.left_behind
+    flow_run = run_of(server, store)
+    states = states_of(server, flow_run)
+    assert states["wine"] == "Cancelled" and states["austen"] == "Completed"
+    assert recorded(server, flow_run).flow_run["state_name"] == "Cancelled"
+
+
+@pytest.mark.slow
+def test_ctrl_c_twice_in_python(hold: Hold, server: str, sample: Path, tmp_path: Path) -> None:
+    """A flow that Python calls ends at the second Ctrl-C with its workers; Python goes on."""
+    store = tmp_path / "artifacts"
+    code = f"""
+from flows.pipeline import pipeline
+from flows.runners import task_runner
+if __name__ == "__main__":
+    flow = pipeline.with_options(task_runner=task_runner("processes"))
+    place = {{"catalog": {str(sample / "catalog.toml")!r}, "data": {str(sample)!r}}}
+    state = flow(**place, artifacts={str(store)!r}, sources=["wine", "austen"], return_state=True)
+    print(state.type.value, "goes on")
+"""
+    environment = os.environ | hold.environment | {"PREFECT_API_URL": server}
+    run = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    wait_until(lambda: (store / "austen" / "current.json").exists(), 90, "austen is made")
+    for _ in range(2):
+        time.sleep(2)
+        os.killpg(run.pid, signal.SIGINT)
+    out, _ = run.communicate(timeout=60)
+    assert "CANCELLED goes on" in out
+    assert end_group(run.pid) == []
+    states = states_of(server, run_of(server, store))
+    assert states.pop("austen") == "Completed"
+    assert states["wine"] == "Cancelled" and set(states.values()) == {"Cancelled"}
