@@ -273,9 +273,9 @@ def _spawn(home: Path, planned: Server, say: Callable[[str], None]) -> Server:
         said = read.read().decode(errors="replace")
     if is_taken_port(said):
         raise PortTaken
+    cause = cause_of_end(said, process.returncode, home)
     raise ServerError(
-        f"expected the local Prefect server to start, got: {cause_of_end(said, home)}; "
-        f"its log is {planned.log}"
+        f"expected the local Prefect server to start, got: {cause}; its log is {planned.log}"
     )
 
 

@@ -25,7 +25,10 @@ KNOWN = {
     "Can't locate revision": NEWER,
 }
 TAKEN = ("is already in use", "address already in use", "is already running on port")
-ERROR = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception): .+$", re.MULTILINE)
+ERROR = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Interrupt)(?:: .+)?$", re.MULTILINE)
+LOGGED = re.compile(
+    r"\| (?:ERROR|CRITICAL) +\| \S+ - (?!Application |Traceback)(.+)$", re.MULTILINE
+)
 
 
 def is_taken_port(log: str) -> bool:
@@ -33,12 +36,20 @@ def is_taken_port(log: str) -> bool:
     return any(words in log for words in TAKEN)
 
 
-def cause_of_end(log: str, home: Path) -> str:
-    """Why a server ended: in plain words where they are known, else the last error of its log."""
+def cause_of_end(log: str, code: int, home: Path) -> str:
+    """Why a server ended: in plain words where they are known, else the last error of its log.
+
+    Args:
+        log: what it logged since it was started.
+        code: how its process ended: the exit code, or a signal's number as a negative one.
+        home: its Prefect home.
+    """
     errors = ERROR.findall(log)
     last = errors[-1] if errors else ""
     for words, meaning in KNOWN.items():
         if words in last:
             return f"{meaning.format(home=home)} ({words})"
-    lines = [line for line in log.splitlines() if line.strip()]
-    return last or (lines[-1] if lines else "an end without a word")
+    if code < 0:
+        return f"its process was killed by signal {-code}"
+    logged = LOGGED.findall(log)
+    return last or (logged[-1] if logged else f"an end with exit code {code}, without a reason")

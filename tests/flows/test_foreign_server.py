@@ -175,6 +175,7 @@ def test_started_again_after_a_stranger(
     start: Start, hold: Hold, home: Home, sample: Path, tmp_path: Path
 ) -> None:
     """Once the stranger has gone and the own server is there again, the run's history is whole."""
+    assert run_ptm("server", "start", **home.environment).code == 0
     store = tmp_path / "artifacts"
     patient = home.environment | {"PTM_PATIENCE_SECONDS": "60"}
     arguments = ("run", "dog", "wine", "--data", sample, "--artifacts", store)

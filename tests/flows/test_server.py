@@ -17,19 +17,14 @@ from typing import Any
 
 import psutil
 import pytest
-from prefect.flow_engine import run_flow
 from prefect.settings import (
     PREFECT_API_URL,
     PREFECT_HOME,
-    PREFECT_SERVER_ALLOW_EPHEMERAL_MODE,
     PREFECT_SERVER_API_HOST,
     temporary_settings,
 )
 
-from flows.pipeline import pipeline
-from flows.runners import task_runner
-from flows.server import ServerError
-from tests.support.commands import call_ptm, run_ptm
+from tests.support.commands import call_ptm, end_group, run_ptm
 from tests.support.servers import Home, flow_run_in, states_of
 
 pytestmark = pytest.mark.operate
@@ -220,15 +215,41 @@ def test_password(home: Home, sample: Path, tmp_path: Path) -> None:
     assert found.code == 0 and "cached" in found.words
 
 
+WITHOUT_A_SERVER = """
+import sys
+from prefect.flow_engine import run_flow
+from flows.pipeline import pipeline
+from flows.runners import task_runner
+
+catalog, data, artifacts, runner = sys.argv[1:]
+state = run_flow(
+    pipeline.with_options(task_runner=task_runner(runner)),
+    parameters={"catalog": catalog, "data": data, "artifacts": artifacts},
+    return_type="state",
+)
+error = state.result(raise_on_failure=False)
+print(type(error).__name__, error)
+"""
+
+
 @pytest.mark.parametrize("runner", ["dask", pytest.param("ray", marks=pytest.mark.slow)])
-def test_other_processes_need_a_server(runner: str, book_catalog: Path, sample: Path) -> None:
+def test_other_processes_need_a_server(
+    runner: str, home: Home, book_catalog: Path, sample: Path, tmp_path: Path
+) -> None:
     """Tasks in other processes are not started without a server that all of them can reach."""
     pytest.importorskip(f"prefect_{runner}", reason=f"prefect-{runner} is not installed")
-    flow = pipeline.with_options(task_runner=task_runner(runner))
-    given = {"catalog": book_catalog, "data": sample, "artifacts": sample / "nowhere"}
-    with temporary_settings({PREFECT_API_URL: None, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: True}):
-        state: Any = run_flow(flow, parameters=given, return_type="state")
-    error = state.result(raise_on_failure=False)
-    assert isinstance(error, ServerError), state
-    assert "expected a Prefect server" in str(error) and "ptm server start" in str(error)
-    assert not (sample / "nowhere").exists()
+    store = tmp_path / "artifacts"
+    command = [sys.executable, "-P", "-c", WITHOUT_A_SERVER, book_catalog, sample, store, runner]
+    # Prefect ends its temporary server when its process ends, and a worker of the tests may not
+    environment = home.environment | {"PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true"}
+    with subprocess.Popen(
+        [str(word) for word in command],
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        told, _ = process.communicate(timeout=300)
+    assert end_group(process.pid) == []
+    assert "ServerError expected a Prefect server" in told and "ptm server start" in told
+    assert not store.exists()

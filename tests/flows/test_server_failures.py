@@ -6,14 +6,17 @@ import errno
 import fcntl
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
-from tests.support.commands import call_ptm, run_ptm
+from tests.support.commands import Started, call_ptm, run_ptm, wait_until
 from tests.support.machine import lacking
 from tests.support.servers import Home
 from tests.support.stores import ORDINARY, python
@@ -68,6 +71,21 @@ def test_cause(
     assert done.words.count("Starting the Prefect server") == 1
     assert "Traceback" not in done.out + done.err
     assert not store.exists() and not (home.path / "ptm-server.json").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_ended_while_it_starts(number: int, home: Home, start: Callable[..., Started]) -> None:
+    """A server that somebody ends while it starts is told as that, and leaves no state behind."""
+    starting = start("server", "start", **home.environment)
+    server = wait_until(lambda: psutil.Process(starting.process.pid).children(), 60, "the server")
+    time.sleep(0.5)
+    server[0].send_signal(number)
+    done = starting.end()
+    assert done.code == 1, done
+    words = " ".join(done.out.split())
+    assert f"to start, got: its process was killed by signal {number}" in words
+    assert not (home.path / "ptm-server.json").exists()
 
 
 @pytest.fixture
