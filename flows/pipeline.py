@@ -9,12 +9,13 @@ from prefect import allow_failure, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 
+from flows.groups import submitted
 from flows.outcome import finish, refused
 from flows.parameters import SourceName, Sources
 from flows.runners import expect_a_server, task_runner
 from flows.served import served_flow
 from ptm.analyses import ANALYSES
-from ptm.catalog import load_catalog
+from ptm.catalog import Source, load_catalog
 from ptm.content import ArtifactRef
 from ptm.errors import CatalogError
 from ptm.space import shortage
@@ -54,18 +55,22 @@ def pipeline(
         chosen = [known[name] for name in sources or known]
     except CatalogError as error:
         return refused(error)
-    futures: dict[str, PrefectFuture[Any]] = {}
     if tight := shortage(chosen, artifacts, force=force):
         get_run_logger().warning(tight, extra={"ptm_note": True})
-    for source in chosen:
-        futures[source.name] = tensorize.submit(Sealed(source), str(artifacts), rehash, force)
-    for name, analysis in ANALYSES.items():
-        if analysis.source in futures:
-            upstream = allow_failure(futures[analysis.source])
-            futures[name] = analyze.submit(
-                name, str(artifacts), upstream, rehash=rehash, force=force
-            )
-    return finish(futures, artifacts, known.name)
+
+    def submit(source: Source) -> PrefectFuture[Any]:
+        future: PrefectFuture[Any] = tensorize.submit(Sealed(source), str(artifacts), rehash, force)
+        return future
+
+    with submitted(chosen, submit) as of_sources:
+        futures = dict(of_sources)
+        for name, analysis in ANALYSES.items():
+            if analysis.source in futures:
+                upstream = allow_failure(futures[analysis.source])
+                futures[name] = analyze.submit(
+                    name, str(artifacts), upstream, rehash=rehash, force=force
+                )
+        return finish(futures, artifacts, known.name)
 
 
 @served_flow(
