@@ -10,13 +10,14 @@ from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.states import Cancelled
 
+from flows.groups import submitted
 from flows.outcome import finish, refused, under_way
 from flows.parameters import SourceName, Sources, Timeout
 from flows.runners import task_runner, terms
 from flows.schedules import missed
 from flows.served import served_flow
 from ptm.analyses import ANALYSES
-from ptm.catalog import load_catalog
+from ptm.catalog import Source, load_catalog
 from ptm.content import ArtifactRef
 from ptm.errors import CatalogError
 from ptm.space import shortage
@@ -66,17 +67,20 @@ def pipeline(
         get_run_logger().warning(tight, extra={"ptm_note": True})
     names = [source.name for source in chosen]
     analyses = {name: each.source for name, each in ANALYSES.items() if each.source in names}
-    futures: dict[str, PrefectFuture[Any]] = {}
-    with under_way([*names, *analyses], limits, known.name) as vitals:
-        for source in chosen:
-            futures[source.name] = tensorize.submit(
-                Sealed(source), str(artifacts), rehash, force, limits
-            )
+
+    def submit(source: Source) -> PrefectFuture[Any]:
+        wanted = (Sealed(source), str(artifacts), rehash, force, limits)
+        future: PrefectFuture[Any] = tensorize.submit(*wanted)
+        return future
+
+    with (
+        under_way([*names, *analyses], limits, known.name) as vitals,
+        submitted(chosen, submit) as of_sources,
+    ):
+        futures = dict(of_sources)
         for name, of in analyses.items():
-            upstream = allow_failure(futures[of])
-            futures[name] = analyze.submit(
-                name, str(artifacts), upstream, None, rehash, force, limits
-            )
+            wanted = (name, str(artifacts), allow_failure(futures[of]), None, rehash, force, limits)
+            futures[name] = analyze.submit(*wanted)
         return finish(futures, artifacts, vitals)
 
 

@@ -34,7 +34,10 @@ class Lost(Exception):
 
     def __init__(self, how: str, oom: bool) -> None:
         self.how, self.oom = how, oom
-        super().__init__(how)
+        super().__init__(how, oom)  # so it can be pickled, as the cause of an error
+
+    def __str__(self) -> str:
+        return self.how
 
 
 class TimeOver(Exception):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.support.machine import ROOT, lacking
 from tests.support.small_disk import SmallDisk, mounted
@@ -21,6 +22,9 @@ HOME = Path(tempfile.mkdtemp(prefix="ptm-tests-"))
 os.environ["PREFECT_HOME"] = str(HOME)
 os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
 os.environ.pop("PREFECT_API_URL", None)
+# no test is timed
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 # in the background of a script SIGINT is ignored, and so it is in all that is started from there
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

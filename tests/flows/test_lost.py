@@ -26,25 +26,13 @@ SOURCES = ("wine", "austen", "dog")  # wine is a table: it is held
 RUNNERS = ["processes", *(pytest.param(name, marks=pytest.mark.slow) for name in ("dask", "ray"))]
 
 
-def workers(run: Started) -> list[psutil.Process]:
-    """The worker processes of a run, wherever its tasks run."""
-    found = []
-    for process in psutil.Process(run.process.pid).children(recursive=True):
-        try:
-            if "tasks.worker" in process.cmdline():
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
-
-
-def kill_workers(run: Started) -> None:
-    """Kills the worker processes of a run; those that make a call, and those that wait for one."""
-    killed = wait_until(lambda: workers(run), 60, "a worker")
-    time.sleep(1)
-    for process in killed:
-        process.kill()
-    psutil.wait_procs(killed, 10)
+def kill(hold: Hold, worker_of_cluster: bool = False) -> None:
+    """Kills the process that makes what is held; or the one that started it."""
+    (call,) = wait_until(hold.waiting, 90, "a call that is held")
+    assert call.name().startswith("python") and "tasks.worker" in call.cmdline()
+    (call.parent() if worker_of_cluster else call).kill()
+    psutil.wait_procs([call], 10)
+    assert not hold.waiting()
 
 
 def catalog_with(tmp_path: Path, sample: Path, source: str, option: str) -> Path:
@@ -69,7 +57,7 @@ def test_a_killed_worker(
     run.wait_for("austen: made")
     run.wait_for("dog: made")
     for _ in range(kills):
-        kill_workers(run)
+        kill(hold)
     hold.release()
     done = run.end()
     assert not done.left_behind
@@ -106,11 +94,7 @@ def test_a_killed_worker_of_a_cluster(
     run.wait_for("austen: made")
     run.wait_for("dog: made")
     for _ in range(kills):
-        calls = wait_until(lambda: workers(run), 60, "a worker")
-        time.sleep(1)
-        for process in {call.parent() for call in calls}:
-            process.kill()
-        psutil.wait_procs(calls, 10)
+        kill(hold, worker_of_cluster=True)
     hold.release()
     done = run.end()
     assert not done.left_behind

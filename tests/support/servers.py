@@ -43,6 +43,12 @@ class Hold:
         """What a process needs."""
         return {"PYTHONPATH": str(SLOW), "PTM_TEST_HOLD": str(self.file)}
 
+    def waiting(self) -> list[psutil.Process]:
+        """The living processes that wait."""
+        files = self.file.parent.glob(f"{self.file.name}-*")
+        pids = [int(file.name.rpartition("-")[2]) for file in files]
+        return [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+
     def release(self) -> None:
         """Lets them end."""
         self.file.unlink(missing_ok=True)

@@ -81,6 +81,7 @@ def test_killed(workers: Workers) -> None:
     with pytest.raises(Lost, match=r"killed by signal 9 \(SIGKILL\), at ([\d.]+) [MG]B") as lost:
         workers.call(partial(exec, KILLED))
     assert lost.value.oom
+    assert str(pickle.loads(pickle.dumps(lost.value))) == lost.value.how  # it crosses processes
     size, unit = lost.value.how.removesuffix(" at most").split()[-2:]
     assert float(size) * {"MB": 1e6, "GB": 1e9}[unit] > HOLDS
     with pytest.raises(Lost, match="ended with code 3") as ended:

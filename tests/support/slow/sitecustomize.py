@@ -1,6 +1,7 @@
 """On the path of a process, makes one kind of source last: as long as a file is there.
 
-PTM_TEST_HOLD names the file. Real sources last as long when they are large; a test cannot wait.
+PTM_TEST_HOLD names the file; a process that waits leaves another, with its number.
+Real sources last as long when they are large; a test cannot wait.
 """
 
 import importlib.abc
@@ -20,6 +21,7 @@ class _Loader(importlib.machinery.SourceFileLoader):
 
         def slow(*arguments):
             hold = Path(os.environ["PTM_TEST_HOLD"])
+            hold.with_name(f"{hold.name}-{os.getpid()}").touch()
             while hold.exists():
                 time.sleep(0.05)
             return tensorize(*arguments)

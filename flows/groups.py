@@ -1,0 +1,162 @@
+"""Runs of many sources: a task for each kind holds those of its sources, as their graph shows them.
+
+The task of a kind only submits and waits, in a thread of its own: it takes no place of a runner.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import copy_context
+from typing import Any
+
+from prefect import task
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+from prefect.futures import PrefectFuture
+from prefect.states import Cancelled, Completed, Failed
+
+from ptm.catalog import Source
+
+Future = PrefectFuture[Any]
+MOST_ALONE = 40  # sources that a graph shows side by side
+JOIN_SECONDS = 10.0
+SUBMITTING = threading.Lock()  # one kind after the other
+
+
+@contextmanager
+def submitted(
+    sources: Sequence[Source], submit: Callable[[Source], Future]
+) -> Iterator[Mapping[str, Future]]:
+    """Submits a task for each source; of many, inside of a task for each kind.
+
+    Gives:
+        The futures by the names of the sources, in their order. With the block the tasks of the
+        kinds end, if they have not.
+    """
+    if len(sources) <= MOST_ALONE:
+        yield {source.name: submit(source) for source in sources}
+        return
+    kinds: dict[str, list[Source]] = {}
+    for source in sources:
+        kinds.setdefault(source.kind, []).append(source)
+    groups = [_Group(of_kind, submit) for of_kind in kinds.values()]
+    threads = [
+        threading.Thread(target=copy_context().run, args=(_run, group), daemon=True)
+        for group in groups
+    ]
+    try:
+        for thread in threads:
+            thread.start()
+        found = {name: future for group in groups for name, future in group.futures().items()}
+        yield {source.name: found[source.name] for source in sources}
+    finally:
+        for group in groups:
+            group.over.set()
+        for thread in threads:
+            thread.join(JOIN_SECONDS)
+
+
+class _Group:
+    """The sources of one kind. (Prefect would look for futures inside of a list.)
+
+    Attributes:
+        kind: of all of them.
+        count: how many they are.
+        over: nothing has to be waited for any more.
+    """
+
+    def __init__(self, sources: list[Source], submit: Callable[[Source], Future]) -> None:
+        self.kind, self.count = sources[0].kind, len(sources)
+        self._sources, self._submit = sources, submit
+        self._futures: dict[str, Future] = {}
+        self._left: set[Future] = set()
+        self._error: BaseException | None = None
+        self._ready, self.over = threading.Event(), threading.Event()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return object, ()  # tasks in other processes get its task's arguments, and need none
+
+    def futures(self) -> dict[str, Future]:
+        """Those of all its sources, once they are submitted."""
+        self._ready.wait()
+        if self._error:
+            raise self._error
+        return self._futures
+
+    def work(self) -> State[None]:
+        """Submits, and waits for all: the state that tells how they ended."""
+        try:
+            with SUBMITTING, _own_context():
+                for source in self._sources:
+                    self._futures[source.name] = self._submit(source)
+        except BaseException as error:
+            self._error = error
+            raise
+        finally:
+            self._ready.set()
+        self._wait()
+        return self._end()
+
+    def _wait(self) -> None:
+        self._left = set(self._futures.values())
+        lock = threading.Lock()
+
+        def ended(future: Future) -> None:
+            with lock:
+                self._left.discard(future)
+                if not self._left:
+                    self.over.set()
+
+        for future in self._futures.values():
+            future.add_done_callback(ended)
+        self.over.wait()
+
+    def _end(self) -> State[None]:
+        total = len(self._futures)
+        if self._left:
+            return Cancelled(message=f"the run ended before {len(self._left)} of {total} had")
+        for future in self._futures.values():
+            future.wait()  # only then does `state` hold the final one
+        states = [future.state for future in self._futures.values()]
+        if all(state.is_completed() for state in states):
+            return Completed(message=f"all {total} were made, or there already")
+        failed = sum(state.is_failed() or state.is_crashed() for state in states)
+        if failed:
+            return Failed(message=f"{failed} of {total} failed")
+        return Cancelled(message="Ctrl-C")
+
+
+@contextmanager
+def _own_context() -> Iterator[None]:
+    """Inside it tasks know which kind holds them, whatever was submitted before.
+
+    Prefect's pool of processes sends the context of the first submission with all that follow.
+    """
+    context = FlowRunContext.get()
+    runner = context.task_runner if context else None
+    _forget(runner)
+    try:
+        yield
+    finally:
+        _forget(runner)
+
+
+def _forget(runner: object) -> None:
+    if hasattr(runner, "_cached_context"):
+        runner._cached_context = None
+
+
+@task(
+    name="kind",
+    task_run_name="{kind} ({count})",
+    description="Holds the tasks of all sources of one kind.",
+)
+def of_kind(kind: str, count: int, group: _Group) -> State[None]:
+    """Submits the tasks of one kind and waits for them."""
+    return group.work()
+
+
+def _run(group: _Group) -> None:
+    of_kind(group.kind, group.count, group, return_state=True)
