@@ -7,11 +7,12 @@ it. So each new connection to a server under guard is looked at before anything 
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -38,13 +39,14 @@ class Fence:
 
     Args:
         api: the address of its API.
+        password: user:password, where it has one.
     """
 
-    def __init__(self, api: str) -> None:
+    def __init__(self, api: str, password: str | None) -> None:
         server = local_server.last()
         self._local = server is not None and server.api == api and server.runs
         self._api, self._home = api, str(private.prefect_home())
-        self._password: str | None = PREFECT_API_AUTH_STRING.value()
+        self._password = password
         self._looked = 0.0
         self.flow_run: UUID | None = None
         self.users, self.until = 0, math.inf
@@ -67,7 +69,7 @@ class Fence:
             status, body = ask(self._api, path, self._password if runs else None)
         except (httpx.HTTPError, OSError) as error:
             raise httpx.ConnectError(str(error)) from error
-        if status == 429 or status >= 500 or (not runs and status in (401, 403)):
+        if status in (401, 403, 429) or status >= 500:
             raise httpx.ConnectError(f"{self._api} does not tell what it is: HTTP status {status}")
         if not self._is_ours(body):
             raise ForeignServer(
@@ -100,7 +102,7 @@ def guarded(api: str) -> Iterator[None]:
     """Guards a server while the body runs, and for some time after it."""
     fence = FENCES.get(_plain(api))
     if fence is None or not fence.users:
-        fence = _new(api)
+        fence = _new(api, PREFECT_API_AUTH_STRING.value())
     fence.users += 1
     try:
         yield
@@ -112,7 +114,22 @@ def guarded(api: str) -> Iterator[None]:
 
 def know(api: str, flow_run: UUID) -> None:
     """Tells of a run that the server has, by which it is known; it is guarded from now on."""
-    (FENCES.get(_plain(api)) or _new(api)).flow_run = flow_run
+    fence = FENCES.get(_plain(api)) or _new(api, PREFECT_API_AUTH_STRING.value())
+    fence.flow_run = flow_run
+
+
+def elsewhere(api: str, flow_run: UUID) -> Callable[[], None]:
+    """What guards the server of this run in another process, to be called there."""
+    password = PREFECT_API_AUTH_STRING.value()
+    return partial(_know_here, api, password, flow_run, logging.raiseExceptions)
+
+
+def _know_here(api: str, password: str | None, flow_run: UUID, tells: bool) -> None:
+    """In a worker: the settings of the run come later than this, with its first task."""
+    logging.raiseExceptions = tells  # whether what is not sent is told
+    if _plain(api) not in FENCES:
+        _new(api, password)
+    FENCES[_plain(api)].flow_run = flow_run
 
 
 def stranger(api: str) -> str:
@@ -135,10 +152,10 @@ def _plain(api: str) -> str:
     return api.rstrip("/")
 
 
-def _new(api: str) -> Fence:
+def _new(api: str, password: str | None) -> Fence:
     if not is_cloud(api):
         _install()
-    fence = FENCES[_plain(api)] = Fence(_plain(api))
+    fence = FENCES[_plain(api)] = Fence(_plain(api), password)
     return fence
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State
-from prefect.context import FlowRunContext
+from prefect.context import FlowRunContext, TagsContext
 from prefect.exceptions import ObjectNotFound
 from prefect.futures import PrefectFuture, as_completed
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
@@ -42,8 +42,10 @@ def under_way(names: list[str], limits: Terms, catalog: str) -> Iterator[Vitals]
     """
     if context := FlowRunContext.get():
         _guard(context)
+    # a task with a tag asks the server for a place among those of the tag before it begins
+    untagged = TagsContext(current_tags=TagsContext.get().current_tags - {deaths.TAG})
     try:
-        with ending.heeded(), Vitals(names, catalog) as vitals:
+        with untagged, ending.heeded(), Vitals(names, catalog) as vitals:
             yield vitals
     finally:
         limits.close()

@@ -10,6 +10,7 @@ from prefect.context import FlowRunContext
 from prefect.settings import PREFECT_API_URL
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows import fence
 from flows.server import ServerError
 from ptm.errors import PtmError
 from tasks.terms import Terms
@@ -99,4 +100,5 @@ def terms(span: float | None) -> Terms:
             "start one with `ptm server start` and call the flow, or set PREFECT_API_URL"
         )
     run = context.flow_run.id if context and context.flow_run else uuid4()
-    return Terms(not here or isinstance(runner, WorkerTaskRunner), span, str(run))
+    arrive = None if here else fence.elsewhere(PREFECT_API_URL.value(), run)
+    return Terms(not here or isinstance(runner, WorkerTaskRunner), span, str(run), arrive)

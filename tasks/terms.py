@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State
@@ -33,14 +34,27 @@ class Terms:
         apart: whether each call is made in a worker process; else only those that have a limit.
         span: seconds that the run may take from now on; None where there is no limit.
         run: names the run: its calls on one computer take turns.
+        arrive: called in each other process that the terms come to, before a task begins there;
+            can be pickled.
 
     Attributes:
         until: when the run's time is over, in seconds of `time.time`.
     """
 
-    def __init__(self, apart: bool = False, span: float | None = None, run: str = "") -> None:
-        self.apart, self.span, self.run = apart, span, run
+    def __init__(
+        self,
+        apart: bool = False,
+        span: float | None = None,
+        run: str = "",
+        arrive: Callable[[], None] | None = None,
+    ) -> None:
+        self.apart, self.span, self.run, self._arrive = apart, span, run, arrive
         self.until = None if span is None else time.time() + span
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self._arrive:
+            self._arrive()
 
     @property
     def said(self) -> str:
