@@ -18,7 +18,7 @@ from ptm.errors import CatalogError, InputError, PtmError, StoreError
 from ptm.explain import Cause, causes, why
 from ptm.inputs import InputFiles
 from ptm.key import code_of, make_key, package_versions
-from ptm.space import expect_room
+from ptm.space import expect_room, is_new
 
 if TYPE_CHECKING:
     from ptm.catalog import Source
@@ -278,9 +278,8 @@ def _enough_memory(name: str) -> Iterator[None]:
 def _of_source(source: Source, root: Path, rehash: bool) -> tuple[_Wanted, InputFiles]:
     room = import_module(source.room)
     memory = store.Memory(root / source.name, rehash)
-    is_new = not (root / source.name / store.CURRENT).exists()
     # one that is there may turn out to be up to date
-    look = partial(expect_room, source.name, root=root) if is_new else None
+    look = partial(expect_room, source.name, root=root) if is_new(source.name, root) else None
     files = InputFiles(source, memory.inputs, room.NAMES_MATTER, look)
     code = code_of(source.room, memory.code)
     decides = {

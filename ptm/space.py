@@ -52,7 +52,7 @@ def shortage(sources: Iterable[Source], artifacts: str | Path, *, force: bool = 
         A sentence; "" where all fit, or nobody can tell.
     """
     root = Path(artifacts)
-    new = [one for one in sources if force or not (root / one.name / CURRENT).exists()]
+    new = [one for one in sources if force or is_new(one.name, root)]
     size, free = sum(map(_size, new)), _free(root)
     if free is None or free >= size:
         return ""
@@ -60,6 +60,13 @@ def shortage(sources: Iterable[Source], artifacts: str | Path, *, force: bool = 
         f"expected about {readable_size(size)} free in {root} for {len(new)} sources (the size of "
         f"their inputs, as an estimate), got {readable_size(free)}: not all of them may fit"
     )
+
+
+def is_new(name: str, root: Path) -> bool:
+    """Whether a store has no artifact of that name; one that cannot be looked for is none such."""
+    with suppress(OSError):
+        return not (root / name / CURRENT).exists()
+    return False
 
 
 def _size(source: Source) -> int:

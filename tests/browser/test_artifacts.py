@@ -111,12 +111,12 @@ def test_table_of_a_run_with_a_failure(
     assert state.is_failed()
     of_run = {"flow_runs": {"id": {"any_": [str(state.state_details.flow_run_id)]}}}
     found = {each["key"]: each for each in ask("/artifacts/filter", **of_run)}
-    page.goto(f"{dashboard.address}/artifacts/artifact/{found['sources']['id']}")
+    page.goto(f"{dashboard.address}/artifacts/artifact/{found['catalog-sources']['id']}")
     expect_text(page, "failed")
     keep(page, "artifact-sources-failed")
     for text in ("failed", "made", "1x3x96x128", "uint8"):
         expect_text(page, text)
-    expect_table(page, json.loads(found["sources"]["data"]))
+    expect_table(page, json.loads(found["catalog-sources"]["data"]))
 
 
 def expect_sentence(page: Page, description: str) -> None:
