@@ -31,8 +31,8 @@ def kill(hold: Hold, worker_of_cluster: bool = False) -> None:
     (call,) = wait_until(hold.waiting, 90, "a call that is held")
     assert call.name().startswith("python") and "tasks.worker" in call.cmdline()
     (call.parent() if worker_of_cluster else call).kill()
-    psutil.wait_procs([call], 10)
-    assert not hold.waiting()
+    _, alive = psutil.wait_procs([call], 10)
+    assert not alive
 
 
 def catalog_with(tmp_path: Path, sample: Path, source: str, option: str) -> Path:
