@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 from prefect.automations import AutomationCore, EventTrigger, Posture
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, TaskRunFilter
 from prefect.client.schemas.objects import State, StateType
+from prefect.events import Event, RelatedResource, Resource
 from prefect.events.actions import ChangeFlowRunState
 from prefect.states import Crashed
 
 from flows.settings import BEAT
 
 TAG = "ptm"  # of every run
+ENDED = "prefect.flow-run.ended"  # an event of ours
 HEARTBEAT = "prefect.flow-run.heartbeat"  # the event, and its resource, that Prefect's have
 SILENCE = timedelta(seconds=max(10, 6 * BEAT))  # after which a run is dead; Prefect allows no less
 SILENT = f"{SILENCE.total_seconds():g} s"
@@ -69,6 +73,35 @@ def watch_if_possible() -> bool:
     except httpx.HTTPError:
         return False
     return True
+
+
+def tell_end(run: UUID) -> None:
+    """Tells once more that a run has ended.
+
+    A server on SQLite may lose one event where many come at once: of the two one is enough for it
+    not to be taken for dead.
+    """
+    with suppress(httpx.HTTPError), get_client(sync_client=True) as client:
+        send(client, ENDED, run, "")
+
+
+def send(client: SyncPrefectClient, event: str, run: UUID, name: str) -> None:
+    """Sends an event of a run by itself: `emit_event` puts it behind all that was said of tasks."""
+    told = Event(
+        event=event,
+        resource=Resource(
+            {
+                "prefect.resource.id": f"prefect.flow-run.{run}",
+                "prefect.resource.name": name,
+            }
+        ),
+        related=[
+            RelatedResource(
+                {"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"}
+            )
+        ],
+    )
+    client.request("POST", "/events", json=[told.model_dump(mode="json")])
 
 
 def close_task_runs() -> None:

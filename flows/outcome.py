@@ -22,7 +22,7 @@ from pydantic import BaseModel
 from flows import deaths, ending, fence, lost
 from flows.probe import probe
 from flows.runners import terms
-from flows.served import OUTCOME, HistoryLost
+from flows.served import BEGUN, OUTCOME, HistoryLost
 from flows.settings import PATIENCE
 from flows.vitals import Vitals
 from ptm.content import ArtifactRef
@@ -99,6 +99,8 @@ def analyze_alone(
 def _guard(context: FlowRunContext) -> None:
     """What the run tells its server is for no other program."""
     api = PREFECT_API_URL.value()
+    if context.flow_run:
+        BEGUN.get([]).append(context.flow_run.id)
     if api and context.flow_run:
         fence.know(api, context.flow_run.id)
 

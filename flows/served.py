@@ -22,6 +22,7 @@ from flows.server import ServerError, connected
 from tasks.states import Outcome
 
 LOST = (httpx.TransportError, PrefectHTTPStatusError, ObjectNotFound)
+BEGUN: ContextVar[list[UUID]] = ContextVar("begun")  # the runs that are under way
 OUTCOME: ContextVar[list[Outcome]] = ContextVar("outcome")  # of the run that goes on; one or none
 
 
@@ -77,7 +78,8 @@ class ServedFlow(Flow[Any, Any]):
             server = nullcontext() if own.has_begun_elsewhere() else connected()
             with server, temporary_settings(beats), ending.ctrl_c(here), tags(deaths.TAG):
                 deaths.watch_if_possible()
-                yield
+                with _told_once_more():
+                    yield
         except LOST as error:
             outcome = OUTCOME.get()
             if not outcome:
@@ -93,6 +95,28 @@ class ServedFlow(Flow[Any, Any]):
         flow.__class__ = type(self)
         assert isinstance(flow, ServedFlow)
         return flow
+
+
+@contextmanager
+def _told_once_more() -> Iterator[None]:
+    """Tells that the runs which began inside have ended, unless the server was lost."""
+    token = BEGUN.set([])
+    try:
+        yield
+    except (*LOST, ServerError):
+        raise
+    except BaseException:
+        _tell_ends()
+        raise
+    else:
+        _tell_ends()
+    finally:
+        BEGUN.reset(token)
+
+
+def _tell_ends() -> None:
+    for run in BEGUN.get():
+        deaths.tell_end(run)
 
 
 def served_flow(**options: Any) -> Callable[[Callable[..., Any]], ServedFlow]:

@@ -9,10 +9,8 @@ from types import TracebackType
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
-from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
-from prefect.events import Event, RelatedResource, Resource
 
 from flows import deaths
 from flows.settings import BEAT
@@ -76,7 +74,7 @@ class Vitals:
         with get_client(sync_client=True, httpx_settings=settings) as client:
             wait = LONG
             while not self._over.wait(wait):
-                _try_to(lambda: _send_beat(client, run))
+                _try_to(lambda: deaths.send(client, deaths.HEARTBEAT, run.id, run.name))
                 wait = BEAT
 
     def _progress(self) -> None:
@@ -98,25 +96,6 @@ class Vitals:
         elif done != self._told:
             update_progress_artifact(self._artifact, progress=percent)
         self._told = done
-
-
-def _send_beat(client: SyncPrefectClient, run: FlowRun) -> None:
-    """Sends it by itself: `emit_event` puts it behind all that was said of thousands of tasks."""
-    event = Event(
-        event=deaths.HEARTBEAT,
-        resource=Resource(
-            {
-                "prefect.resource.id": f"prefect.flow-run.{run.id}",
-                "prefect.resource.name": run.name,
-            }
-        ),
-        related=[
-            RelatedResource(
-                {"prefect.resource.id": f"prefect.tag.{deaths.TAG}", "prefect.resource.role": "tag"}
-            )
-        ],
-    )
-    client.request("POST", "/events", json=[event.model_dump(mode="json")])
 
 
 def _try_to(act: Callable[[], object]) -> bool:

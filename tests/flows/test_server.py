@@ -253,3 +253,22 @@ def test_other_processes_need_a_server(
     assert end_group(process.pid) == []
     assert "ServerError expected a Prefect server" in told and "ptm server start" in told
     assert not store.exists()
+
+
+@pytest.mark.slow
+def test_stopped_under_the_one_that_started_it(home: Home) -> None:
+    """A server is stopped also where the process that started it goes on and does not wait."""
+    code = "import time; from flows.server import start; start(); print('up', flush=True)"
+    parent = subprocess.Popen(
+        [sys.executable, "-P", "-c", f"{code}; time.sleep(300)"],
+        env=os.environ | home.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert parent.stdout and parent.stdout.readline() == "up\n"
+        done = run_ptm("server", "stop", **home.environment)
+        assert done.code == 0 and "Stopped the server" in done.out, done
+    finally:
+        parent.kill()
+        parent.communicate()
