@@ -63,6 +63,12 @@ def ends_with_its_run(parent: int | None = None) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def cancel() -> None:
+    """Does what Ctrl-C does, where the process is there for one run."""
+    if _OURS:
+        os.kill(os.getpid(), signal.SIGINT)
+
+
 def end_now(reason: str, code: int) -> None:
     """Kills the worker processes, has the server mark the run Cancelled, and ends the process.
 

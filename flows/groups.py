@@ -13,7 +13,6 @@ from typing import Any
 
 from prefect import task
 from prefect.client.schemas.objects import State
-from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture
 from prefect.states import Cancelled, Completed, Failed
 
@@ -22,7 +21,6 @@ from ptm.catalog import Source
 Future = PrefectFuture[Any]
 MOST_ALONE = 40  # sources that a graph shows side by side
 JOIN_SECONDS = 10.0
-SUBMITTING = threading.Lock()  # one kind after the other
 
 
 @contextmanager
@@ -88,9 +86,8 @@ class _Group:
     def work(self) -> State[None]:
         """Submits, and waits for all: the state that tells how they ended."""
         try:
-            with SUBMITTING, _own_context():
-                for source in self._sources:
-                    self._futures[source.name] = self._submit(source)
+            for source in self._sources:
+                self._futures[source.name] = self._submit(source)
         except BaseException as error:
             self._error = error
             raise
@@ -126,26 +123,6 @@ class _Group:
         if failed:
             return Failed(message=f"{failed} of {total} failed")
         return Cancelled(message="Ctrl-C")
-
-
-@contextmanager
-def _own_context() -> Iterator[None]:
-    """Inside it tasks know which kind holds them, whatever was submitted before.
-
-    Prefect's pool of processes sends the context of the first submission with all that follow.
-    """
-    context = FlowRunContext.get()
-    runner = context.task_runner if context else None
-    _forget(runner)
-    try:
-        yield
-    finally:
-        _forget(runner)
-
-
-def _forget(runner: object) -> None:
-    if hasattr(runner, "_cached_context"):
-        runner._cached_context = None
 
 
 @task(

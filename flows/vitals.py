@@ -9,10 +9,11 @@ from types import TracebackType
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.context import FlowRunContext
 
-from flows import deaths
+from flows import deaths, ending
 from flows.settings import BEAT
 from ptm.names import catalog_key
 
@@ -39,7 +40,7 @@ class Vitals:
         self._names, self._left = names, dict.fromkeys(names)
         self.catalog, self._key = catalog, f"{catalog_key(catalog)}-progress"
         self._artifact: UUID | None = None
-        self._told = 0
+        self._told, self._cancelled = 0, False
         self._over = threading.Event()
         self._threads = [
             threading.Thread(target=copy_context().run, args=(live,), daemon=True)
@@ -75,7 +76,15 @@ class Vitals:
             wait = LONG
             while not self._over.wait(wait):
                 _try_to(lambda: deaths.send(client, deaths.HEARTBEAT, run.id, run.name))
+                _try_to(lambda: self._heed_cancellation(client, run))
                 wait = BEAT
+
+    def _heed_cancellation(self, client: SyncPrefectClient, run: FlowRun) -> None:
+        """Cancelled in the dashboard, a run ends as it does by one Ctrl-C."""
+        state = client.read_flow_run(run.id).state
+        if state and state.type == StateType.CANCELLING and not self._cancelled:
+            self._cancelled = True
+            ending.cancel()
 
     def _progress(self) -> None:
         self._over.wait(LONG)

@@ -14,6 +14,7 @@ import pytest
 
 from ptm.store import verify
 from tests.support.commands import Started, end_group, run_ptm, wait_until
+from tests.support.machine import expect_runner
 from tests.support.servers import Hold, posted, recorded, states_of
 
 pytestmark = pytest.mark.operate
@@ -83,7 +84,7 @@ def test_ended_now_on_a_cluster(
     runner: str, start: Start, hold: Hold, server: str, sample: Path, tmp_path: Path
 ) -> None:
     """SIGTERM ends a run on a cluster of its own too, and leaves no process of it behind."""
-    pytest.importorskip(f"prefect_{runner}", reason=f"prefect-{runner} is not installed")
+    expect_runner(runner)
     store = tmp_path / "artifacts"
     place = ("--data", sample, "--artifacts", store, "--runner", runner)
     run = start("run", "wine", "austen", *place, **hold.environment)
@@ -129,3 +130,26 @@ if __name__ == "__main__":
     states = states_of(server, run_of(server, store))
     assert states.pop("austen") == "Completed"
     assert states["wine"] == "Cancelled" and set(states.values()) == {"Cancelled"}
+
+
+def test_cancelled_in_the_dashboard(
+    start: Start, hold: Hold, server: str, sample: Path, tmp_path: Path
+) -> None:
+    """A run of `ptm run` that is cancelled in the dashboard ends as it does by Ctrl-C."""
+    store = tmp_path / "artifacts"
+    place = ("--data", sample, "--artifacts", store)
+    soon = hold.environment | {"PTM_BEAT_SECONDS": "1"}
+    run = start("run", "wine", "austen", *place, **soon)
+    run.wait_for("austen: made")
+    flow_run = run_of(server, store)
+    posted(server, f"/flow_runs/{flow_run}/set_state", {"state": {"type": "CANCELLING"}})
+    run.wait_for("Cancelling: ")
+    hold.release()
+    done = run.end()
+    assert done.code == 130 and not done.left_behind, done
+    assert recorded(server, flow_run).flow_run["state_name"] == "Cancelled"
+    assert states_of(server, flow_run) == {
+        "wine": "Completed",
+        "austen": "Completed",
+        "wine_threshold": "Cancelled",
+    }

@@ -18,9 +18,14 @@ from flows.pipeline import pipeline, source
 from ptm.spans import told
 from tasks.workers import WORKERS
 from tests.support.commands import Started, call_ptm, run_ptm, wait_until
+from tests.support.machine import expect_runner
 from tests.support.servers import Hold, flow_run_in, recorded, states_of
 
 pytestmark = pytest.mark.operate
+EACH_RUNNER = pytest.mark.parametrize(
+    "runner",
+    ["threads", *(pytest.param(n, marks=pytest.mark.slow) for n in ("processes", "dask", "ray"))],
+)
 Start = Callable[..., Started]
 SOURCES = ("wine", "austen", "dog")  # wine is a table: it is held
 RUNNERS = ["processes", *(pytest.param(name, marks=pytest.mark.slow) for name in ("dask", "ray"))]
@@ -49,8 +54,7 @@ def test_a_killed_worker(
     runner: str, kills: int, start: Start, hold: Hold, server: str, sample: Path, tmp_path: Path
 ) -> None:
     """Killed once, a source is made all the same; twice, it fails by name; the others are made."""
-    if runner in ("dask", "ray"):
-        pytest.importorskip(f"prefect_{runner}", reason=f"prefect-{runner} is not installed")
+    expect_runner(runner)
     store = tmp_path / "artifacts"
     options = ("--data", sample, "--artifacts", store, "--runner", runner)
     run = start("run", *SOURCES, *options, **hold.environment)
@@ -87,7 +91,7 @@ def test_a_killed_worker_of_a_cluster(
     runner: str, kills: int, start: Start, hold: Hold, server: str, sample: Path, tmp_path: Path
 ) -> None:
     """So it is where the process of the cluster that runs the task is killed."""
-    pytest.importorskip(f"prefect_{runner}", reason=f"prefect-{runner} is not installed")
+    expect_runner(runner)
     store = tmp_path / "artifacts"
     options = ("--data", sample, "--artifacts", store, "--runner", runner)
     run = start("run", *SOURCES, *options, **hold.environment)
@@ -117,16 +121,12 @@ def test_a_killed_worker_of_a_cluster(
         library.load(name, store)
 
 
-@pytest.mark.parametrize(
-    "runner",
-    ["threads", *(pytest.param(n, marks=pytest.mark.slow) for n in ("processes", "dask", "ray"))],
-)
+@EACH_RUNNER
 def test_a_source_that_takes_too_long(
     runner: str, hold: Hold, server: str, sample: Path, tmp_path: Path
 ) -> None:
     """A source over its `timeout` fails with the time said, and no more tries; others are made."""
-    if runner in ("dask", "ray"):
-        pytest.importorskip(f"prefect_{runner}", reason=f"prefect-{runner} is not installed")
+    expect_runner(runner)
     store = tmp_path / "artifacts"
     catalog = catalog_with(tmp_path, sample, "wine", 'timeout = "4s"')
     place = ("--data", sample, "--artifacts", store, "--runner", runner)
@@ -150,16 +150,12 @@ def test_a_source_that_takes_too_long(
     assert "austen: cached" in again.out and "wine: made" in again.out
 
 
-@pytest.mark.parametrize(
-    "runner",
-    ["threads", *(pytest.param(n, marks=pytest.mark.slow) for n in ("processes", "dask", "ray"))],
-)
+@EACH_RUNNER
 def test_a_run_that_takes_too_long(
     runner: str, hold: Hold, server: str, sample: Path, tmp_path: Path
 ) -> None:
     """With the time of a run over, what goes on is ended; the run ends, its history is whole."""
-    if runner in ("dask", "ray"):
-        pytest.importorskip(f"prefect_{runner}", reason=f"prefect-{runner} is not installed")
+    expect_runner(runner)
     store = tmp_path / "artifacts"
     span = 15 if runner in ("threads", "processes") else 60  # clusters take long to start
     options = ("--data", sample, "--artifacts", store, "--runner", runner, "--timeout", f"{span}s")

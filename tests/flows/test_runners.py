@@ -12,6 +12,7 @@ import ptm as library
 from flows.runners import RUNNERS, task_runner
 from ptm.errors import PtmError
 from tests.support.commands import run_ptm
+from tests.support.machine import expect_runner
 from tests.support.servers import flow_run_in, states_of
 
 pytestmark = pytest.mark.operate
@@ -32,8 +33,7 @@ def test_same_bytes_and_history(
     runner: str, server: str, sample: Path, on_threads: Path, tmp_path: Path
 ) -> None:
     """A run, and a warm one, give what threads give; every task run is recorded; none is left."""
-    if runner in ("dask", "ray"):
-        pytest.importorskip(f"prefect_{runner}", reason=f"prefect-{runner} is not installed")
+    expect_runner(runner)
     store = tmp_path / "artifacts"
     command = ("run", *SOURCES, "--data", sample, "--artifacts", store, "--runner", runner)
     for state in ("Completed", "Cached"):
@@ -50,7 +50,9 @@ def test_same_bytes_and_history(
 @pytest.fixture
 def dask_cluster() -> Iterator[str]:
     """The address of a Dask cluster that runs already, with two processes."""
-    distributed = pytest.importorskip("distributed", reason="distributed is not installed")
+    expect_runner("dask")
+    import distributed
+
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1) as cluster:
         yield cluster.scheduler_address
 

@@ -25,6 +25,7 @@ from prefect.settings import (
 )
 
 from tests.support.commands import call_ptm, end_group, run_ptm
+from tests.support.machine import expect_runner
 from tests.support.servers import Home, flow_run_in, states_of
 
 pytestmark = pytest.mark.operate
@@ -237,7 +238,7 @@ def test_other_processes_need_a_server(
     runner: str, home: Home, book_catalog: Path, sample: Path, tmp_path: Path
 ) -> None:
     """Tasks in other processes are not started without a server that all of them can reach."""
-    pytest.importorskip(f"prefect_{runner}", reason=f"prefect-{runner} is not installed")
+    expect_runner(runner)
     store = tmp_path / "artifacts"
     command = [sys.executable, "-P", "-c", WITHOUT_A_SERVER, book_catalog, sample, store, runner]
     # Prefect ends its temporary server when its process ends, and a worker of the tests may not

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,3 +16,9 @@ def lacking(reason: str) -> None:
     if os.environ.get("PTM_TESTS_REQUIRE_ALL"):
         pytest.fail(f"{reason}, and PTM_TESTS_REQUIRE_ALL is set")
     pytest.skip(reason)
+
+
+def expect_runner(runner: str) -> None:
+    """Skips a test whose runner needs a package that is not installed, as `lacking` does."""
+    if runner in ("dask", "ray") and find_spec(f"prefect_{runner}") is None:
+        lacking(f"prefect-{runner} is not installed (pip install 'ptm[{runner}]')")
