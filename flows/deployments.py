@@ -133,6 +133,20 @@ class Offer:
         self.sources = list(catalog)
         return True
 
+    def keep(self, client: SyncPrefectClient) -> list[str]:
+        """Makes known again what somebody has deleted.
+
+        Returns:
+            the names of the flows whose deployments were gone.
+
+        Raises:
+            ServerError: a work pool has taken one over.
+        """
+        gone = [name for name, known in self.registered.items() if not _is_there(client, known)]
+        if gone:
+            self.register(client)
+        return gone
+
     def pause(self, client: SyncPrefectClient) -> None:
         """Has the server schedule nothing more."""
         for deployment in self.registered.values():
@@ -210,14 +224,16 @@ def changed(client: SyncPrefectClient, deployment: UUID, flow: str) -> str:
     """What of a deployment is not as `ptm serve` made it, and would run other code; "" if nothing.
 
     Whoever may write to the server may edit it; a serve process runs its own flows only.
+
+    Raises:
+        ServerError: a work pool has taken it over: its runs are none of ours.
     """
     known = client.read_deployment(deployment)
+    _expect_no_pool(known)
     own = flow_named(flow)
     expected = f"{own.fn.__module__}.{own.fn.__name__}"
     if known.entrypoint != expected:
         return f"entrypoint: expected '{expected}', got '{known.entrypoint}'"
-    if known.work_pool_name:
-        return f"work pool: expected none, got '{known.work_pool_name}'"
     if known.pull_steps:
         return f"pull steps: expected none, got {len(known.pull_steps)}"
     return ""
@@ -243,6 +259,23 @@ def take_away_older(client: SyncPrefectClient) -> list[str]:
         else:
             client.delete_deployment(known.id)
     return served
+
+
+def _is_there(client: SyncPrefectClient, deployment: UUID) -> bool:
+    """Whether a deployment is known, and still that of `ptm serve`."""
+    try:
+        _expect_no_pool(client.read_deployment(deployment))
+    except ObjectNotFound:
+        return False
+    return True
+
+
+def _expect_no_pool(known: DeploymentResponse) -> None:
+    if known.work_pool_name:
+        raise ServerError(
+            f"the work pool '{known.work_pool_name}' has taken over the deployment '{known.name}' "
+            "that is served here: its runs are the workers' from now on"
+        )
 
 
 def _read(client: SyncPrefectClient, name: str) -> DeploymentResponse | None:

@@ -11,7 +11,7 @@ from types import FrameType
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.exceptions import PrefectHTTPStatusError
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import (
     PREFECT_API_AUTH_STRING,
     PREFECT_API_KEY,
@@ -28,7 +28,7 @@ from flows.server import ServerError, connected
 from ptm.errors import CatalogError
 
 LOOK = 1.0  # s between two looks at the catalog, at the runs, and for work
-LOST = (httpx.TransportError, PrefectHTTPStatusError)
+LOST = (httpx.TransportError, PrefectHTTPStatusError, ObjectNotFound)
 Say = Callable[[str], None]
 
 
@@ -60,7 +60,8 @@ def serve(
         try:
             deaths.watch()
             claim.take()
-            offer.register(client)
+            with _released_at_failure(claim):
+                offer.register(client)
             older = take_away_older(client)
         except httpx.HTTPError as error:
             text = f"expected the server at {api} to take what is served, got {error}"
@@ -72,8 +73,10 @@ def serve(
         with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
             try:
                 _Loop(client, claim, offer, dispatcher, say).go_on(stops)
-            finally:
-                _stop(client, claim, offer, dispatcher, grace, stops, say)
+                with suppress(*LOST):
+                    offer.pause(client)
+            finally:  # also where another has what was served here
+                _stop(claim, dispatcher, grace, stops, say)
 
 
 class _Loop:
@@ -100,7 +103,7 @@ class _Loop:
         """Until it is told to stop.
 
         Raises:
-            ServerError: another serves the catalog.
+            ServerError: another serves the catalog, or a work pool.
         """
         while not stops:
             began = time.monotonic()
@@ -115,6 +118,8 @@ class _Loop:
         self._follow()
         if time.monotonic() - self._renewed > RENEWED:
             self._claim.renew()
+            for name in self._offer.keep(self._client):
+                self._say(f"{name}/{self._offer.catalog.name} was deleted: it is there again.")
             take_away_older(self._client)
             self._renewed = time.monotonic()
         self._dispatcher.look_after()
@@ -147,10 +152,18 @@ class _Loop:
         self._lost = error is not None
 
 
+@contextmanager
+def _released_at_failure(claim: Claim) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        with suppress(*LOST):
+            claim.release()
+        raise
+
+
 def _stop(
-    client: SyncPrefectClient,
     claim: Claim,
-    offer: Offer,
     dispatcher: Dispatcher,
     grace: float,
     stops: list[int],
@@ -158,8 +171,6 @@ def _stop(
 ) -> None:
     """Lets end what goes on, within the grace time; what is asked for from here on waits."""
     known, end = len(stops), time.monotonic() + grace
-    with suppress(*LOST):
-        offer.pause(client)
     if dispatcher.names:
         say(
             f"Stopping: {', '.join(dispatcher.names)} may go on for {grace:g} s; "

@@ -43,7 +43,7 @@ def failed(
     return {each["key"]: each for each in found} | {"run": str(state.state_details.flow_run_id)}
 
 
-@pytest.fixture(params=[1280, 1920])
+@pytest.fixture(params=[1280, pytest.param(1920, marks=pytest.mark.slow)])
 def sized(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page as wide as the screen of a small laptop, and as that of a desk."""
     context = chromium.new_context(viewport={"width": request.param, "height": 900})

@@ -66,10 +66,8 @@ def test_tasks_need_no_server(server: str, sample_run: SampleRun) -> None:
     assert {name: task["tags"] for name, task in known.tasks.items() if task["tags"]} == {}
 
 
-@pytest.mark.parametrize(
-    "runner",
-    ["threads", *(pytest.param(p, marks=pytest.mark.slow) for p in ("processes", "dask", "ray"))],
-)
+@pytest.mark.parametrize("runner", ["threads", "processes", "dask", "ray"])
+@pytest.mark.slow
 def test_a_stranger_is_only_asked(
     runner: str, start: Start, hold: Hold, home: Home, sample: Path, tmp_path: Path
 ) -> None:

@@ -151,6 +151,7 @@ def test_a_source_that_takes_too_long(
 
 
 @EACH_RUNNER
+@pytest.mark.slow
 def test_a_run_that_takes_too_long(
     runner: str, hold: Hold, server: str, sample: Path, tmp_path: Path
 ) -> None:
@@ -191,6 +192,7 @@ def test_a_timeout_that_is_none(given: str, sample: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("server")
+@pytest.mark.slow
 def test_a_flow_that_takes_too_long(
     hold: Hold, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,6 +68,7 @@ def test_up_to_thirty(tmp_path: Path) -> None:
     assert " done\n" not in done.out and "in all" not in done.out
 
 
+@pytest.mark.slow
 def test_read_by_head(tmp_path: Path) -> None:
     """`ptm run | head -3` prints three lines, makes everything, and complains of nothing."""
     catalog = write_many(tmp_path / "many", 34)

@@ -121,6 +121,7 @@ def test_prefect_cloud(stranger: Stranger) -> None:
     assert stranger.asked[0].headers["authorization"] == "Bearer a key"
 
 
+@pytest.mark.slow
 def test_missing_api(server: str, sample: Path, tmp_path: Path) -> None:
     """An address without /api is completed, which is said; the run is recorded there."""
     address = server.removesuffix("/api")

@@ -233,7 +233,8 @@ print(type(error).__name__, error)
 """
 
 
-@pytest.mark.parametrize("runner", ["dask", pytest.param("ray", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("runner", ["dask", "ray"])
+@pytest.mark.slow
 def test_other_processes_need_a_server(
     runner: str, home: Home, book_catalog: Path, sample: Path, tmp_path: Path
 ) -> None:

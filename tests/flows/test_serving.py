@@ -91,6 +91,7 @@ def test_nothing_that_is_asked_for_is_dropped(
     stop(served)
 
 
+@pytest.mark.slow
 def test_one_run_of_each_source_at_a_time(
     serve: Serve, server: str, tmp_path: Path, hold: Hold
 ) -> None:
@@ -159,6 +160,7 @@ def test_two_catalogs_side_by_side(serve: Serve, server: str, tmp_path: Path) ->
         assert f"of_{name}" in made and not any(f"of_{x}" in made for x in places if x != name)
 
 
+@pytest.mark.slow
 def test_the_name_of_a_dead_one_is_free(serve: Serve, tmp_path: Path) -> None:
     """A serve that was killed keeps its name no longer than it lived."""
     place = lay_out_tables(tmp_path / "place", "dead", "a")
@@ -168,6 +170,7 @@ def test_the_name_of_a_dead_one_is_free(serve: Serve, tmp_path: Path) -> None:
     stop(serve(place))
 
 
+@pytest.mark.slow
 def test_names_of_a_work_pool(client: SyncPrefectClient, tmp_path: Path, serve: Serve) -> None:
     """A name that a work pool has is refused, with the pool."""
     client.create_work_pool(WorkPoolCreate(name="workers", type="process"))
@@ -181,6 +184,35 @@ def test_names_of_a_work_pool(client: SyncPrefectClient, tmp_path: Path, serve: 
     assert "the work pool 'workers' has this deployment" in done.words
     kept = client.read_deployment_by_name("source/pooled")
     assert kept.work_pool_name == "workers" and kept.id == known.id
+
+
+@pytest.mark.slow
+def test_a_deployment_that_a_work_pool_takes(
+    client: SyncPrefectClient, serve: Serve, server: str, tmp_path: Path
+) -> None:
+    """Where `prefect deploy` takes a deployment over, serving ends, and its runs are left alone."""
+    client.create_work_pool(WorkPoolCreate(name="takers", type="process"))
+    served = serve(lay_out_tables(tmp_path / "place", "taken", "a"))
+    known = client.read_deployment_by_name("source/taken")
+    client.update_deployment(known.id, DeploymentUpdate(work_pool_name="takers"))
+    run = served_run(server, "source", "taken", source="a")
+    done = served.end()
+    assert done.code == 1 and "the work pool 'takers' has taken over" in done.out
+    assert recorded(server, run["id"]).flow_run["state_type"] == "SCHEDULED"
+    assert not client.read_deployment(known.id).paused
+
+
+@pytest.mark.slow
+def test_a_deployment_that_was_deleted(
+    client: SyncPrefectClient, serve: Serve, server: str, tmp_path: Path
+) -> None:
+    """A deployment that somebody deletes while it is served is there again."""
+    served = serve(lay_out_tables(tmp_path / "place", "deleted", "a"))
+    client.delete_deployment(client.read_deployment_by_name("source/deleted").id)
+    served.wait_for("source/deleted was deleted: it is there again", 60)
+    run = served_run(server, "source", "deleted", source="a")
+    assert final(server, run["id"])["state_name"] == "Completed"
+    stop(served)
 
 
 def test_older_deployments_go(client: SyncPrefectClient, tmp_path: Path, serve: Serve) -> None:
@@ -214,6 +246,7 @@ def test_what_the_catalog_has_is_served(serve: Serve, server: str, tmp_path: Pat
     stop(served)
 
 
+@pytest.mark.slow
 def test_places_beyond_the_roots(serve: Serve, server: str, tmp_path: Path) -> None:
     """A run may name catalogs, data and artifacts below the roots only."""
     place = lay_out_tables(tmp_path / "place", "rooted", "a")
@@ -266,7 +299,9 @@ def test_a_deployment_that_was_edited(
     stop(served)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_what_goes_on_may_end(
     serve: Serve, server: str, tmp_path: Path, hold: Hold, number: int
 ) -> None:

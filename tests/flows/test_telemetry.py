@@ -60,6 +60,7 @@ def test_who_wants_it_has_it(tmp_path: Path) -> None:
     assert NOTICE in shown and "sends: True server sends: True" in shown
 
 
+@pytest.mark.slow
 def test_a_first_run(home: Home, sample: Path, tmp_path: Path) -> None:
     """The first `ptm run` of a person, on a terminal, shows no notice."""
     words = [PTM, "run", "dog", "--data", sample, "--artifacts", tmp_path / "artifacts"]
