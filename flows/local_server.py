@@ -292,6 +292,8 @@ def _environment(planned: Server) -> dict[str, str]:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "NO_COLOR": "1",  # its log is a file
+        # for what it says when it cannot start, however silent the one is that starts it
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
         "PYTHONSAFEPATH": "1",  # no module of the working folder in place of its own
         # in memory, the place that a run holds would stay taken after the server was killed
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": f"{LEASES}.filesystem",

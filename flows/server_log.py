@@ -51,5 +51,7 @@ def cause_of_end(log: str, code: int, home: Path) -> str:
             return f"{meaning.format(home=home)} ({words})"
     if code < 0:
         return f"its process was killed by signal {-code}"
-    logged = LOGGED.findall(log)
-    return last or (logged[-1] if logged else f"an end with exit code {code}, without a reason")
+    if last:
+        return last
+    logged = LOGGED.findall(log) or [line for line in log.splitlines() if line.strip()]
+    return f"an end with exit code {code}" + (f" ({logged[-1].strip()})" if logged else "")

@@ -24,6 +24,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
+from flows import local_server
 from tests.support.commands import call_ptm, end_group, run_ptm
 from tests.support.machine import expect_runner
 from tests.support.servers import Home, flow_run_in, states_of
@@ -219,6 +220,7 @@ def test_password(home: Home, sample: Path, tmp_path: Path) -> None:
 WITHOUT_A_SERVER = """
 import sys
 from prefect.flow_engine import run_flow
+from flows import local_server
 from flows.pipeline import pipeline
 from flows.runners import task_runner
 
@@ -274,3 +276,15 @@ def test_stopped_under_the_one_that_started_it(home: Home) -> None:
     finally:
         parent.kill()
         parent.communicate()
+
+
+@pytest.mark.slow
+def test_a_port_that_is_taken_meanwhile(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port that another program takes after it was found free is given up for another one."""
+    find = local_server._free_port
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        taken = listener.getsockname()[1]
+        ports = iter([taken])
+        monkeypatch.setattr(local_server, "_free_port", lambda *asked: next(ports, find(*asked)))
+        with temporary_settings({PREFECT_HOME: home.path}):
+            assert local_server.start().port != taken
