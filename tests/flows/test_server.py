@@ -286,5 +286,6 @@ def test_a_port_that_is_taken_meanwhile(home: Home, monkeypatch: pytest.MonkeyPa
         taken = listener.getsockname()[1]
         ports = iter([taken])
         monkeypatch.setattr(local_server, "_free_port", lambda *asked: next(ports, find(*asked)))
+        monkeypatch.setenv("PREFECT_HOME", str(home.path))
         with temporary_settings({PREFECT_HOME: home.path}):
             assert local_server.start().port != taken
