@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import re
 import signal
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -57,6 +60,7 @@ def test_what_is_offered(served: Started, server: str, place: Path) -> None:
     pipeline, source = deployment(server, "pipeline"), deployment(server, "source")
     assert [each["schedule"]["cron"] for each in pipeline["schedules"]] == ["0 9 * * *"]
     assert not source["schedules"]
+    assert "The server has no password: whoever reaches it can start these runs" in served.out
     names = source["parameter_openapi_schema"]["properties"]["source"]["enum"]
     assert names == list(load_catalog(place / "data/catalog.toml"))
 
@@ -118,6 +122,32 @@ def test_ways_from_python(server: str, place: Path, monkeypatch: pytest.MonkeyPa
     exec(blocks[2], again := dict[str, Any]())
     assert forget["run"].id == again["run"].id, "the same key is the same run"
     assert final(server, str(forget["run"].id))["state_name"] == "Completed"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("served")
+def test_ways_in_a_notebook(server: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a cell of Jupyter, where a loop runs, the same ways work with `await`, as README says."""
+    assert server
+    monkeypatch.chdir(place)
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "`run = await run_deployment(…)`" in text
+    section = text[text.index("## From Python, three ways") :]
+    blocks = re.findall(r"```python\n(.*?)```", section[: section.index("\n## ")], re.DOTALL)
+
+    async def notebook() -> dict[str, Any]:
+        cells: dict[str, Any] = {}
+        for block in blocks:
+            cell = block.replace("run = run_deployment", "run = await run_deployment")
+            code = compile(cell, "cell", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            found = FunctionType(code, cells)()
+            if found is not None:
+                await found
+        return cells
+
+    cells = asyncio.run(notebook())
+    assert list(cells["refs"])[:3] == ["dog", "cats", "ct"]
+    assert final(server, str(cells["run"].id))["state_name"] == "Completed"
 
 
 @pytest.mark.parametrize(
