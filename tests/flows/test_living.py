@@ -45,7 +45,8 @@ def beats(api: str, flow_run: str) -> list[datetime]:
     return sorted({datetime.fromisoformat(event["occurred"]) for event in found})
 
 
-@pytest.mark.parametrize("count", [30, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [30, 400])
+@pytest.mark.slow
 def test_many_sources(count: int, home: Home, tmp_path: Path) -> None:
     """A run of many sources beats all the time, and is never marked as Crashed."""
     place = ("--catalog", many(tmp_path, count), "--data", tmp_path)

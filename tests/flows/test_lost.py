@@ -24,7 +24,7 @@ from tests.support.servers import Hold, flow_run_in, recorded, states_of
 pytestmark = pytest.mark.operate
 EACH_RUNNER = pytest.mark.parametrize(
     "runner",
-    ["threads", *(pytest.param(n, marks=pytest.mark.slow) for n in ("processes", "dask", "ray"))],
+    ["threads", "processes", "dask", "ray"],
 )
 Start = Callable[..., Started]
 SOURCES = ("wine", "austen", "dog")  # wine is a table: it is held
@@ -122,6 +122,7 @@ def test_a_killed_worker_of_a_cluster(
 
 
 @EACH_RUNNER
+@pytest.mark.slow
 def test_a_source_that_takes_too_long(
     runner: str, hold: Hold, server: str, sample: Path, tmp_path: Path
 ) -> None:

@@ -89,6 +89,7 @@ def test_wrong_parameters_are_refused(server: str, name: str, parameters: dict[s
 
 
 @pytest.mark.usefixtures("served")
+@pytest.mark.slow
 def test_one_source_on_demand(server: str, place: Path) -> None:
     """A run of one source is asked for by its name, is named after it, and makes what reads it."""
     run = final(server, served_run(server, "source", source="wine")["id"])

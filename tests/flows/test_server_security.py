@@ -19,8 +19,12 @@ ALLOWED = "access-control-allow-origin"
 
 
 def open_to_others(home: Path) -> dict[str, str]:
-    """What the group or anybody may look at, and its mode."""
-    modes = {str(place): stat.S_IMODE(place.stat().st_mode) for place in [home, *home.rglob("*")]}
+    """What of the server the group or anybody may look at, and its mode.
+
+    `storage` is not the server's: there Prefect keeps wrong parameters of runs of this process.
+    """
+    kept = [place for place in home.rglob("*") if "storage" not in place.relative_to(home).parts]
+    modes = {str(place): stat.S_IMODE(place.stat().st_mode) for place in [home, *kept]}
     return {name: oct(mode) for name, mode in modes.items() if mode & 0o077}
 
 

@@ -227,6 +227,7 @@ def test_older_deployments_go(client: SyncPrefectClient, tmp_path: Path, serve: 
     assert not left & {"pipeline", "source"} and "newer" in left
 
 
+@pytest.mark.slow
 def test_what_the_catalog_has_is_served(serve: Serve, server: str, tmp_path: Path) -> None:
     """Sources that come into the catalog can be asked for; flows are there that have a source."""
     place = lay_out_tables(tmp_path / "place", "growing", "a")
