@@ -142,6 +142,7 @@ class Dispatcher:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         self._going[run.id] = Going(run, self._key(run), process)
         self._told.pop(run.id, None)
+        self._say(f"{datetime.now():%H:%M:%S} {' '.join(self._key(run))}: begins")
 
     def _is_refused(self, run: FlowRunResponse) -> bool:
         """Whether it names other places than it may; it is then told."""
@@ -171,10 +172,12 @@ class Dispatcher:
     def _settle(self, going: Going, code: int) -> None:
         """Where a process ended without a word, the server is told how."""
         try:
-            state = self._client.read_flow_run(going.run.id).state
+            run = self._client.read_flow_run(going.run.id)
         except ObjectNotFound:
             return  # it was deleted
+        state = run.state
         if state is None or state.is_final():
+            self._say(f"{datetime.now():%H:%M:%S} {run.name}: {run.state_name}")
             return
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
         if going.killed_at is not None or state.type == StateType.CANCELLING:
