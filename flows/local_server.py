@@ -77,7 +77,7 @@ class Server:
                 return False
             asked = ["ps", "-ww", "-o", "command=", "-p", str(self.pid)]  # where there is no /proc
             words = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
-        return "prefect server start" in words and f"--port {self.port}" in words
+        return "prefect" in words and "server start" in words and f"--port {self.port}" in words
 
 
 def password() -> str | None:
@@ -245,7 +245,7 @@ def _spawn(home: Path, planned: Server, say: Callable[[str], None]) -> Server:
     with os.fdopen(log, "ab") as out:
         logged = out.tell()
         process = subprocess.Popen(
-            [sys.executable, "-m", "prefect", "server", "start", *where],
+            [sys.executable, "-m", "flows.prefect_server", "server", "start", *where],
             env=_environment(planned),
             stdin=subprocess.DEVNULL,
             stdout=out,

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.commands import Done, Started, call_ptm, run_ptm
+from tests.support.commands import Done, Started, call_ptm, run_ptm, wait_until
 from tests.support.many import write_many
-from tests.support.servers import Hold, flow_run_in, states_of
+from tests.support.servers import Hold, flow_run_in, posted, states_of
 
 pytestmark = [pytest.mark.operate, pytest.mark.usefixtures("server")]
 
@@ -67,7 +67,7 @@ def test_ctrl_c(server: str, tmp_path: Path, hold: Hold, start: Callable[..., St
     """After Ctrl-C every task run ends, those of the kinds too, and nothing is left behind."""
     catalog = write_many(tmp_path / "many", 60)
     run = start("run", *options(catalog), **hold.environment)
-    run.wait_for("12 of 60 done")
+    wait_until(hold.waiting, 60, "a table that is under way")
     run.signal(signal.SIGINT)
     run.wait_for("Cancelling")
     hold.release()
@@ -83,5 +83,5 @@ def states_of_cancelled(server: str, flow_run: str) -> dict[str, str]:
     """The types of the states of its task runs, once all that begun have ended."""
     states_of(server, flow_run)
     of_run = {"flow_runs": {"id": {"any_": [flow_run]}}, "limit": 200}
-    found = httpx.post(f"{server}/task_runs/filter", json=of_run, timeout=30).json()
+    found = posted(server, "/task_runs/filter", of_run)
     return {task["name"]: task["state_type"] for task in found}

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.support.commands import run_ptm, wait_until
-from tests.support.servers import Home, flow_run_in
+from tests.support.servers import Home, flow_run_in, posted
 
 pytestmark = pytest.mark.operate
 BEAT = 1  # s; six of them in silence, and a run counts as dead
@@ -37,7 +37,7 @@ def beats(api: str, flow_run: str) -> list[datetime]:
         },
         "limit": 50,
     }
-    answer = httpx.post(f"{api}/events/filter", json=wanted, timeout=30).json()
+    answer = posted(api, "/events/filter", wanted)
     found = answer["events"]
     while answer["next_page"]:
         answer = httpx.get(answer["next_page"], timeout=30).json()

@@ -46,7 +46,11 @@ asyncio.run(notebook())
 def ran(code: str, place: Path, home: Home) -> str:
     """What a script prints, in a folder, with nothing but a Prefect home; it ends with 0."""
     environment = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
-    level = {"PREFECT_LOGGING_LEVEL": "INFO", "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO"}
+    level = {
+        "PREFECT_LOGGING_LEVEL": "INFO",
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO",
+        "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",  # what a temporary server says of itself
+    }
     (place / "script.py").write_text(code)
     done = subprocess.run(
         [sys.executable, "-P", "script.py"],

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 from hypothesis import given
@@ -26,7 +25,14 @@ from flows.console import Rows, prose
 from ptm.catalog import load_catalog
 from ptm.prepare import analyze, tensorize
 from tests.support.commands import PTM, call_ptm, wait_until
-from tests.support.servers import Hold, client_of, recorded, served_run, states_of
+from tests.support.servers import (
+    Hold,
+    client_of,
+    deployment,
+    recorded,
+    served_run,
+    states_of,
+)
 
 C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 LACKING = {
@@ -387,12 +393,8 @@ def test_serve_that_nobody_reads(
 
 def deployed(api: str, store: Path) -> bool:
     """Whether the served deployments are those of a store."""
-    answer = httpx.get(f"{api}/deployments/name/source/source", timeout=30)
-    return bool(
-        answer.status_code == 200
-        and answer.json()["parameters"].get("artifacts") == str(store)
-        and not answer.json()["paused"]
-    )
+    known = deployment(api, "source", "book")
+    return bool(known and known["parameters"]["artifacts"] == str(store) and not known["paused"])
 
 
 # narrow terminals
