@@ -53,8 +53,13 @@ def main() -> None:
     """The command line of Prefect."""
     from prefect.cli import app
 
-    triggers.automations_session = locked_session
-    triggers.reactive_evaluation = one_by_one(triggers.reactive_evaluation)
+    mended = {
+        "automations_session": locked_session,
+        "reactive_evaluation": one_by_one(triggers.reactive_evaluation),
+    }
+    for name, replacement in mended.items():
+        assert hasattr(triggers, name), f"expected {name} in this version of Prefect"
+        setattr(triggers, name, replacement)
     app()
 
 
