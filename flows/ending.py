@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
+from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
 from uuid import UUID
@@ -33,7 +34,7 @@ _OURS: list[Callable[..., None]] = []  # what SIGTERM does where the process is 
 END = signal.SIGUSR1  # ends a run of `ptm serve` now
 SECONDS = 5.0  # that the server has to take in that a run was cancelled
 QUIET = 0.5  # s between two looks that show nothing left: what was sent before comes in meanwhile
-UNFINISHED = [StateType.PENDING, StateType.RUNNING, StateType.SCHEDULED]
+ENDED_BY_THIS = [StateType.PENDING, StateType.RUNNING, StateType.SCHEDULED, StateType.CRASHED]
 
 
 @contextmanager
@@ -78,15 +79,12 @@ def end_now(reason: str, code: int) -> None:
         reason: what the server is told.
         code: the exit code.
     """
+    begun = datetime.now(UTC)
     WORKERS.stop()
-    # a thread with a client of its own: the main thread may be in the middle of anything
-    told = threading.Thread(target=copy_context().run, args=(_cancel_runs, reason), daemon=True)
-    told.start()
-    told.join(SECONDS)
+    _in_time(_cancel_runs, reason)
     if ray := sys.modules.get("ray"):  # else processes of its own cluster outlive this one
-        leaving = threading.Thread(target=ray.shutdown, daemon=True)
-        leaving.start()
-        leaving.join(SECONDS)
+        _in_time(ray.shutdown)
+    _in_time(_cancel_task_runs, reason, begun)
     with suppress(Exception):
         if sys.stdout.isatty():
             os.write(1, b"\x1b[?25h")  # the cursor, which a progress bar had hidden
@@ -162,25 +160,43 @@ def _say(text: bytes) -> None:
         os.write(2, text)
 
 
+def _in_time(act: Callable[..., object], *arguments: object) -> None:
+    """Waits so long for it as it may take at most."""
+    # a thread with a client of its own: the main thread may be in the middle of anything
+    acting = threading.Thread(target=copy_context().run, args=(act, *arguments), daemon=True)
+    acting.start()
+    acting.join(SECONDS)
+
+
 def _cancel_runs(reason: str) -> None:
     with get_client(sync_client=True, httpx_settings={"timeout": SECONDS}) as client:
         for run in RUNS:
             state = client.read_flow_run(run).state
             if not state or not state.is_final():
                 client.set_flow_run_state(run, Cancelled(message=reason), force=True)
+
+
+def _cancel_task_runs(reason: str, begun: datetime) -> None:
+    """Those that are not finished, and those that the end of their workers crashed since."""
+    with get_client(sync_client=True, httpx_settings={"timeout": SECONDS}) as client:
         for run in RUNS:
             looks = 0  # in a row that showed none
             while looks < 2:
-                looks = 0 if _cancel_task_runs(client, run, reason) else looks + 1
+                left = _left(client, run, begun)
+                for task_run in left:
+                    client.set_task_run_state(task_run, Cancelled(message=reason), force=True)
+                looks = 0 if left else looks + 1
                 time.sleep(QUIET)
 
 
-def _cancel_task_runs(client: SyncPrefectClient, run: UUID, reason: str) -> int:
-    """How many were unfinished."""
-    left = client.read_task_runs(
+def _left(client: SyncPrefectClient, run: UUID, begun: datetime) -> list[UUID]:
+    found = client.read_task_runs(
         flow_run_filter=FlowRunFilter.model_validate({"id": {"any_": [run]}}),
-        task_run_filter=TaskRunFilter.model_validate({"state": {"type": {"any_": UNFINISHED}}}),
+        task_run_filter=TaskRunFilter.model_validate({"state": {"type": {"any_": ENDED_BY_THIS}}}),
     )
-    for task_run in left:
-        client.set_task_run_state(task_run.id, Cancelled(message=reason), force=True)
-    return len(left)
+    return [
+        task_run.id
+        for task_run in found
+        if task_run.state
+        and (task_run.state.type != StateType.CRASHED or task_run.state.timestamp >= begun)
+    ]
