@@ -15,6 +15,7 @@ from prefect import task
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.states import Cancelled, Completed, Failed
+from prefect.transactions import BaseTransaction
 
 from ptm.catalog import Source
 
@@ -85,9 +86,12 @@ class _Group:
 
     def work(self) -> State[None]:
         """Submits, and waits for all: the state that tells how they ended."""
+        apart = copy_context()
+        # else Prefect calls sources rolled back that were made, where another one fails
+        apart.run(BaseTransaction.__var__.set, None)  # type: ignore[arg-type]
         try:
             for source in self._sources:
-                self._futures[source.name] = self._submit(source)
+                self._futures[source.name] = apart.run(self._submit, source)
         except BaseException as error:
             self._error = error
             raise

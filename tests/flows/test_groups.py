@@ -53,6 +53,9 @@ def test_more_than_forty(server: str, tmp_path: Path, runner: str) -> None:
     assert alone == {"text (21)": "FAILED", "table (20)": "COMPLETED", "report": "COMPLETED"}
     kinds = ("text (21)", "table (20)")
     assert held == {f"s{number:03}": kinds[number % 2] for number in range(41)}
+    made = dict(states_of(server, flow_run_in(done.out)))
+    assert made.pop("s006") == "Failed" and made.pop(kinds[0]) == "Failed"
+    assert set(made.values()) == {"Completed"}, made
 
 
 def test_up_to_forty(server: str, tmp_path: Path) -> None:
