@@ -8,13 +8,12 @@ from typing import Any
 from prefect import allow_failure, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
-from prefect.states import Cancelled
 
 from flows.groups import submitted
 from flows.outcome import finish, refused, under_way
 from flows.parameters import SourceName, Sources, Timeout
 from flows.runners import task_runner, terms
-from flows.schedules import missed
+from flows.schedules import catch_up
 from flows.served import served_flow
 from ptm.analyses import ANALYSES
 from ptm.catalog import Source, load_catalog
@@ -55,8 +54,8 @@ def pipeline(
         PipelineFailed: something failed, or took too long; all that did not depend on it was
             completed.
     """
-    if late := missed():
-        return Cancelled(message=late)
+    if missed := catch_up():
+        get_run_logger().info("made for %d more times that have come meanwhile", missed)
     limits = terms(seconds_of(timeout) if timeout else None)
     try:
         known = load_catalog(catalog, data)

@@ -13,6 +13,7 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.context import FlowRunContext
+from prefect.states import Cancelled
 from tzlocal import get_localzone_name
 
 from ptm.errors import PtmError
@@ -100,33 +101,31 @@ def shown(schedule: Schedule | None) -> str:
     return f"{rule} ({schedule.timezone})\n  next: {times}"
 
 
-def missed() -> str:
-    """Whether the run that goes on is of a schedule whose time has come again since, in words.
+def catch_up() -> int:
+    """Lets the run of a schedule that goes on stand for all whose times have come; how many others.
 
-    A worker that was down, or a run that lasted, leaves several of them: the last one is enough.
+    A worker that was down, or a run that lasted, leaves several of them, of which one is enough.
+    Whichever begins is the one: were it the last, it might never be its turn.
     """
     context = FlowRunContext.get()
     run = context.flow_run if context else None
     if run is None or not run.auto_scheduled or run.deployment_id is None:
-        return ""
+        return 0
     with get_client(sync_client=True) as client:
-        waiting = client.read_flow_runs(
+        due = client.read_flow_runs(
             flow_run_filter=FlowRunFilter.model_validate(
                 {
                     "deployment_id": {"any_": [run.deployment_id]},
                     "state": {"type": {"any_": [StateType.SCHEDULED]}},
-                    "expected_start_time": {
-                        "after_": run.expected_start_time,
-                        "before_": datetime.now(UTC),
-                    },
+                    "expected_start_time": {"before_": datetime.now(UTC)},
                 }
             )
         )
-    later = [each.expected_start_time for each in waiting if each.auto_scheduled]
-    times = [when for when in later if when and when != run.expected_start_time]
-    if not times:
-        return ""
-    return f"Missed: its time came again before it could begin; that of {max(times)} is made."
+        missed = [each for each in due if each.auto_scheduled and each.id != run.id]
+        text = f"Missed: its time came before it could begin; the run '{run.name}' is made for it."
+        for each in missed:
+            client.set_flow_run_state(each.id, Cancelled(message=text), force=True)
+    return len(missed)
 
 
 def _first_line(error: Exception) -> str:
