@@ -75,8 +75,8 @@ class Dispatcher:
         busy = [going.key for going in self._going.values()]
         fresh = [run for run in due if run.id not in self._going and not self._is_refused(run)]
         decided = turn(fresh, busy, self._key, self._limit)
-        for key, missed in decided.missed.items():
-            self._miss(missed, _time(decided.instead[key]))
+        for instead, missed in decided.missed:
+            self._miss(missed, _time(instead))
         for run in decided.begin:
             self._begin(run)
         self._told = {run: self._told[run] for run in decided.wait if run in self._told}

@@ -121,7 +121,12 @@ def catch_up() -> int:
                 }
             )
         )
-        missed = [each for each in due if each.auto_scheduled and each.id != run.id]
+        # a schedule with other parameters makes something else
+        missed = [
+            each
+            for each in due
+            if each.auto_scheduled and each.id != run.id and each.parameters == run.parameters
+        ]
         text = f"Missed: its time came before it could begin; the run '{run.name}' is made for it."
         for each in missed:
             client.set_flow_run_state(each.id, Cancelled(message=text), force=True)

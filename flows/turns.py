@@ -20,14 +20,13 @@ class Turn:
     Attributes:
         begin: those that begin now, in order.
         wait: the others that somebody asked for or that catch up, and for what they wait.
-        missed: those of a schedule whose time has come again since, by what they make.
-        instead: the one that is made for them, likewise.
+        missed: those of a schedule whose time has come again since, after the one that is made for
+            them. Those with other parameters make something else.
     """
 
     begin: list[Any] = field(default_factory=list)
     wait: dict[UUID, str] = field(default_factory=dict)
-    missed: dict[Key, list[Any]] = field(default_factory=dict)
-    instead: dict[Key, Any] = field(default_factory=dict)
+    missed: list[tuple[Any, list[Any]]] = field(default_factory=list)
 
 
 def turn(
@@ -46,12 +45,16 @@ def turn(
     """
     due = sorted(waiting, key=lambda run: (run.expected_start_time, str(run.id)))
     busy = list(going)
-    decided = Turn(instead={key(run): run for run in due if run.auto_scheduled})
+    decided = Turn()
+    times: dict[str, list[Any]] = {}
     for run in due:
+        if run.auto_scheduled:
+            times.setdefault(repr((key(run), sorted(run.parameters.items()))), []).append(run)
+    decided.missed = [(last, others) for *others, last in times.values() if others]
+    missed = {run.id for _, others in decided.missed for run in others}
+    for run in (run for run in due if run.id not in missed):
         made = key(run)
-        if run.auto_scheduled and decided.instead[made].id != run.id:
-            decided.missed.setdefault(made, []).append(run)
-        elif made in busy:
+        if made in busy:
             decided.wait[run.id] = f"waits for the run of {' '.join(made)} before it to end"
         elif len(busy) >= limit:
             decided.wait[run.id] = f"waits for a place: {limit} runs go at once"

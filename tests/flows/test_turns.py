@@ -12,7 +12,7 @@ from flows.turns import turn
 BEGIN = datetime(2026, 11, 26, tzinfo=UTC)
 
 
-def run(number: int, made: str, scheduled: bool = False) -> Any:
+def run(number: int, made: str, scheduled: bool = False, **parameters: Any) -> Any:
     """A run whose time is `number` seconds after the others'."""
     return SimpleNamespace(
         id=UUID(int=number),
@@ -20,6 +20,7 @@ def run(number: int, made: str, scheduled: bool = False) -> Any:
         auto_scheduled=scheduled,
         expected_start_time=BEGIN + timedelta(seconds=number),
         made=made,
+        parameters=parameters,
     )
 
 
@@ -53,8 +54,21 @@ def test_one_catches_up_for_all() -> None:
     """Of the times of a schedule that have come, the last one is made for all of them."""
     decided = decide(*[run(number, "pipeline", scheduled=True) for number in range(4)])
     assert [each.name for each in decided.begin] == ["pipeline-3"]
-    assert [each.id.int for each in decided.missed[("pipeline",)]] == [0, 1, 2]
+    [(instead, missed)] = decided.missed
+    assert instead.id.int == 3 and [each.id.int for each in missed] == [0, 1, 2]
     assert not decided.wait
+
+
+def test_a_schedule_with_other_parameters() -> None:
+    """Two schedules of one deployment that make different sources do not stand for each other."""
+    dogs = [run(number, "pipeline", scheduled=True, sources=["dog"]) for number in (1, 3)]
+    cats = [run(number, "pipeline", scheduled=True, sources=["cats"]) for number in (2, 4)]
+    decided = decide(*dogs, *cats)
+    assert [each.id.int for each in decided.begin] == [3] and decided.wait.keys() == {UUID(int=4)}
+    missed = {
+        instead.id.int: [each.id.int for each in others] for instead, others in decided.missed
+    }
+    assert missed == {3: [1], 4: [2]}
 
 
 def test_what_was_asked_for_is_not_dropped() -> None:
@@ -63,4 +77,5 @@ def test_what_was_asked_for_is_not_dropped() -> None:
     decided = decide(*scheduled, run(2, "pipeline"), going=(("pipeline",),))
     assert not decided.begin
     assert decided.wait.keys() == {UUID(int=2), UUID(int=3)}
-    assert [each.id.int for each in decided.missed[("pipeline",)]] == [1]
+    [(_, missed)] = decided.missed
+    assert [each.id.int for each in missed] == [1]
