@@ -34,11 +34,12 @@ import pandas, pyarrow.parquet
 import ptm
 
 ptm.load("x", sys.argv[1]).table  # all that is imported, is
-limit, room = {"files": (resource.RLIMIT_NOFILE, 0), "memory": (resource.RLIMIT_AS, 0)}[sys.argv[2]]
-if limit == resource.RLIMIT_NOFILE:
-    used = len(os.listdir("/proc/self/fd")) - 1
+if sys.argv[2] == "files":
+    limit, used = resource.RLIMIT_NOFILE, len(os.listdir("/proc/self/fd")) - 1
 else:
-    used = int(re.search(r"VmSize:\\s+(\\d+)", open("/proc/self/status").read())[1]) * 1024
+    limit = resource.RLIMIT_AS
+    size = int(re.search(r"VmSize:\\s+(\\d+)", open("/proc/self/status").read())[1]) * 1024
+    used = size + 2**18  # a thread that begins now, without any, would end the process
 before = resource.getrlimit(limit)
 resource.setrlimit(limit, (used, before[1]))
 try:
