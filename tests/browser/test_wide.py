@@ -14,7 +14,7 @@ from flows.pipeline import pipeline
 from tests.support.machine import ROOT
 from tests.support.pages import PATIENCE, Ask, Dashboard, expect_table, keep, open_run
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 MATTERS = ["state", "source", "tensor", "shape", "dtype", "MB", "seconds"]
 BAD_DAYS = "a,b,c\nx,x,x\n"
 BAD = (
@@ -43,7 +43,7 @@ def failed(
     return {each["key"]: each for each in found} | {"run": str(state.state_details.flow_run_id)}
 
 
-@pytest.fixture(params=[1280, pytest.param(1920, marks=pytest.mark.slow)])
+@pytest.fixture(params=[1280, 1920])
 def sized(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page as wide as the screen of a small laptop, and as that of a desk."""
     context = chromium.new_context(viewport={"width": request.param, "height": 900})

@@ -62,6 +62,7 @@ def store(tmp_path: Path) -> Path:
     return tmp_path / "artifacts"
 
 
+@pytest.mark.slow
 def test_ctrl_c(start: Start, hold: Hold, server: str, sample: Path, store: Path) -> None:
     """Ctrl-C lets end what is under way, begins nothing more, marks the run Cancelled: code 130."""
     run = start("run", "--data", sample, "--artifacts", store, **hold.environment)

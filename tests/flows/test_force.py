@@ -28,6 +28,7 @@ def current(store: Path) -> dict[str, tuple[str, str]]:
     return found
 
 
+@pytest.mark.slow
 def test_force(sample: Path, tmp_path: Path) -> None:
     """What is named is made again, with the analyses that read it, to the same bytes."""
     options = ("--data", sample, "--artifacts", tmp_path / "store")

@@ -49,6 +49,7 @@ def test_library(tmp_path: Path) -> None:
     assert "Traceback" in other and "ZeroDivisionError: division by zero" in other
 
 
+@pytest.mark.slow
 def test_pipeline(server: str, tmp_path: Path) -> None:
     """A run that failed shows what was not made and why; one that cannot begin, why it cannot."""
     write_many(tmp_path / "data", 4, frozenset({1}))

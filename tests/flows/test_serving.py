@@ -71,19 +71,15 @@ def stop(served: Started) -> str:
     return done.out
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(10, marks=pytest.mark.slow)])
-def test_nothing_that_is_asked_for_is_dropped(
-    serve: Serve, server: str, tmp_path: Path, rounds: int
-) -> None:
-    """Of three sources asked for at once all three are made, each time."""
+@pytest.mark.slow
+def test_nothing_that_is_asked_for_is_dropped(serve: Serve, server: str, tmp_path: Path) -> None:
+    """Of three sources asked for at once all three are made, each of ten times."""
     names = ["a", "b", "c"]
-    place = lay_out_tables(tmp_path / "place", f"asked{rounds}", *names)
+    place = lay_out_tables(tmp_path / "place", "asked", *names)
     served = serve(place)
-    for _ in range(rounds):
+    for _ in range(10):
         with ThreadPoolExecutor(3) as pool:
-            asked = pool.map(
-                lambda name: served_run(server, "source", f"asked{rounds}", source=name), names
-            )
+            asked = pool.map(lambda name: served_run(server, "source", "asked", source=name), names)
         ends = [final(server, run["id"]) for run in asked]
         assert [run["state_name"] for run in ends] == ["Completed"] * 3
     for name in names:
@@ -113,6 +109,7 @@ def test_one_run_of_each_source_at_a_time(
     stop(served)
 
 
+@pytest.mark.slow
 def test_one_serve_for_each_catalog(serve: Serve, server: str, tmp_path: Path) -> None:
     """A second one of the same name is refused with who serves it; one of another name is not."""
     served = serve(lay_out_tables(tmp_path / "place", "alone", "a"), "--every", "1h")
