@@ -1,4 +1,9 @@
-"""What runs, in which order: flows, deployments, the local server, the `ptm` command."""
+"""What runs, in which order: the flows here, and what they need.
+
+running/   what a run needs: a server, the connection to it, task runners, a proper end
+serving/   `ptm serve`
+terminal/  the `ptm` command and its screens
+"""
 
 import os
 

@@ -7,13 +7,11 @@ from pathlib import Path
 from prefect import get_run_logger
 from prefect.artifacts import create_table_artifact
 
-from flows.parameters import catalog_name
-from flows.served import served_flow
+from flows.running.parameters import catalog_name
+from flows.running.served import served_flow
 from ptm import store
-from ptm.content import readable_size
+from ptm.model import readable_size
 from ptm.names import catalog_key
-
-KEEP = 3  # of each name, as many of the last
 
 
 @served_flow(description="Takes away artifacts that are old, damaged or left by a killed run.")
@@ -21,7 +19,7 @@ def gc(
     catalog: Path = Path("data/catalog.toml"),
     data: Path = Path("data"),
     artifacts: Path = Path("artifacts"),
-    keep: int = KEEP,
+    keep: int = store.KEEP,
 ) -> str:
     """Takes away what `ptm gc` would: what is current stays, and what it was made of.
 

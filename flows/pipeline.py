@@ -1,4 +1,4 @@
-"""The main flow: every source to tensors, side by side, then the analyses that read them."""
+"""The main flow: every entry of a catalog, side by side, each behind those that it is of."""
 
 from __future__ import annotations
 
@@ -9,24 +9,23 @@ from prefect import allow_failure, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 
-from flows.groups import submitted
-from flows.outcome import finish, refused, under_way
-from flows.parameters import SourceName, Sources, Timeout
-from flows.runners import task_runner, terms
-from flows.schedules import catch_up
-from flows.served import served_flow
-from ptm.analyses import ANALYSES
-from ptm.catalog import Source, load_catalog
-from ptm.content import ArtifactRef
+from flows.running.groups import submitted
+from flows.running.parameters import SourceName, Sources, Timeout
+from flows.running.runners import task_runner, terms
+from flows.running.served import served_flow
+from flows.running.settle import finish, refused, under_way
+from flows.serving.schedules import catch_up
+from ptm.catalog import load_catalog
 from ptm.errors import CatalogError
+from ptm.model import ArtifactRef
+from ptm.source import Source
 from ptm.space import shortage
 from ptm.spans import seconds_of
-from tasks.analyses import analyze
-from tasks.tensorize import Sealed, tensorize
+from tasks.prepare import Sealed, prepare
 
 
 @served_flow(
-    description="Prepares every source of a catalog, then runs the analyses that read them.",
+    description="Prepares every entry of a catalog: sources, then the analyses of them.",
     task_runner=task_runner("threads"),
 )
 def pipeline(
@@ -44,13 +43,13 @@ def pipeline(
         catalog: The TOML file that names the sources.
         data: The folder that the paths in the catalog are relative to.
         artifacts: The folder of the store.
-        sources: Names of the sources to make, with the analyses that read them; all if none.
+        sources: Names of the entries to make, with all that they are of; every entry if none.
         rehash: Whether to read every byte again, whatever the times of the files say.
-        force: Whether to make again what is up to date.
+        force: Whether to make the named ones again even if they are up to date.
         timeout: What the run may take, as 90s, 10m or 2h; the rest then fails; no limit if empty.
 
     Raises:
-        CatalogError: the catalog is not valid, or has no source of such a name.
+        CatalogError: the catalog is not valid, or has no entry of such a name.
         PipelineFailed: something failed, or took too long; all that did not depend on it was
             completed.
     """
@@ -59,32 +58,30 @@ def pipeline(
     limits = terms(seconds_of(timeout) if timeout else None)
     try:
         known = load_catalog(catalog, data)
-        chosen = [known[name] for name in sources or known]
+        chosen = known.needed(sources or known)
     except CatalogError as error:
         return refused(error)
-    if tight := shortage(chosen, artifacts, force=force):
+    forced = list(sources or known) if force else []
+    if tight := shortage(chosen, artifacts, force=forced):
         get_run_logger().warning(tight, extra={"ptm_note": True})
-    names = [source.name for source in chosen]
-    analyses = {name: each.source for name, each in ANALYSES.items() if each.source in names}
 
-    def submit(source: Source) -> PrefectFuture[Any]:
-        wanted = (Sealed(source), str(artifacts), rehash, force, limits)
-        future: PrefectFuture[Any] = tensorize.submit(*wanted)
+    def submit(source: Source, futures: dict[str, PrefectFuture[Any]]) -> PrefectFuture[Any]:
+        upstream = [allow_failure(futures[name]) for name in source.of]
+        again = rehash, source.name in forced
+        future: PrefectFuture[Any] = prepare.submit(
+            Sealed(source), str(artifacts), upstream, *again, limits
+        )
         return future
 
     with (
-        under_way([*names, *analyses], limits, known.name) as vitals,
-        submitted(chosen, submit) as of_sources,
+        under_way(chosen, limits, known.name) as progress,
+        submitted(chosen, submit) as futures,
     ):
-        futures = dict(of_sources)
-        for name, of in analyses.items():
-            wanted = (name, str(artifacts), allow_failure(futures[of]), None, rehash, force, limits)
-            futures[name] = analyze.submit(*wanted)
-        return finish(futures, artifacts, vitals)
+        return finish(futures, artifacts, progress)
 
 
 @served_flow(
-    description="Prepares one source of a catalog on demand, then runs the analyses that read it.",
+    description="Prepares one entry of a catalog on demand, and all that it is of.",
     task_runner=task_runner("threads"),
 )
 def source(
@@ -96,19 +93,19 @@ def source(
     force: bool = False,
     timeout: Timeout = "",
 ) -> dict[str, ArtifactRef] | State[Any]:
-    """Makes one source, if it is not up to date, and the analyses that read it.
+    """Makes one entry, if it is not up to date, and all that it is of.
 
     Args:
-        source: The name of the source in the catalog.
+        source: The name of the entry in the catalog.
         catalog: The TOML file that names the sources.
         data: The folder that the paths in the catalog are relative to.
         artifacts: The folder of the store.
         rehash: Whether to read every byte again, whatever the times of the files say.
-        force: Whether to make again what is up to date.
+        force: Whether to make it again even if it is up to date.
         timeout: What the run may take, as 90s, 10m or 2h; the rest then fails; no limit if empty.
 
     Raises:
-        CatalogError: the catalog is not valid, or has no source of that name.
+        CatalogError: the catalog is not valid, or has no entry of that name.
         PipelineFailed: something failed, or took too long; all that did not depend on it was
             completed.
     """

@@ -1,17 +1,22 @@
-"""The fitting flow: an unknown thermometer, by every way of gradient descent of the book."""
+"""A flow of one's own: fits of an unknown thermometer, with options of its form."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prefect.client.schemas.objects import State
 
-from flows.outcome import analyze_alone
-from flows.parameters import catalog_name
-from flows.served import served_flow
-from ptm.analyses.temperature import Options
-from ptm.content import ArtifactRef
+from flows.running.parameters import form
+from flows.running.served import served_flow
+from flows.running.settle import prepare_alone
+from ptm.book import entry
+from ptm.model import ArtifactRef
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel as Form
+else:
+    Form = form(type(entry("temperature_fits")), "Fits")
 
 
 @served_flow(description="The unit of an unknown thermometer, found by gradient descent.")
@@ -19,17 +24,17 @@ def temperature(
     catalog: Path = Path("data/catalog.toml"),
     data: Path = Path("data"),
     artifacts: Path = Path("artifacts"),
-    options: Options | None = None,
+    options: Form | None = None,
 ) -> dict[str, ArtifactRef] | State[Any]:
-    """Fits the readings of an artifact that is in the store.
+    """Makes the catalog's entry temperature_fits from the readings that are in the store.
 
     Args:
-        catalog: The TOML file whose name the tables and pictures in the dashboard have.
+        catalog: The TOML file that has the entry.
         data: The folder that the paths in the catalog are relative to; nothing of it is read.
         artifacts: The folder of the store.
-        options: Which artifact, and how it is split for validation; the book's where left out.
+        options: Other ones than the entry has; what is left out stays.
 
     Raises:
-        PipelineFailed: the artifact is not there, or cannot be fitted.
+        PipelineFailed: the readings are not there, or cannot be fitted.
     """
-    return analyze_alone("temperature_fits", artifacts, options or Options(), catalog_name(catalog))
+    return prepare_alone("temperature_fits", catalog, data, artifacts, options)

@@ -1,17 +1,22 @@
-"""The threshold flow: one column of a table as a test for good rows."""
+"""A flow of one's own: one column of a table as a test for good rows, with options of its form."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prefect.client.schemas.objects import State
 
-from flows.outcome import analyze_alone
-from flows.parameters import catalog_name
-from flows.served import served_flow
-from ptm.analyses.thresholds import Options
-from ptm.content import ArtifactRef
+from flows.running.parameters import form
+from flows.running.served import served_flow
+from flows.running.settle import prepare_alone
+from ptm.book import entry
+from ptm.model import ArtifactRef
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel as Form
+else:
+    Form = form(type(entry("wine_threshold")), "Threshold")
 
 
 @served_flow(description="Which threshold of which column separates good wine.")
@@ -19,17 +24,17 @@ def wine(
     catalog: Path = Path("data/catalog.toml"),
     data: Path = Path("data"),
     artifacts: Path = Path("artifacts"),
-    options: Options | None = None,
+    options: Form | None = None,
 ) -> dict[str, ArtifactRef] | State[Any]:
-    """Runs the threshold analysis on an artifact that is in the store.
+    """Makes the catalog's entry wine_threshold from the wine that is in the store.
 
     Args:
-        catalog: The TOML file whose name the tables and pictures in the dashboard have.
+        catalog: The TOML file that has the entry.
         data: The folder that the paths in the catalog are relative to; nothing of it is read.
         artifacts: The folder of the store.
-        options: Which artifact, columns, groups and threshold; the book's where left out.
+        options: Other ones than the entry has; what is left out stays.
 
     Raises:
-        PipelineFailed: the artifact is not there, or cannot be analysed.
+        PipelineFailed: the wine is not there, or cannot be analysed.
     """
-    return analyze_alone("wine_threshold", artifacts, options or Options(), catalog_name(catalog))
+    return prepare_alone("wine_threshold", catalog, data, artifacts, options)

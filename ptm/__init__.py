@@ -13,32 +13,42 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ptm.catalog import Source as Source
     from ptm.catalog import load_catalog as load_catalog
-    from ptm.content import Artifact as Artifact
-    from ptm.content import ArtifactRef as ArtifactRef
+    from ptm.errors import BadInput as BadInput
     from ptm.errors import PtmError as PtmError
-    from ptm.prepare import analyze as analyze
+    from ptm.model import Artifact as Artifact
+    from ptm.model import ArtifactRef as ArtifactRef
+    from ptm.model import Bad as Bad
+    from ptm.model import Block as Block
+    from ptm.model import File as File
+    from ptm.model import Part as Part
+    from ptm.model import View as View
     from ptm.prepare import tensorize as tensorize
     from ptm.scaling import Moments as Moments
     from ptm.scaling import Scaler as Scaler
-    from ptm.store import load as load
+    from ptm.source import Source as Source
+    from ptm.views import load as load
 
     __version__: str
 
-_HOME = {
-    "Source": "ptm.catalog",
+HOME = {
     "load_catalog": "ptm.catalog",
-    "Artifact": "ptm.content",
-    "ArtifactRef": "ptm.content",
+    "BadInput": "ptm.errors",
     "PtmError": "ptm.errors",
-    "analyze": "ptm.prepare",
+    "Artifact": "ptm.model",
+    "ArtifactRef": "ptm.model",
+    "Bad": "ptm.model",
+    "Block": "ptm.model",
+    "File": "ptm.model",
+    "Part": "ptm.model",
+    "View": "ptm.model",
     "tensorize": "ptm.prepare",
     "Moments": "ptm.scaling",
     "Scaler": "ptm.scaling",
-    "load": "ptm.store",
+    "Source": "ptm.source",
+    "load": "ptm.views",
 }
-__all__ = sorted(_HOME)
+__all__ = sorted(HOME)
 
 
 def __getattr__(name: str) -> Any:
@@ -47,9 +57,9 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("ptm")
-    if name not in _HOME:
+    if name not in HOME:
         raise AttributeError(f"module 'ptm' has no attribute '{name}'")
-    return getattr(import_module(_HOME[name]), name)
+    return getattr(import_module(HOME[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -12,6 +12,6 @@ if __name__ == "__main__":
     except ImportError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    from flows.cli import main
+    from flows.terminal.cli import main
 
     main()

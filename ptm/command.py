@@ -7,6 +7,7 @@ from pathlib import Path
 
 DATA = Path("data")  # the data root unless told otherwise
 ARTIFACTS = Path("artifacts")  # the store, likewise
+KEEP = 3  # publications of each name that a collection leaves, likewise
 
 
 def command(

@@ -19,13 +19,7 @@ from queue import Empty, SimpleQueue
 from typing import BinaryIO
 from urllib.parse import quote, urlsplit
 
-from ptm.book import REGISTRY, pull_command
 from ptm.errors import CatalogError, DownloadError
-
-BOOK = (
-    "https://raw.githubusercontent.com/deep-learning-with-pytorch/dlwpt-code/"
-    "d6c0210143daa133bbdeddaffc8993b1e17b5174/data"
-)
 
 _THREADS = 8
 _ATTEMPTS = 4
@@ -50,7 +44,7 @@ def mirror_from_environment() -> str | None:
     return os.environ.get("PTM_DATA_MIRROR") or None
 
 
-def read_registry(path: Path = REGISTRY) -> dict[str, str]:
+def read_registry(path: Path) -> dict[str, str]:
     """The SHA-256 of each file by its path relative to the data root.
 
     Raises:
@@ -59,36 +53,37 @@ def read_registry(path: Path = REGISTRY) -> dict[str, str]:
     """
     import pooch
 
-    book = pooch.Pooch(path=path.parent, base_url="")
+    files = pooch.Pooch(path=path.parent, base_url="")
     try:
-        book.load_registry(path)
+        files.load_registry(path)
     except (OSError, ValueError) as error:
         raise CatalogError(f"{path}: expected lines of 'path sha256', got: {error}") from error
-    for name, digest in book.registry.items():
+    for name, digest in files.registry.items():
         inside = PurePosixPath(name)
         if not inside.parts or inside.is_absolute() or ".." in inside.parts or "\\" in name:
             raise CatalogError(f"{path}: expected paths inside the data root, got '{name}'")
-        if name in book.urls or not re.fullmatch("[0-9a-f]{64}", digest):
-            got = f"{digest} {book.urls.get(name, '')}".rstrip()
+        if name in files.urls or not re.fullmatch("[0-9a-f]{64}", digest):
+            got = f"{digest} {files.urls.get(name, '')}".rstrip()
             raise CatalogError(f"{path}: '{name}': expected a SHA-256 and no more, got '{got}'")
-    return dict(book.registry)
+    return dict(files.registry)
 
 
-def missing(data: Path, registry: Path | None = None) -> list[str]:
+def missing(data: Path, registry: Path) -> list[str]:
     """Names of the registry's files that are not there. Their content is not looked at.
 
     Raises:
         CatalogError: the registry is not valid.
     """
-    return [name for name in read_registry(registry or REGISTRY) if not (data / name).is_file()]
+    return [name for name in read_registry(registry) if not (data / name).is_file()]
 
 
 def pull(
     data: Path,
-    registry: Path | None = None,
-    mirror: str | None = None,
+    registry: Path,
+    origin: str,
     progress: Progress | None = None,
     *,
+    advice: str = "pull again to go on, or set PTM_DATA_MIRROR to a folder or an http(s) address",
     connect_timeout: float = 5.0,
     read_timeout: float = 10.0,
     pause: float = 0.5,
@@ -102,10 +97,10 @@ def pull(
 
     Args:
         data: the data root; made when it is not there.
-        registry: lines of "path sha256"; the book's when None.
-        mirror: a folder or an http(s) address laid out like the data root; the book's public
-            repository when None.
+        registry: lines of "path sha256".
+        origin: a folder or an http(s) address laid out like the data root.
         progress: called in this thread for each file that is there.
+        advice: what to do where some could not be fetched, for the message.
         connect_timeout: seconds to wait for a connection.
         read_timeout: seconds to wait for the next byte.
         pause: seconds before the second attempt; doubled for each further one, with jitter.
@@ -117,7 +112,7 @@ def pull(
     from concurrent.futures import ThreadPoolExecutor
     from tempfile import TemporaryDirectory
 
-    registered = read_registry(registry or REGISTRY)
+    registered = read_registry(registry)
     paths = [data / name for name in registered]
     with ThreadPoolExecutor(_THREADS) as pool:
         whole = list(pool.map(_is_whole, paths, registered.values()))
@@ -133,7 +128,7 @@ def pull(
         tell(name, done)
     if not lacking:
         return PullReport(fetched=(), kept=kept, root=data)
-    origin = _origin(mirror)
+    origin = _checked(origin)
     try:
         data.mkdir(parents=True, exist_ok=True)
         # What is on its way stands in the data root (one file system, so that os.replace works)
@@ -142,7 +137,8 @@ def pull(
     except OSError as error:
         raise DownloadError(f"{data}: expected a folder to write to, got: {error}") from error
     with staging as folder:
-        work = _Pull(data, Path(folder), origin, lacking, (connect_timeout, read_timeout), pause)
+        timeouts = connect_timeout, read_timeout
+        work = _Pull(data, Path(folder), origin, lacking, timeouts, pause, advice)
         work.run(lambda name, done: tell(name, len(kept) + done))
     if len(work.fetched) < len(lacking):
         raise DownloadError(work.message())
@@ -163,6 +159,7 @@ class _Pull:
     lacking: dict[str, str]
     timeout: tuple[float, float]  # seconds, to connect and to read
     pause: float
+    advice: str
     fetched: set[str] = field(default_factory=set)
     failures: dict[str, str] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
@@ -204,11 +201,7 @@ class _Pull:
         lines += [f"  {name}: {self.failures[name]}" for name in shown]
         if lost > len(shown):
             lines.append(f"  … and {lost - len(shown)} more")
-        lines.append(
-            f"What came is kept: run `{pull_command(self.data)}` again to go on, set "
-            "PTM_DATA_MIRROR to a folder or an http(s) address laid out like data/, or make small "
-            "stand-in data with `ptm data sample`."
-        )
+        lines.append(f"What came is kept: {self.advice}.")
         return "\n".join(lines)
 
     def _next(self) -> tuple[str, Exception | None]:
@@ -343,11 +336,10 @@ def _is_address(origin: str) -> bool:
     return origin.startswith(("http://", "https://"))
 
 
-def _origin(mirror: str | None) -> str:
-    origin = (mirror or BOOK).rstrip("/")
+def _checked(origin: str) -> str:
     if not _is_address(origin) and not Path(origin).is_dir():
         raise DownloadError(
-            f"mirror '{mirror}': expected a folder or an http(s) address, got neither; correct "
+            f"mirror '{origin}': expected a folder or an http(s) address, got neither; correct "
             "or unset PTM_DATA_MIRROR"
         )
-    return origin
+    return origin.rstrip("/")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 
 class PtmError(Exception):
@@ -48,41 +48,98 @@ class ArtifactCorrupt(StoreError):
 MOST_TOLD = 20  # faults of one source that are told; of more, how many there are
 
 
-class InputError(PtmError):
-    """An input of a source is not what the source says it is.
+class BadInput(PtmError):
+    """What readers and kinds raise: an input is not what it should be. They do not know its source.
 
     Attributes:
-        source: name of the source.
         where: place in the file ("row 17, column 'alcohol'", "header", "series"), or "".
         expected: what should have been there.
         got: what was there.
-        file: path relative to the data root, or "" when no single file is at fault.
-        faults: every one that is told, where a source has several; else this error alone.
+        file: its path, or its path below the source; "" when no single file is at fault.
     """
 
-    def __init__(
-        self, source: str, *, expected: str, got: str, where: str = "", file: str = ""
-    ) -> None:
-        self.source, self.where, self.expected, self.got, self.file = (
-            source,
-            where,
-            expected,
-            got,
-            file,
-        )
-        super().__init__(f"{source}: {self.fault}")
+    def __init__(self, where: str = "", expected: str = "", got: str = "", file: str = "") -> None:
+        self.where, self.expected, self.got, self.file = where, expected, got, file
+        super().__init__(self.fault)
 
     @property
     def fault(self) -> str:
-        """The message without the name of the source."""
+        """The message without the name of a source."""
         place = f"{self.where}: " if self.where else ""
         name = f" ({self.file})" if self.file else ""
         return f"{place}expected {self.expected}, got {self.got}{name}"
 
     @property
-    def faults(self) -> tuple[InputError, ...]:
-        """See the class."""
+    def faults(self) -> tuple[BadInput, ...]:
+        """Every one that is told, where there are several; else this error alone."""
         return (self,)
+
+    @property
+    def count(self) -> int:
+        """How many there are, told or not."""
+        return 1
+
+    def of_source(self, source: str, shown: Callable[[str], str] = str) -> InputError:
+        """The same with the name of the source.
+
+        Args:
+            source: its name.
+            shown: how messages name a file.
+        """
+        return InputError(
+            source,
+            where=self.where,
+            expected=self.expected,
+            got=self.got,
+            file=self.file and shown(self.file),
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return BadInput, (self.where, self.expected, self.got, self.file)
+
+
+class BadInputs(BadInput):
+    """Several faults told together; the fields are those of the first."""
+
+    def __init__(self, faults: Sequence[BadInput], count: int) -> None:
+        self._faults, self._count = tuple(faults), count
+        first = faults[0]
+        super().__init__(first.where, first.expected, first.got, first.file)
+        self.args = (_told(faults, count),)
+
+    @property
+    def faults(self) -> tuple[BadInput, ...]:
+        """See BadInput."""
+        return self._faults
+
+    @property
+    def count(self) -> int:
+        """See BadInput."""
+        return self._count
+
+    def of_source(self, source: str, shown: Callable[[str], str] = str) -> InputErrors:
+        """See BadInput."""
+        return InputErrors([fault.of_source(source, shown) for fault in self._faults], self._count)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return BadInputs, (self._faults, self._count)
+
+
+class InputError(BadInput):
+    """An input of a source is not what the source says it is.
+
+    Attributes:
+        source: name of the source.
+        where, expected, got: as of BadInput.
+        file: path below the data root, or "" when no single file is at fault.
+    """
+
+    def __init__(
+        self, source: str, *, expected: str, got: str, where: str = "", file: str = ""
+    ) -> None:
+        super().__init__(where, expected, got, file)
+        self.source = source
+        self.args = (f"{source}: {self.fault}",)
 
     def __reduce__(self) -> tuple[object, ...]:
         # keyword-only fields do not survive the default pickling, and errors cross processes
@@ -102,22 +159,24 @@ class InputErrors(InputError):
             file=first.file,
         )
         self._faults, self._count = tuple(faults), count
-        lines = [f"{first.source}: {count} faults", *(fault.fault for fault in faults)]
-        if count > len(faults):
-            lines.append(f"… and {count - len(faults)} more")
-        self.args = ("\n  ".join(lines),)
+        self.args = (f"{first.source}: {_told(faults, count)}",)
 
     @property
-    def faults(self) -> tuple[InputError, ...]:
-        """See the class."""
+    def faults(self) -> tuple[BadInput, ...]:
+        """See BadInput."""
         return self._faults
+
+    @property
+    def count(self) -> int:
+        """See BadInput."""
+        return self._count
 
     def __reduce__(self) -> tuple[object, ...]:
         return InputErrors, (self._faults, self._count)
 
 
 class Faults:
-    """Gathers what is wrong with a source, so that one run tells all of it.
+    """Gathers what is wrong with an input, so that one run tells all of it.
 
     Attributes:
         count: of all that were added; the first MOST_TOLD are kept.
@@ -125,24 +184,29 @@ class Faults:
 
     def __init__(self) -> None:
         self.count = 0
-        self._kept: list[InputError] = []
+        self._kept: list[BadInput] = []
 
-    def add(self, error: InputError) -> None:
+    def add(self, error: BadInput) -> None:
         """One more; of an error that tells several, each of them."""
-        told = error.faults
-        self.count += error._count if isinstance(error, InputErrors) else 1
-        self._kept += told[: max(MOST_TOLD - len(self._kept), 0)]
+        self.count += error.count
+        self._kept += error.faults[: max(MOST_TOLD - len(self._kept), 0)]
 
     def check(self) -> None:
         """Raises what was added, if anything was.
 
         Raises:
-            InputError: the one that was added, or an InputErrors of all.
+            BadInput: the one that was added, or a BadInputs of all.
         """
         if self.count == 1:
             raise self._kept[0]
         if self.count:
-            raise InputErrors(self._kept, self.count)
+            raise BadInputs(self._kept, self.count)
+
+
+def _told(faults: Sequence[BadInput], count: int) -> str:
+    lines = [f"{count} faults", *(fault.fault for fault in faults)]
+    more = count - len(faults)
+    return "\n  ".join(lines + ([f"… and {more} more"] if more else []))
 
 
 def _input_error(source: str, expected: str, got: str, where: str, file: str) -> InputError:

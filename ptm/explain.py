@@ -15,6 +15,7 @@ from ptm.hints import no_store
 
 DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 FORCED = "forced, though it was up to date"
+DIGESTED = ("file", "module", "upstream", "function", "class", "value")
 UNCHANGED, CHANGED, ADDED, REMOVED = "unchanged", "changed", "added", "removed"
 
 
@@ -22,7 +23,8 @@ class Cause(NamedTuple):
     """One of the things that decide a content, before and after.
 
     Attributes:
-        kind: "file", "option", "module", "package", "upstream", "kind" or "format".
+        kind: "file", "option", "module", "package", "upstream", "kind" or "format"; of code that is
+            not ptm's "function", "class", "value" or "module".
         name: which of them.
         state: "unchanged", "changed", "added" or "removed".
         before: its value before: a digest, a version, the value of an option; None where added.
@@ -40,7 +42,7 @@ class Cause(NamedTuple):
             return f"{self.kind} {self.name} {self.state}"
         if self.state == UNCHANGED:
             return f"{self.kind} {self.name} unchanged"
-        if self.kind in ("file", "module", "upstream"):  # a digest would tell nobody anything
+        if self.kind in DIGESTED:  # a digest would tell nobody anything
             return f"{self.kind} {self.name} changed"
         return f"{self.kind} {self.name} changed from {shown(self.before)} to {shown(self.after)}"
 
@@ -205,17 +207,25 @@ def _components(manifest: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], 
             yield from ((("option", f"{option}.{name}"), entry) for name, entry in value.items())
         else:
             yield ("option", option), value
-    for kind, section in (("module", "code"), ("package", "packages")):
-        yield from (((kind, name), value) for name, value in manifest.get(section, {}).items())
+    for name, digest in manifest.get("code", {}).items():
+        yield _of_code(name), digest
+    yield from ((("package", name), v) for name, v in manifest.get("packages", {}).items())
+
+
+def _of_code(name: str) -> tuple[str, str]:
+    """Kind and name of a piece of code: of what is not ptm's from "function pets.read"."""
+    kind, _, of = name.rpartition(" ")
+    return kind or "module", of
 
 
 def _one(root: Path, word: str) -> dict[str, Any]:
     if word in store.names(root):
         return store.current(word, root).manifest
-    kept = [(home, one) for home in store.homes(root) for one in store.publications(root / home)]
+    shelves = store.shelves(root)
+    kept = [(shelf, one) for shelf in shelves for one in store.publications(root / shelf)]
     found = [
-        (home, folder)
-        for home, folder in kept
+        (shelf, folder)
+        for shelf, folder in kept
         if folder.startswith(word) or ("-" not in word and word.startswith(folder[:12]))
     ]
     if len(found) != 1:
@@ -225,19 +235,19 @@ def _one(root: Path, word: str) -> dict[str, Any]:
         raise ArtifactMissing(
             f"{word}: expected a name, a publication or a key in {root}, got {which} ({kept_here})"
         )
-    home, folder = found[0]
-    manifest = _manifest(root / home, folder)
+    shelf, folder = found[0]
+    manifest = _manifest(root / shelf, folder)
     if manifest is None:
-        raise StoreError(f"{word}: expected a whole manifest, got a damaged one ({root / home})")
+        raise StoreError(f"{word}: expected a whole manifest, got a damaged one ({root / shelf})")
     return manifest
 
 
-def _manifest(home: Path, folder: str) -> dict[str, Any] | None:
+def _manifest(shelf: Path, folder: str) -> dict[str, Any] | None:
     """The manifest of a publication that some pointer names."""
-    for pointer in store.pointers(home).values():
+    for pointer in store.pointers(shelf).values():
         if pointer and pointer["publication"] == folder:
             try:
-                return store.publication(home, pointer).manifest
+                return store.publication(shelf, pointer).manifest
             except PtmError:
                 return None
     return None

@@ -11,13 +11,13 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
+from importlib.metadata import entry_points
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from ptm.book import pull_command
-from ptm.errors import CatalogError
 from ptm.names import is_stray
 
+GROUP = "ptm.data"  # of the entry points by which packages tell how to get their data
 MOST = 5000  # entries of a folder that are looked at
 NAMED = 5  # names in one message
 LETTERS = 160  # of all of them
@@ -33,15 +33,17 @@ def not_there(root: Path, path: str) -> str:
         path: below it, with forward slashes; nothing is there, or a link that leads nowhere.
     """
     if not root.is_dir():
-        return f"nothing: the data root is not there{_of_the_book(root, path)}"
+        return f"nothing: the data root is not there{_remedy(root, path)}"
     folder, above = root, ""
     for part in PurePosixPath(path).parts:
         place, name = folder / part, f"{above}/{part}".lstrip("/")
         if place.is_symlink() and not place.exists():
             return f"a link {link_text(place)}, where nothing is"
         if not place.exists():
-            book = _of_the_book(root, path)
-            return f"nothing{book}" if book else f"nothing: {_without(folder, above, part, path)}"
+            remedy = _remedy(root, path)
+            return (
+                f"nothing{remedy}" if remedy else f"nothing: {_without(folder, above, part, path)}"
+            )
         if not place.is_dir():
             what = "a file, no folder" if place.is_file() else "a pipe or a device, no file"
             return f"nothing: '{name}' is {what}"
@@ -96,8 +98,8 @@ def no_root(root: Path, paths: Collection[str]) -> str:
     """
     if root.is_dir() or not paths:
         return ""
-    book = next(filter(None, (_of_the_book(root, path) for path in paths)), "")
-    return f"expected a folder of data, got {_no_folder(root)}{book}"
+    remedy = next(filter(None, (_remedy(root, path) for path in paths)), "")
+    return f"expected a folder of data, got {_no_folder(root)}{remedy}"
 
 
 def link_text(place: Path) -> str:
@@ -150,17 +152,13 @@ def _without(folder: Path, above: str, part: str, path: str) -> str:
     return f"{start}'{name}' is not; {here} {in_folder(folder, part)}"
 
 
-def _of_the_book(root: Path, path: str) -> str:
-    """How to get a path, if it is one of the book's data."""
-    from ptm.download import read_registry
-
-    try:
-        names = read_registry()
-    except CatalogError:
-        return ""
-    if not any(name == path or name.startswith(f"{path}/") for name in names):
-        return ""
-    return f" (get the book's data with: {pull_command(root)})"
+def _remedy(root: Path, path: str) -> str:
+    """How to get a path, if some package knows; in brackets, with a space before."""
+    for entry in entry_points(group=GROUP):
+        with suppress(Exception):  # it only adds to a message
+            if found := entry.load()(root, path):
+                return f" ({found})"
+    return ""
 
 
 def _no_folder(place: Path) -> str:

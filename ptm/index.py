@@ -18,14 +18,15 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Any, NamedTuple
 
+from ptm.budget import THREADS
+
 CHUNK = 1 << 20  # bytes
-WORKERS = 4
 TRIES = 3
 TICKS = 50_000_000  # ns: longer than a tick of any file system's clock on a local disk
 DAY = 86_400_000_000_000  # ns
 
 
-class Input(NamedTuple):
+class FileDigest(NamedTuple):
     """One file as it was when it was hashed.
 
     Attributes:
@@ -90,7 +91,7 @@ class StatIndex:
         if self._summary != [seen, summary]:
             self._summary, self.changed = [seen, summary], True
 
-    def digests(self, files: Sequence[tuple[str, str]]) -> list[Input]:
+    def digests(self, files: Sequence[tuple[str, str]]) -> list[FileDigest]:
         """The digests of files, given as (name, path), in order; only what is unknown is read.
 
         Raises:
@@ -104,7 +105,7 @@ class StatIndex:
             now = signature(stat)
             entry = known.get(name, "")
             if entry[65:] == now:
-                found[number] = Input(name, path, entry[:64], stat.st_size, now, True)
+                found[number] = FileDigest(name, path, entry[:64], stat.st_size, now, True)
             else:
                 unknown.append(number)
         if unknown:
@@ -114,7 +115,7 @@ class StatIndex:
                 self.put(fresh)
         return found
 
-    def put(self, entry: Input) -> None:
+    def put(self, entry: FileDigest) -> None:
         """Remembers a digest, if it can be trusted."""
         if entry.trusted:
             self._entries[entry.name] = f"{entry.sha256} {entry.signature}"
@@ -147,7 +148,7 @@ def fingerprint(names: Sequence[str], signatures: Sequence[str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def hash_files(files: Sequence[tuple[str, str]], scratch: Path | None = None) -> list[Input]:
+def hash_files(files: Sequence[tuple[str, str]], scratch: Path | None = None) -> list[FileDigest]:
     """Reads and hashes files, given as (name, path), several at once, in order.
 
     Raises:
@@ -155,16 +156,16 @@ def hash_files(files: Sequence[tuple[str, str]], scratch: Path | None = None) ->
     """
     clocks = _clocks([path for _, path in files], scratch)
 
-    def work(file: tuple[str, str]) -> Input:
+    def work(file: tuple[str, str]) -> FileDigest:
         return _hash(*file, clocks.get(os.stat(file[1]).st_dev, 0))
 
     if len(files) == 1:
         return [work(files[0])]
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(work, files))
 
 
-def written(entries: Sequence[Input], scratch: Path) -> list[Input]:
+def written(entries: Sequence[FileDigest], scratch: Path) -> list[FileDigest]:
     """The same entries, of files that this process wrote and hashed on the way, as trusted.
 
     The clock has moved on from their times when this returns.
@@ -200,7 +201,7 @@ def unseal(raw: bytes) -> Any:
     return json.loads(text)
 
 
-def _hash(name: str, path: str, clock: int) -> Input:
+def _hash(name: str, path: str, clock: int) -> FileDigest:
     for _ in range(TRIES):
         digest = hashlib.sha256()
         with open(path, "rb", buffering=0) as file:
@@ -212,7 +213,7 @@ def _hash(name: str, path: str, clock: int) -> Input:
         if same:
             break
     trusted = same and S_ISREG(before.st_mode) and older(before, clock)
-    return Input(name, path, digest.hexdigest(), before.st_size, signature(before), trusted)
+    return FileDigest(name, path, digest.hexdigest(), before.st_size, signature(before), trusted)
 
 
 def _clocks(paths: Sequence[str], scratch: Path | None) -> dict[int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -11,16 +10,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ptm.errors import InputError
-from ptm.index import Input, StatIndex, fingerprint, signature
+from ptm.index import FileDigest, StatIndex, fingerprint, signature
 from ptm.listing import list_files
+from ptm.model import File
+from ptm.system_errors import UNREADABLE
 
 if TYPE_CHECKING:
-    from ptm.catalog import Source
-
-NO_INPUT = {
-    *(errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR),
-    *(errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG),
-}
+    from ptm.source import Source
 
 
 class InputFiles:
@@ -64,7 +60,7 @@ class InputFiles:
         self.digest: str = known or self._digest(self._read)
 
     @cached_property
-    def entries(self) -> list[Input]:
+    def entries(self) -> list[FileDigest]:
         """Each file as it was when it was hashed, sorted by name.
 
         Raises:
@@ -73,6 +69,26 @@ class InputFiles:
         if self._digest(self._read) != self.digest:
             raise self._changed(self._source.path)
         return self._read
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """The same as kinds get them, named by their paths below the source."""
+        above = len(self._above)
+        return tuple(
+            File(entry.name[above:], entry.path, entry.bytes, entry.sha256)
+            for entry in self.entries
+        )
+
+    def shown(self, file: str) -> str:
+        """How messages name a file: by its path below the data root.
+
+        Args:
+            file: where it is, or its path below the source.
+        """
+        for entry in self.entries:
+            if file in (entry.path, entry.name[len(self._above) :]):
+                return entry.name
+        return file
 
     def check_unchanged(self) -> None:
         """Looks whether every file still holds what was hashed.
@@ -85,7 +101,7 @@ class InputFiles:
                 raise self._changed(entry.name)
 
     @cached_property
-    def _read(self) -> list[Input]:
+    def _read(self) -> list[FileDigest]:
         with self._errors():
             pairs = [(name, f"{self._folder}/{name}") for name in self._names]
             entries = self._index.digests(pairs)
@@ -99,7 +115,7 @@ class InputFiles:
     def _seen(self, signatures: list[str]) -> str:
         return fingerprint(self._names, [str(self._names_matter), *signatures])
 
-    def _digest(self, entries: list[Input]) -> str:
+    def _digest(self, entries: list[FileDigest]) -> str:
         above = len(self._above)
         lines = [
             f"{sha256} {name[above:] if self._names_matter else ''}\n"
@@ -120,7 +136,7 @@ class InputFiles:
         try:
             yield
         except OSError as error:
-            if error.errno not in NO_INPUT:
+            if error.errno not in UNREADABLE:
                 raise
             raise InputError(
                 self._source.name,

@@ -1,34 +1,41 @@
 """The key: a digest of everything that decides the content of an artifact.
 
-That is the bytes of the inputs, the options, the code (the syntax trees of the room and of every
-ptm module that it imports) and the versions of the packages that the room works with. Names of
-folders, times and comments decide nothing, so they are not in it.
+That is the bytes of the inputs, the options, the code and the versions of the packages that it
+imports. The code is that of the kind and of every module that it imports, in turn, and that is no
+installed package; but for what is there only to draw. Names of folders, times and comments decide
+nothing, so they are not in it.
 """
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
-from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ptm.errors import PtmError
+from ptm import HOME
+from ptm.errors import CatalogError, PtmError
+from ptm.syntax import Import, Statement, deciding, statements
+
+if TYPE_CHECKING:
+    from ptm.registry import Kind
 
 PACKAGE = Path(__file__).parent
 STARTED = time.time_ns()
-RUNNERS = ("exec", "eval", "__import__", "import_module", "importlib")
-LOADERS = ("importlib", "importlib.util", "importlib.machinery", "builtins", "pkgutil", "runpy")
-PLAIN = ("import importlib", "from importlib import import_module")
-_PARSING = Lock()  # the syntax trees of Python 3.11 break when threads make them at once
-_modules: dict[Path, _Module] = {}
+BESIDE = ("views", "inspect")  # functions of a kind that decide no content
+ALWAYS = ("numpy", "pyarrow", "torch")  # they write every artifact
+ON_ARTIFACTS = ("pandas",)  # in whose frames an analysis gets the tables
+DISTRIBUTIONS = {"PIL": "pillow"}  # the others' names are asked for, which takes its time
+# they word errors, check options, which stand in the key themselves, and hand values on
+NEUTRAL = ("ptm.errors", "ptm.source", "ptm.model", "pydantic")
+_codes: dict[object, Code] = {}
+_modules: dict[tuple[Path, tuple[str, ...]], _Module] = {}
 
 
 @dataclass(frozen=True)
@@ -36,21 +43,23 @@ class Code:
     """The code that decides a content.
 
     Attributes:
-        digests: of the syntax tree of each module, by name, sorted.
+        digests: of the syntax trees of each module, by its name; of code that is not ptm's of each
+            definition, by what and where it is: "function pets.read".
+        packages: names of the distributions that it imports, sorted.
         unresolved: imports whose module only shows when they run, each with its place. Where there
-            are any, `digests` has every module of ptm: none is left out.
+            are any, `digests` has every module: none is left out.
     """
 
     digests: dict[str, str]
+    packages: tuple[str, ...]
     unresolved: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class _Module:
     source: str  # digest of its bytes, and of what reads them
-    tree: str  # digest of its syntax tree
-    imports: tuple[str, ...]  # names that may be ptm modules
-    unresolved: tuple[str, ...]
+    found: list[Statement]
+    deciding: list[Statement]  # those that a content depends on
 
 
 def make_key(components: dict[str, Any]) -> str:
@@ -61,67 +70,189 @@ def make_key(components: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def code_of(module: str, memo: dict[str, Any] | None = None) -> Code:
-    """The syntax trees of a ptm module and of each ptm module that it imports, in turn.
-
-    Comments, formatting, docstrings and imports for type checkers only change nothing.
+def code_of(kind: Kind, memo: Callable[[], dict[str, Any]] = dict) -> Code:
+    """The code that decides what a kind makes.
 
     Args:
-        module: its dotted name.
-        memo: what was found before, by digest of the source; it is brought up to date.
+        kind: of `ptm.registry`.
+        memo: gives what was found before, by digest of the source; it is brought up to date.
 
     Raises:
         PtmError: a module was edited after it was loaded, so that the file is not what runs.
     """
-    memo = {} if memo is None else memo
-    with _PARSING:
-        found = _closure([module], memo)
-        unresolved = tuple(place for one in found.values() for place in one.unresolved)
-        if unresolved:
-            found = _closure([module, *_all_modules()], memo)
-    used = {one.source: [one.tree, one.imports, one.unresolved] for one in found.values()}
-    for source in memo.keys() - used.keys():
-        del memo[source]
-    for source in used.keys() - memo.keys():
-        memo[source] = used[source]
-    return Code({name: found[name].tree for name in sorted(found)}, unresolved)
+    code = _codes.get(kind.identity) or _find(kind, memo())
+    _codes[kind.identity] = code
+    return code
 
 
-def package_versions(names: tuple[str, ...]) -> dict[str, str]:
+def package_versions(names: Iterable[str]) -> dict[str, str]:
     """Installed version of each distribution, and of Python."""
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return {"python": python} | {name: _version(name) for name in sorted(names)}
+    return {"python": python} | {name: version_of(name) for name in sorted(names)}
 
 
 @cache
-def _version(name: str) -> str:
-    return version(name)
+def version_of(distribution: str) -> str:
+    """The version of a distribution that is installed."""
+    return version(distribution)
 
 
-def _closure(waiting: list[str], memo: dict[str, Any]) -> dict[str, _Module]:
-    found: dict[str, _Module] = {}
-    seen = set(waiting)  # most names are imported by several modules
-    while waiting:
-        name = waiting.pop()
-        found[name] = _module(name, memo)
-        fresh = [n for n in found[name].imports if n not in seen]
-        seen.update(fresh)
-        waiting += [n for n in fresh if _file_of(n).is_file()]
-    return found
+@cache
+def distribution_of(package: str) -> str:
+    """The distribution that has a package, as imports name it; "" for what none has."""
+    if package in sys.stdlib_module_names or package in NEUTRAL:
+        return ""
+    name = DISTRIBUTIONS.get(package, package)
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return next(iter(packages_distributions().get(package, [])), "")
+    return name
 
 
-def _module(name: str, memo: dict[str, Any]) -> _Module:
-    place = _file_of(name)
-    if place not in _modules:
-        _check_loaded(name, place)
-        raw = place.read_bytes()
-        source = hashlib.sha256(_reader().encode() + raw).hexdigest()
-        if source in memo:
-            tree, imports, unresolved = memo[source]
-        else:
-            tree, imports, unresolved = _read(name, raw)
-        _modules[place] = _Module(source, tree, tuple(imports), tuple(unresolved))
-    return _modules[place]
+def _find(kind: Kind, memo: dict[str, Any]) -> Code:
+    walk = _Walk(kind, memo)
+    walk.go([kind.module])
+    unresolved = tuple(walk.unresolved)  # that is told, and not what all the other code has
+    if unresolved:
+        walk.go(walk.all_modules())
+    used = {one.source: [s.to_json() for s in one.found] for one in walk.looked_at.values()}
+    for source in memo.keys() - used.keys():
+        del memo[source]
+    memo.update({source: used[source] for source in used.keys() - memo.keys()})
+    packages = {*ALWAYS, *(ON_ARTIFACTS if kind.analyzes else ()), *walk.packages}
+    return Code(dict(sorted(walk.digests())), tuple(sorted(packages)), unresolved)
+
+
+@dataclass
+class _Walk:
+    """A way through the modules that a kind imports, in turn."""
+
+    kind: Kind
+    memo: dict[str, Any]
+    looked_at: dict[str, _Module] = field(default_factory=dict)
+    packages: set[str] = field(default_factory=set)
+    unresolved: dict[str, None] = field(default_factory=dict)
+
+    def go(self, names: Iterable[str]) -> None:
+        """Follows the imports of these modules."""
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop()
+            if name not in self.looked_at:
+                self.looked_at[name] = self._module(name)
+                waiting += self._imported(name)
+
+    def digests(self) -> Iterator[tuple[str, str]]:
+        """For each module a digest; of code that is not ptm's one for each definition."""
+        for name, module in self.looked_at.items():
+            found = module.deciding
+            if name not in self.kind.sources:
+                yield from [(name, _together(found))] if found else []
+                continue
+            parts: dict[str, list[Statement]] = {}
+            for one in found:
+                defined = one.kind in ("function", "class", "value")
+                label = f"{one.kind} {name}.{one.names[0]}" if defined else f"module {name}"
+                parts.setdefault(label, []).append(one)
+            yield from ((label, _together(same)) for label, same in parts.items())
+
+    def all_modules(self) -> list[str]:
+        """Every module there is."""
+        places = (p.relative_to(PACKAGE.parent).with_suffix("") for p in PACKAGE.rglob("*.py"))
+        names = [".".join(place.parts).removesuffix(".__init__") for place in places]
+        return [*names, *self.kind.sources]
+
+    def _imported(self, name: str) -> Iterator[str]:
+        """The modules that one imports; packages are noted."""
+        module = self.looked_at[name]
+        uses = {use for one in module.deciding for use in one.uses}
+        names = {use.partition(".")[0] for use in uses}
+        aside = {use.partition(".")[0] for one in module.found for use in one.uses} - names
+        for one in module.deciding:
+            self.unresolved |= {f"{name}, {place}": None for place in one.unresolved}
+            for what in one.imports:
+                if what.bound not in aside:
+                    yield from self._follow(what, name, uses)
+
+    def _follow(self, what: Import, at: str, uses: Iterable[str]) -> Iterator[str]:
+        base = self._absolute(what.module, at)
+        package = base.partition(".")[0]
+        if base == PACKAGE.name:
+            gets = [what.name] if what.name else _attributes(what.bound, uses)
+            names = [self._given(name) for name in gets]
+        elif what.name:
+            names = [base, f"{base}.{what.name}" if base else ""]  # none is above all packages
+        else:  # import a.b binds a, and so all that is in it
+            names = [base, *([package] if what.bound == package else [])]
+        for name in names:
+            if not name.startswith(NEUTRAL):
+                yield from filter(self._is_module, self._with_parents(name))
+        if package and package != PACKAGE.name and not self._is_module(package):
+            self.packages |= {distribution_of(package)} - {""}
+
+    def _given(self, name: str) -> str:
+        """The module in which a name is that ptm itself gives."""
+        inside = f"{PACKAGE.name}.{name}"
+        return inside if self._is_module(inside) else HOME.get(name, PACKAGE.name)
+
+    def _with_parents(self, module: str) -> Iterator[str]:
+        """The module and the packages that it is in, but for ptm, which only gives names."""
+        yield module
+        while "." in module:
+            module = module.rpartition(".")[0]
+            if module != PACKAGE.name:
+                yield module
+
+    def _is_module(self, name: str) -> bool:
+        if name.partition(".")[0] != PACKAGE.name:
+            return name in self.kind.sources
+        return _file_of(name).is_file()
+
+    def _absolute(self, module: str, at: str) -> str:
+        level = len(module) - len(module.lstrip("."))
+        if not level:
+            return module
+        package = at if self._is_package(at) else at.rpartition(".")[0]
+        base = package.split(".")[: len(package.split(".")) - level + 1]
+        return ".".join([*base, *filter(None, [module.lstrip(".")])])
+
+    def _is_package(self, name: str) -> bool:
+        if name in self.kind.sources:
+            return any(other.startswith(f"{name}.") for other in self.kind.sources)
+        return _file_of(name).name == "__init__.py"
+
+    def _module(self, name: str) -> _Module:
+        beside = BESIDE if name == self.kind.module else ()
+        if name in self.kind.sources:
+            return _read(name, self.kind.sources[name], self.memo, beside)
+        place = _file_of(name)
+        if (place, beside) not in _modules:
+            _check_loaded(name, place)
+            _modules[place, beside] = _read(name, place.read_bytes(), self.memo, beside)
+        return _modules[place, beside]
+
+
+def _attributes(bound: str, uses: Iterable[str]) -> list[str]:
+    """What is asked for of a module by the name that it is bound to; "" where it is passed on."""
+    return [use.partition(".")[2] for use in uses if use.partition(".")[0] == bound]
+
+
+def _together(found: list[Statement]) -> str:
+    return hashlib.sha256("".join(one.digest for one in found).encode()).hexdigest()
+
+
+def _read(name: str, raw: bytes, memo: dict[str, Any], beside: tuple[str, ...]) -> _Module:
+    source = hashlib.sha256(_reader().encode() + raw).hexdigest()
+    if source in memo:
+        found = [Statement.from_json(values) for values in memo[source]]
+    else:
+        try:
+            found = statements(raw)
+        except SyntaxError as error:
+            where = f"line {error.lineno}: {error.msg}"
+            raise CatalogError(f"{name}: expected Python, got {where}") from error
+    return _Module(source, found, deciding(found, beside))
 
 
 def _check_loaded(name: str, place: Path) -> None:
@@ -136,115 +267,12 @@ def _check_loaded(name: str, place: Path) -> None:
 
 @cache
 def _reader() -> str:
-    """What decides how a source is read: this module and the Python that parses."""
-    return sys.version + hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
-
-
-def _read(name: str, raw: bytes) -> tuple[str, list[str], list[str]]:
-    tree = ast.parse(raw)
-    _strip(tree)
-    digest = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
-    package = name if _file_of(name).name == "__init__.py" else name.rpartition(".")[0]
-    imports: list[str] = []
-    computed: list[ast.stmt | ast.expr] = []
-    told: set[int] = set()
-    for node in ast.walk(tree):  # from the outside in
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            imports += _imported(node, package)
-            computed += [node] if _names_a_loader(node) else []
-        elif isinstance(node, ast.Call) and _runs_code(node.func):
-            told |= {id(part) for part in ast.walk(node.func)}
-            module = _module_named(node)
-            imports += _with_parents(module)
-            computed += [] if module else [node]
-        elif isinstance(node, ast.expr) and _runs_code(node) and id(node) not in told:
-            told |= {id(part) for part in ast.walk(node)}
-            computed.append(node)
-    unresolved = [f"{name}, line {node.lineno}: {ast.unparse(node)}" for node in computed]
-    ours = [n for n in dict.fromkeys(imports) if n.split(".")[0] == PACKAGE.name]
-    return digest, ours, unresolved
-
-
-def _imported(node: ast.Import | ast.ImportFrom, package: str) -> Iterator[str]:
-    """Names that an import may load as modules."""
-    if isinstance(node, ast.Import):
-        for alias in node.names:
-            yield from _with_parents(alias.name)
-            if not alias.asname:  # binds the package, and so all that is in it
-                yield alias.name.split(".")[0]
-        return
-    base = _absolute("." * node.level + (node.module or ""), package)
-    yield from _with_parents(base)
-    for alias in node.names:
-        yield f"{base}.{alias.name}"
-        if base == PACKAGE.name and not _file_of(f"{base}.{alias.name}").is_file():
-            yield base
-
-
-def _with_parents(module: str) -> Iterator[str]:
-    """The module and the packages that it is in, but for the outermost, which only gives names."""
-    while "." in module:
-        yield module
-        module = module.rpartition(".")[0]
-
-
-def _absolute(module: str, package: str) -> str:
-    level = len(module) - len(module.lstrip("."))
-    if not level:
-        return module
-    base = package.split(".")[: len(package.split(".")) - level + 1]
-    return ".".join([*base, *filter(None, [module.lstrip(".")])])
-
-
-def _names_a_loader(node: ast.Import | ast.ImportFrom) -> bool:
-    """Whether an import gets something that imports or runs code, under a name not looked for."""
-    modules = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module]
-    return not set(LOADERS).isdisjoint(modules) and ast.unparse(node) not in PLAIN
-
-
-def _runs_code(node: ast.expr) -> bool:
-    """Whether a name stands for what imports or runs code: import_module, exec, …"""
-    if isinstance(node, ast.Attribute):  # others have an eval too
-        return node.attr in ("__import__", "import_module")
-    return isinstance(node, ast.Name) and node.id in RUNNERS
-
-
-def _module_named(call: ast.Call) -> str:
-    """The module of import_module("…"); "" for any other call that imports or runs code."""
-    importer = ast.unparse(call.func) in ("import_module", "importlib.import_module")
-    match call.args, call.keywords:
-        case [ast.Constant(value=str(module))], [] if importer and not module.startswith("."):
-            return module
-    return ""
-
-
-def _all_modules() -> list[str]:
-    places = (place.relative_to(PACKAGE.parent).with_suffix("") for place in PACKAGE.rglob("*.py"))
-    return [".".join(p.parts).removesuffix(".__init__") for p in places]
-
-
-def _file_of(module: str) -> Path:
-    folder, inside, beside = _places_of(PACKAGE.parent, module)
-    return inside if folder.is_dir() else beside
+    """What decides how a source is read: these modules and the Python that parses."""
+    code = (PACKAGE / "syntax.py").read_bytes()
+    return sys.version + hashlib.sha256(code).hexdigest()
 
 
 @cache
-def _places_of(root: Path, module: str) -> tuple[Path, Path, Path]:
-    """Where a module may be: its folder, the file in it, the file beside it."""
-    place = root.joinpath(*module.split("."))
-    return place, place / "__init__.py", place.with_suffix(".py")
-
-
-def _strip(tree: ast.AST) -> None:
-    """Takes docstrings and `if TYPE_CHECKING:` blocks out of a tree."""
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if not isinstance(body, list):
-            continue
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and (
-            ast.get_docstring(node, clean=False) is not None
-        ):
-            del body[0]
-        for part in body:
-            if isinstance(part, ast.If) and ast.unparse(part.test) == "TYPE_CHECKING":
-                part.body = [ast.Pass()]
+def _file_of(module: str) -> Path:
+    place = PACKAGE.parent.joinpath(*module.split("."))
+    return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")

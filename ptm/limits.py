@@ -2,46 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from ptm.content import readable_size
-from ptm.errors import InputError
-
-if TYPE_CHECKING:
-    from ptm.catalog import TableSource, TextSource, TimeSeriesSource
+from ptm.errors import BadInput
+from ptm.model import readable_size
 
 FLOAT32 = 4  # bytes
 
 
-def check_size(
-    source: TableSource | TimeSeriesSource | TextSource,
-    rows: int,
-    columns: int,
-    where: str,
-    file: str = "",
-) -> None:
+class Limited(Protocol):
+    """Options that limit encodings; some have `max_columns` too."""
+
+    @property
+    def max_bytes(self) -> int:
+        """Of one encoding."""
+        ...
+
+
+def check_size(options: Limited, rows: int, columns: int, where: str, file: str = "") -> None:
     """Looks whether a float32 encoding may be made, before any memory is taken for it.
 
     Args:
-        source: whose `max_bytes`, and `max_columns` if it has that, hold.
+        options: whose `max_bytes`, and `max_columns` if it has that, hold.
         rows: of the encoding.
         columns: of it: categories, codes, classes, words.
         where: what is encoded, for the message: "column 'city'".
         file: it stands in.
 
     Raises:
-        InputError: it has more columns, or takes more bytes, than the source allows.
+        BadInput: it has more columns, or takes more bytes, than the options allow.
     """
     size = rows * columns * FLOAT32
-    most = getattr(source, "max_columns", columns)
-    expected, options = "", []
-    if size > source.max_bytes:
-        expected = f"an encoding of at most {readable_size(source.max_bytes)}"
-        options.append(f"max_bytes = {size}")
+    most = getattr(options, "max_columns", columns)
+    expected, limits = "", []
+    if size > options.max_bytes:
+        expected = f"an encoding of at most {readable_size(options.max_bytes)}"
+        limits.append(f"max_bytes = {size}")
     if columns > most:
         expected = f"at most {most} columns for one encoding"
-        options.insert(0, f"max_columns = {columns}")
-    if options:
-        expected += f" (or {' and '.join(options)})"
+        limits.insert(0, f"max_columns = {columns}")
+    if limits:
+        expected += f" (or {' and '.join(limits)})"
         got = f"{columns} columns of {rows} rows, {readable_size(size)}"
-        raise InputError(source.name, where=where, expected=expected, got=got, file=file)
+        raise BadInput(where=where, expected=expected, got=got, file=file)

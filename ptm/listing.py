@@ -16,7 +16,7 @@ from ptm.hints import in_folder, link_text, not_there, unmatched
 from ptm.names import is_stray
 
 if TYPE_CHECKING:
-    from ptm.catalog import Source
+    from ptm.source import Source
 
 
 class Listing(NamedTuple):
@@ -48,7 +48,7 @@ def list_files(source: Source) -> Listing:
         return Listing([])
     place = source.root / source.path
     name = place.relative_to(source.root).as_posix()
-    pattern = getattr(source, "pattern", None)
+    pattern = getattr(source, "pattern", "*" if source.takes_folders else None)
     if place.is_file():
         return Listing([name], name[: name.rfind("/") + 1])
     if pattern is None or not place.is_dir():

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptm import store
-from ptm.analyses import ANALYSES
-from ptm.content import ArtifactRef, Content
-from ptm.errors import CatalogError, InputError, PtmError, StoreError
-from ptm.explain import Cause, causes, why
+from ptm.blocks import whole
+from ptm.errors import BadInput, InputError, PtmError, StoreError
+from ptm.explain import why
 from ptm.inputs import InputFiles
 from ptm.key import code_of, make_key, package_versions
+from ptm.model import ArtifactRef, Block, Part
+from ptm.registry import Kind, kind_of
 from ptm.space import expect_room, is_new
 
 if TYPE_CHECKING:
-    from ptm.catalog import Source
+    from ptm.source import Source
 
 
 def tensorize(
@@ -31,10 +31,10 @@ def tensorize(
     rehash: bool = False,
     force: bool = False,
 ) -> ArtifactRef:
-    """Makes the tensors and tables of a source, unless the store has them already.
+    """Makes the tensors and tables of an entry, unless the store has them already.
 
     Args:
-        source: an entry of a catalog.
+        source: an entry of a catalog: with files, or of other entries that the store has.
         artifacts: the store.
         rehash: read every byte again, whatever stat says of the files.
         force: make it again, even if it is up to date.
@@ -44,88 +44,71 @@ def tensorize(
         what it was made for.
 
     Raises:
-        InputError: the input is not what the source says; nothing is published.
+        InputError: the input is not what the entry says; nothing is published.
+        ArtifactMissing, ArtifactCorrupt: what it is of is not in the store, or damaged.
         StoreError: the store cannot be written, or its disk has less free than the inputs have
             bytes; nothing is published.
     """
     start = time.perf_counter()
-    wanted, files = _of_source(source, Path(artifacts), rehash)
+    root = Path(artifacts)
+    kind = kind_of(source)
+    # one publication from here on, even if another becomes current meanwhile
+    upstream = {name: store.current(name, root) for name in source.of}
+    of = {name: one.manifest for name, one in upstream.items()}
+    wanted = _of_artifacts(source, kind, of, root, rehash) if of else None
+    wanted = wanted or _of_files(source, kind, root, rehash)
     found, damage = wanted.find(force)
     if found:
         return replace(found, seconds=time.perf_counter() - start)
     wanted.expect_room()
     start += _import_seconds()
 
-    def make() -> Content:
-        room = import_module(source.room)
-        content: Content = room.tensorize(source, [Path(entry.path) for entry in files.entries])
-        files.check_unchanged()
-        return content
+    def make() -> Block:
+        if wanted.files is None:
+            return _analyzed(source, kind, upstream, root, rehash)
+        return _read(source, kind, wanted.files, wanted.head["key"])
 
     return wanted.make(make, damage, start, force)
 
 
-def analyze(
-    name: str,
-    artifacts: str | Path = "artifacts",
-    options: Mapping[str, Any] | None = None,
-    *,
-    rehash: bool = False,
-    force: bool = False,
-) -> ArtifactRef:
-    """Runs an analysis on artifacts of the store, unless the store has its result already.
+def _read(source: Source, kind: Kind, files: InputFiles, key: str) -> Block:
+    part = Part(0, files.files, key=key)
+    with _named(source, kind, files):
+        block = whole(kind.code.read(source, part), f"kind '{kind.name}'")
+    files.check_unchanged()
+    return block
 
-    Args:
-        name: "wine_threshold" or "temperature_fits".
-        artifacts: the store, which is read and written.
-        options: of the analysis, see `Options` in its room; the book's where left out.
-        rehash: read every byte again, whatever stat says of the files.
-        force: run it again, even if its result is up to date.
 
-    Raises:
-        CatalogError: no such analysis, or an option that is not valid.
-        ArtifactMissing, ArtifactCorrupt: what it reads is not in the store, or damaged.
-        InputError: what it reads cannot be analysed; nothing is published.
-    """
-    start = time.perf_counter()
-    root = Path(artifacts)
-    chosen = _options(name, options)
-    # one publication from here on, even if another becomes current meanwhile
-    upstream = store.current(chosen.source, root)
-    wanted = _of_analysis(name, chosen, upstream.manifest, root, rehash)
-    found, damage = wanted.find(force)
-    if found:
-        return replace(found, seconds=time.perf_counter() - start)
-    start += _import_seconds()
-
-    def make() -> Content:
-        memory = store.Memory(root / chosen.source, rehash)
-        store.check(upstream, memory.parts)
+def _analyzed(
+    source: Source,
+    kind: Kind,
+    upstream: Mapping[str, store.Publication],
+    root: Path,
+    rehash: bool,
+) -> Block:
+    artifacts = {}
+    for name, publication in upstream.items():
+        memory = store.Memory(root / name, rehash)
+        store.verify_files(publication, memory.parts)
         memory.save()
-        source = store.opened(upstream, memory.parts)
-        content: Content = import_module(ANALYSES[name].room).analyze(
-            {chosen.source: source}, chosen
-        )
-        return content
-
-    return wanted.make(make, damage, start, force)
+        artifacts[name] = store.opened(publication, memory.parts)
+    with _named(source, kind):
+        return whole(kind.code.analyze(source, artifacts), f"kind '{kind.name}'")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would do about one source or analysis.
+    """What a run would do about one entry.
 
     Attributes:
         name: of it.
-        action: "cached", "make", "maybe" (what it reads would be made first) or "fail".
+        action: "cached", "make", "maybe" (what it is of would be made first) or "fail".
         why: a few words; the message where it would fail.
-        causes: what decides its content, compared with the artifact that is current.
     """
 
     name: str
     action: str
     why: str
-    causes: tuple[Cause, ...] = ()
 
 
 def plan(
@@ -133,36 +116,54 @@ def plan(
     artifacts: str | Path = "artifacts",
     *,
     rehash: bool = False,
-    force: bool = False,
+    force: Sequence[str] = (),
 ) -> list[Plan]:
-    """What making these sources, and the analyses that read them, would do; nothing is written.
+    """What making these entries would do; nothing is written.
 
     Args:
-        sources: entries of a catalog.
+        sources: entries of a catalog, what one is of before it.
         artifacts: the store.
         rehash: read every byte again, whatever stat says of the files.
-        force: make again what is up to date.
+        force: names of those to make again even if they are up to date.
     """
     root = Path(artifacts)
-    plans: list[Plan] = []
-    whole: dict[str, dict[str, Any] | None] = {}
+    plans: dict[str, Plan] = {}
+    whole: dict[str, Mapping[str, Any]] = {}  # manifests of what a run would find, or make alike
     for source in sources:
+        name = source.name
         try:
-            one, whole[source.name] = _of_source(source, root, rehash)[0].plan(force)
-        except (InputError, StoreError) as error:
-            one = Plan(source.name, "fail", str(error))
-        plans.append(one)
-    for name, analysis in ANALYSES.items():
-        if analysis.source in whole:
-            upstream = whole[analysis.source]
-            if upstream is None:
-                plans.append(Plan(name, "maybe", f"{analysis.source} would be made first"))
-                continue
-            chosen = _options(name, None)
-            plans.append(_of_analysis(name, chosen, upstream, root, rehash).plan(force)[0])
-        elif any(one.name == analysis.source for one in plans):
-            plans.append(Plan(name, "fail", f"{analysis.source} would not be made"))
-    return plans
+            plans[name], held = _plan(source, plans, whole, root, rehash, name in force)
+        except PtmError as error:
+            plans[name], held = Plan(name, "fail", str(error)), None
+        if held is not None:
+            whole[name] = held
+    return list(plans.values())
+
+
+def _plan(
+    source: Source,
+    plans: Mapping[str, Plan],
+    whole: Mapping[str, Mapping[str, Any]],
+    root: Path,
+    rehash: bool,
+    force: bool,
+) -> tuple[Plan, Mapping[str, Any] | None]:
+    before = [name for name in source.of if name in plans and name not in whole]
+    for name in before:
+        if plans[name].action == "fail":
+            return Plan(source.name, "fail", f"{name} would not be made"), None
+    if before and force:
+        return Plan(source.name, "make", f"forced; {before[0]} would be made first"), None
+    if before:
+        return Plan(source.name, "maybe", f"{before[0]} would be made first"), None
+    kind = kind_of(source)
+    if not source.of:
+        return _of_files(source, kind, root, rehash).plan(force)
+    of = {
+        name: whole[name] if name in whole else store.current(name, root).manifest
+        for name in source.of
+    }
+    return _of_artifacts(source, kind, of, root, rehash).plan(force)
 
 
 @dataclass(frozen=True)
@@ -172,8 +173,8 @@ class _Wanted:
     head: dict[str, Any]
     root: Path
     memory: store.Memory
-    files: InputFiles | None  # None for an analysis
-    warnings: tuple[str, ...]
+    files: InputFiles | None  # None for what is of other entries
+    notes: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -217,33 +218,31 @@ class _Wanted:
         if self.files:
             expect_room(self.name, self.files.bytes, self.root)
 
-    def plan(self, force: bool = False) -> tuple[Plan, dict[str, Any] | None]:
-        """What would be done, and the manifest of what is there.
+    def plan(self, force: bool = False) -> tuple[Plan, Mapping[str, Any] | None]:
+        """What would be done, and the manifest of what is there whole.
 
         Raises:
             StoreError: there may not be room for it.
         """
         held, damage = store.look(self.root, self.name, self.head["key"], self.memory)
-        before = self._manifest()
-        compared = tuple(causes(before, self.about))
         manifest = held.manifest if held else None
         if held and not force:
-            return Plan(self.name, "cached", "up to date", compared), manifest
+            return Plan(self.name, "cached", "up to date"), manifest
         self.expect_room()
-        return Plan(self.name, "make", why(before, self.about, damage, force), compared), manifest
+        return Plan(self.name, "make", why(self._manifest(), self.about, damage, force)), manifest
 
     def make(
-        self, work: Callable[[], Content], damage: str, start: float, forced: bool
+        self, work: Callable[[], Block], damage: str, start: float, forced: bool
     ) -> ArtifactRef:
         """Makes the content and publishes it."""
         reason = why(self._manifest(), self.about, damage, forced)
         with _enough_memory(self.name):
-            content = work()
-            content = replace(content, warnings=(*content.warnings, *self.warnings))
+            block = work()
+            block = replace(block, notes=(*block.notes, *self.notes))
             ref = store.publish(
                 self.root,
                 self.about,
-                content,
+                block,
                 time.perf_counter() - start,
                 memory=self.memory,
                 healed=damage,
@@ -275,60 +274,69 @@ def _enough_memory(name: str) -> Iterator[None]:
         ) from error
 
 
-def _of_source(source: Source, root: Path, rehash: bool) -> tuple[_Wanted, InputFiles]:
-    room = import_module(source.room)
+@contextmanager
+def _named(source: Source, kind: Kind, files: InputFiles | None = None) -> Iterator[None]:
+    """Gives errors of a kind the name of the entry, and those of its own code the line."""
+    try:
+        yield
+    except InputError:
+        raise
+    except BadInput as bad:
+        raise bad.of_source(source.name, files.shown if files else str) from bad
+    except (PtmError, OSError, MemoryError):
+        raise  # says enough, or may pass
+    except Exception as error:
+        line = kind.own.line_of(error) if kind.own else ""
+        if not line:
+            raise
+        text = f"{source.name}: {type(error).__name__}: {error} ({line})"
+        raise PtmError(text) from error
+
+
+def _of_files(source: Source, kind: Kind, root: Path, rehash: bool) -> _Wanted:
     memory = store.Memory(root / source.name, rehash)
     # one that is there may turn out to be up to date
     look = partial(expect_room, source.name, root=root) if is_new(source.name, root) else None
-    files = InputFiles(source, memory.inputs, room.NAMES_MATTER, look)
-    code = code_of(source.room, memory.code)
+    files = InputFiles(source, memory.inputs, kind.names_matter, look)
+    return _wanted(source, kind, files.digest, root, memory, files)
+
+
+def _of_artifacts(
+    source: Source, kind: Kind, upstream: Mapping[str, Any], root: Path, rehash: bool
+) -> _Wanted:
+    memory = store.Memory(root / source.name, rehash)
+    inputs = {
+        name: {part["file"]: part["sha256"] for part in manifest["parts"]}
+        for name, manifest in upstream.items()
+    }
+    return _wanted(source, kind, inputs, root, memory, None)
+
+
+def _wanted(
+    source: Source,
+    kind: Kind,
+    inputs: Any,
+    root: Path,
+    memory: store.Memory,
+    files: InputFiles | None,
+) -> _Wanted:
+    code = code_of(kind, lambda: memory.code)
     decides = {
         "kind": source.kind,
         "format": store.FORMAT,
-        "inputs": files.digest,
+        "inputs": inputs,
         "options": source.options(),
         "code": code.digests,
-        "packages": package_versions(room.PACKAGES),
+        "packages": package_versions(code.packages),
     }
     head = {"name": source.name, "key": make_key(decides), **decides}
-    notes = (*files.notes, *_unresolved(code.unresolved))
-    return _Wanted(head, root, memory, files, notes), files
-
-
-def _of_analysis(
-    name: str, options: Any, upstream: dict[str, Any], root: Path, rehash: bool
-) -> _Wanted:
-    room = import_module(ANALYSES[name].room)
-    memory = store.Memory(root / name, rehash)
-    code = code_of(ANALYSES[name].room, memory.code)
-    decides = {
-        "kind": "analysis",
-        "format": store.FORMAT,
-        "inputs": {options.source: {part["file"]: part["sha256"] for part in upstream["parts"]}},
-        "options": options.model_dump(mode="json"),
-        "code": code.digests,
-        "packages": package_versions(room.PACKAGES),
-    }
-    head = {"name": name, "key": make_key(decides), **decides}
-    return _Wanted(head, root, memory, None, _unresolved(code.unresolved))
-
-
-def _options(name: str, options: Mapping[str, Any] | None) -> Any:
-    from pydantic import ValidationError
-
-    if name not in ANALYSES:
-        raise CatalogError(f"no analysis '{name}': expected one of {', '.join(ANALYSES)}")
-    room = import_module(ANALYSES[name].room)
-    try:
-        return room.Options(**{"source": ANALYSES[name].source, **(options or {})})
-    except ValidationError as error:
-        problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise CatalogError(f"{name}: " + "; ".join(problems)) from error
+    notes = (*(files.notes if files else ()), *_unresolved(code.unresolved))
+    return _Wanted(head, root, memory, files, notes)
 
 
 def _unresolved(places: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(
-        f"{place}: what this imports only shows when it runs, so every module of ptm is in the key"
+        f"{place}: what this imports only shows when it runs, so all code is in the key"
         for place in places
     )
 

@@ -92,7 +92,7 @@ class Scaler:
         shift, scale: one number for each channel, 0 and 1 where it is left as it is; scale is
             never 0.
         divisor: of raw values before all else: 255 for pixels, whose shift and scale are fractions.
-        precision: "float32" where raw values are rounded to it first, as the book does.
+        precision: "float32" where raw values are rounded to it first.
     """
 
     method: str

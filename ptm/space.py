@@ -7,18 +7,18 @@ and is said to be one.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ptm.content import readable_size
 from ptm.errors import PtmError, StoreError
 from ptm.listing import list_files
+from ptm.model import readable_size
 from ptm.store import CURRENT
 
 if TYPE_CHECKING:
-    from ptm.catalog import Source
+    from ptm.source import Source
 
 
 def expect_room(name: str, size: int, root: Path) -> None:
@@ -40,19 +40,21 @@ def expect_room(name: str, size: int, root: Path) -> None:
         )
 
 
-def shortage(sources: Iterable[Source], artifacts: str | Path, *, force: bool = False) -> str:
+def shortage(
+    sources: Iterable[Source], artifacts: str | Path, *, force: Collection[str] = ()
+) -> str:
     """That not all of these may fit on the disk of the store, before any is made.
 
     Args:
         sources: entries of a catalog; those that the store has an artifact of are not counted.
         artifacts: the store.
-        force: count those too.
+        force: names of those to count all the same.
 
     Returns:
         A sentence; "" where all fit, or nobody can tell.
     """
     root = Path(artifacts)
-    new = [one for one in sources if force or is_new(one.name, root)]
+    new = [one for one in sources if one.name in force or is_new(one.name, root)]
     size, free = sum(map(_size, new)), _free(root)
     if free is None or free >= size:
         return ""

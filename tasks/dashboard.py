@@ -5,7 +5,10 @@ Keys begin with the name of the catalog: two catalogs on one server have histori
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -15,17 +18,26 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.context import TaskRunContext
 
-from ptm.content import ArtifactRef
 from ptm.errors import PtmError
-from ptm.exhibits import Exhibit, exhibits
 from ptm.explain import UNCHANGED, explain, shown
-from ptm.names import catalog_key
-from tasks.states import Outcome
+from ptm.model import ArtifactRef
+from ptm.names import catalog_key, dashboard_key
+from ptm.registry import Kind, kind_of
+from ptm.source import Source
+from ptm.views import Drawn, views_of
+from tasks.outcome import Outcome
 
-MOST_SHOWN = 20  # sources and analyses with pictures: nobody looks at more on one page
+MOST_SHOWN = 20  # entries with pictures: nobody looks at more on one page
 MOST_ROWS = 1000  # of a table
 DIGITS = 7  # of a digest
 LETTERS, FEWEST_LETTERS = 84, 40  # of the name and the fault, on a page of 1280 pixels
+
+
+class Kinds:
+    """The kinds of entries by their names, as an argument into which Prefect does not look."""
+
+    def __init__(self, sources: Iterable[Source]) -> None:
+        self.of: dict[str, Kind] = {source.name: kind_of(source) for source in sources}
 
 
 @task(
@@ -33,31 +45,34 @@ LETTERS, FEWEST_LETTERS = 84, 40  # of the name and the fault, on a page of 1280
     task_run_name="report",
     description="Writes the tables and pictures of a run for the dashboard.",
 )
-def report(outcome: Outcome, artifacts: str, catalog: str) -> None:
+def report(outcome: Outcome, artifacts: str, catalog: str, kinds: Kinds) -> None:
     """Writes what the run came to: failures, sources, what changed, tables and pictures of each.
 
     Args:
-        outcome: what came of each source and analysis.
+        outcome: what came of each entry.
         artifacts: the store.
         catalog: the name of the catalog.
+        kinds: of what was made.
     """
     prefix = catalog_key(catalog)
     tables = [_failures(outcome)] if failure_rows(outcome) else []
     tables += [_sources(outcome), _changed(outcome, artifacts)]
     with get_client(sync_client=True) as client:  # one for all: each new one takes its time
-        for exhibit in tables:
-            _show(client, prefix, exhibit)
-        count = 0
-        for ref in outcome.made.values():
-            found = exhibits(ref, artifacts) if count < MOST_SHOWN else []
-            count += bool(found)
-            for exhibit in found:
-                of = f" From {ref.name}, publication {Path(ref.path).name}."
-                _show(client, prefix, exhibit, of)
-    get_run_logger().info("reported %d sources and analyses", len(outcome.made))
+        for view in tables:
+            _show(client, f"{prefix}-{view.name}", view)
+        shown = [
+            (ref, view)
+            for ref in list(outcome.made.values())[:MOST_SHOWN]
+            for view in views_of(Path(artifacts), ref.name, ref.publication, kinds.of[ref.name])
+        ]
+        keys = view_keys([(ref.name, view.name) for ref, view in shown])
+        for key, (ref, view) in zip(keys, shown, strict=True):
+            of = f" From {ref.name}, publication {ref.publication}."
+            _show(client, f"{prefix}-{key}", view, of)
+    get_run_logger().info("reported %d entries", len(outcome.made))
 
 
-def _failures(outcome: Outcome) -> Exhibit:
+def _failures(outcome: Outcome) -> Drawn:
     return _table(
         "failures",
         "What was not made, and why: a row for each fault. All else of the run was completed.",
@@ -65,7 +80,7 @@ def _failures(outcome: Outcome) -> Exhibit:
     )
 
 
-def _sources(outcome: Outcome) -> Exhibit:
+def _sources(outcome: Outcome) -> Drawn:
     return _table(
         "sources",
         "Each tensor of the run. MB (10^6 bytes) and seconds are those of its whole artifact; "
@@ -74,7 +89,7 @@ def _sources(outcome: Outcome) -> Exhibit:
     )
 
 
-def _changed(outcome: Outcome, artifacts: str) -> Exhibit:
+def _changed(outcome: Outcome, artifacts: str) -> Drawn:
     return _table(
         "changes",
         "What changed since the run before, and so was made again: bytes of a file, an option, the "
@@ -83,10 +98,10 @@ def _changed(outcome: Outcome, artifacts: str) -> Exhibit:
     )
 
 
-def _table(key: str, sentence: str, rows: list[dict[str, Any]]) -> Exhibit:
+def _table(key: str, sentence: str, rows: list[dict[str, Any]]) -> Drawn:
     if len(rows) > MOST_ROWS:
         sentence += f" The first {MOST_ROWS} of {len(rows)} rows."
-    return Exhibit(key, sentence, rows[:MOST_ROWS])
+    return Drawn(key, sentence, rows=rows[:MOST_ROWS])
 
 
 def failure_rows(outcome: Outcome) -> list[dict[str, Any]]:
@@ -182,22 +197,38 @@ def _changes(name: str, ref: ArtifactRef, artifacts: str) -> list[dict[str, Any]
     ]
 
 
-def _show(client: SyncPrefectClient, prefix: str, exhibit: Exhibit, of: str = "") -> None:
+def view_keys(views: Sequence[tuple[str, str]]) -> list[str]:
+    """The keys of views, given as (entry, view), in a-z, 0-9 and '-': no two alike.
+
+    One that would read as another's before it ends with the beginning of a digest.
+    """
+    plain = [f"{dashboard_key(entry)}-{view}" for entry, view in views]
+    return [
+        key if plain.index(key) == number else f"{key}-{_digest(*views[number])}"
+        for number, key in enumerate(plain)
+    ]
+
+
+def _digest(entry: str, view: str) -> str:
+    return hashlib.sha256(f"{entry} {view}".encode()).hexdigest()[:DIGITS]
+
+
+def _show(client: SyncPrefectClient, key: str, view: Drawn, of: str = "") -> None:
     context = TaskRunContext.get()
     assert context
-    table = exhibit.rows is not None
+    table = view.rows is not None
     client.create_artifact(
         ArtifactCreate(
-            key=f"{prefix}-{exhibit.key}",
+            key=key,
             type="table" if table else "markdown",
-            description=exhibit.sentence + of,
-            data=json.dumps(exhibit.rows, allow_nan=False) if table else _markdown(exhibit),
-            task_run_id=context.task_run.id,
+            description=view.sentence + of,
+            data=json.dumps(view.rows, allow_nan=False) if table else _markdown(view),
+            # of the run, not of this task: beside its bar each would lengthen the graph of the run
             flow_run_id=context.task_run.flow_run_id,
         )
     )
 
 
-def _markdown(exhibit: Exhibit) -> str:
-    picture = f"![{exhibit.title}](data:image/png;base64,{exhibit.png})"
-    return f"# {exhibit.title}\n\n{picture}\n"
+def _markdown(view: Drawn) -> str:
+    png = base64.b64encode(view.picture).decode()
+    return f"# {view.title}\n\n![{view.title}](data:image/png;base64,{png})\n"

@@ -13,11 +13,11 @@ from typing import Any
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State
 
-from ptm.content import ArtifactRef
 from ptm.errors import PtmError
+from ptm.model import ArtifactRef
 from ptm.spans import told
 from ptm.store.locks import lock_exclusive, lock_shared
-from tasks.states import cancelled, done
+from tasks.outcome import cancelled, done
 from tasks.workers import WORKERS, Lost, Stopped, TimeOver
 
 LOOK_SECONDS = 0.05  # between looks whether a turn has come

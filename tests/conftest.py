@@ -33,13 +33,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 @pytest.fixture(scope="session")
 def book() -> Path:
     """The data root with the book's files; pulled if PTM_DATA_MIRROR says from where."""
-    from ptm.download import mirror_from_environment, missing, pull
+    from ptm.book import REGISTRY, pull
+    from ptm.download import mirror_from_environment, missing
 
     data = ROOT / "data"
     mirror = mirror_from_environment()
-    if missing(data) and mirror:
+    if missing(data, REGISTRY) and mirror:
         pull(data, mirror=mirror)
-    absent = missing(data)
+    absent = missing(data, REGISTRY)
     if absent:
         lacking(f"the book's data is not there ({absent[0]}, …): ptm data pull")
     return data
@@ -55,7 +56,7 @@ def figures() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data root with generated sample data; not to be changed."""
-    from ptm.sample import make_sample
+    from ptm.book.sample import make_sample
 
     root = tmp_path_factory.mktemp("data") / "sample"
     make_sample(root)
@@ -72,7 +73,7 @@ def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """A real Prefect server for this test run, as ptm starts it; the address of its API."""
-    from flows.server import connected, stop
+    from flows.running.server import connected, stop
     from tests.support.servers import Home
 
     Home.migrated(HOME)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from ptm.content import CHANNEL, HEIGHT, ROWS, SAMPLE, WIDTH, Content
-from ptm.errors import Faults, InputError
-from ptm.kinds.files import below_source, relative
-from ptm.kinds.pictures import CHANNELS, BadPicture, Picture, decode
+from pydantic import Field
+
+from ptm.budget import THREADS
+from ptm.errors import BadInput, Faults
+from ptm.model import CHANNEL, HEIGHT, SAMPLE, WIDTH, Artifact, Block, File, Part, View
+from ptm.readers.pictures.decoding import CHANNELS, Picture, read_picture
 from ptm.scaling import Moments, Scaler
+from ptm.source import GIB, Pattern, Source
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,18 +23,30 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from ptm.catalog import ImagesSource
-
-PACKAGES = ("torch", "numpy", "imageio", "pillow", "simplejpeg", "pyarrow")
-NAMES_MATTER = True
-WORKERS = 4
 LEVELS = 256
-AHEAD = 2 * WORKERS  # pictures that are decoded and wait
+AHEAD = 2 * THREADS  # pictures that are decoded and wait
 NOTED = 20  # damaged pictures that are named
 SIZES = 6  # that are counted in a message
 
 
-def tensorize(source: ImagesSource, paths: list[Path]) -> Content:
+class Options(Source):
+    """Photos of one size: a file, or a folder of them in the order of their names.
+
+    Attributes:
+        pattern: of the files in the folder; upper and lower case are the same.
+        standardize: whether each channel is scaled to mean 0, standard deviation 1.
+        on_damage: what becomes of a picture whose decoder had to invent a part of it: "fail" it,
+            or "note" it as a warning.
+        max_bytes: of one decoded picture.
+    """
+
+    pattern: Pattern = "*"
+    standardize: bool = False
+    on_damage: Literal["fail", "note"] = "fail"
+    max_bytes: int = Field(default=GIB // 2, ge=1)
+
+
+def read(options: Options, part: Part) -> Block:
     """A batch of images in the order of their names; alpha is dropped, EXIF rotation is applied.
 
     Returns:
@@ -41,27 +55,27 @@ def tensorize(source: ImagesSource, paths: list[Path]) -> Content:
         The table has one row for each image.
 
     Raises:
-        InputError: a file that is no image, is cut short or damaged, has a palette or other than 8
+        BadInput: a file that is no image, is cut short or damaged, has a palette or other than 8
             bits for each channel, is larger than `max_bytes`, or differs from the first in size or
             channels. All that is wrong is told, with the files.
     """
     import torch
 
-    with closing(_decoded(source, paths)) as images:
-        batch, modes, notes = _batch(source, paths, images)
+    with closing(_decoded(options, part.files)) as images:
+        batch, modes, notes = _batch(part.files, images)
     names = CHANNELS[modes[0]]
     scaler = None
     tensor = torch.from_numpy(batch)
-    if source.standardize:
+    if options.standardize:
         scaler = Scaler.fit(moments(batch), names, divisor=LEVELS - 1)
         tensor = _standardized(batch, scaler)
-    return Content(
+    return Block(
         {"images": tensor},
         {"images": (SAMPLE, CHANNEL, HEIGHT, WIDTH)},
-        {ROWS: _table(source, paths, modes, batch.shape[2:])},
-        scaler,
-        {"channels": list(names)},
-        (*notes, *_warnings(names, scaler)),
+        _table(part.files, modes, batch.shape[2:]),
+        scaler=scaler,
+        facts={"channels": list(names)},
+        notes=(*notes, *_flat(names, scaler)),
     )
 
 
@@ -79,12 +93,12 @@ def moments(batch: NDArray[np.uint8]) -> Moments:
 
 
 def _batch(
-    source: ImagesSource, paths: list[Path], images: Iterator[Picture | BadPicture]
+    files: Sequence[File], images: Iterator[Picture | BadInput]
 ) -> tuple[NDArray[np.uint8], list[str], list[str]]:
     """Images in one array, uint8 [sample, channel, height, width]; the mode of each; notes.
 
     Raises:
-        InputError: some are bad, or not of one size; those that are wrong are told.
+        BadInput: some are bad, or not of one size; those that are wrong are told.
     """
     import numpy as np
 
@@ -93,30 +107,27 @@ def _batch(
     first: tuple[int, ...] = ()
     modes, notes, faults, one_size = [], [], Faults(), True
     for number, image in enumerate(images):
-        file = relative(source, paths[number])
-        if isinstance(image, BadPicture):
-            faults.add(InputError(source.name, expected=image.expected, got=image.got, file=file))
+        if isinstance(image, BadInput):
+            faults.add(image)
         else:
             shapes[number] = image.pixels.shape
             first = first or image.pixels.shape
             one_size = one_size and image.pixels.shape == first
-        if isinstance(image, BadPicture) or faults.count or not one_size:
+        if isinstance(image, BadInput) or faults.count or not one_size:
             batch = nothing  # what else is wrong is looked for, but nothing is kept
             continue
         if not number:
-            batch = np.empty((len(paths), first[2], *first[:2]), dtype=np.uint8)
+            batch = np.empty((len(files), first[2], *first[:2]), dtype=np.uint8)
         batch[number] = image.pixels.transpose(2, 0, 1)
         modes.append(image.mode)
-        notes += [f"{image.note} ({file})"] if image.note else []
-    _check_sizes(source, paths, shapes, faults)
+        notes += [f"{image.note} ({files[number].name})"] if image.note else []
+    _check_sizes(files, shapes, faults)
     faults.check()
     more = [f"… and {len(notes) - NOTED} more"] if len(notes) > NOTED else []
     return batch, modes, notes[:NOTED] + more
 
 
-def _check_sizes(
-    source: ImagesSource, paths: list[Path], shapes: dict[int, tuple[int, ...]], faults: Faults
-) -> None:
+def _check_sizes(files: Sequence[File], shapes: dict[int, tuple[int, ...]], faults: Faults) -> None:
     """Adds the images that have another size than most, and how many there are of each size."""
     counts = Counter(shapes.values())
     if len(counts) < 2:
@@ -126,13 +137,13 @@ def _check_sizes(
         told = [f"{n} of {_size(shape)}" for shape, n in counts.most_common(SIZES)]
         told += [f"{len(counts) - SIZES} more sizes"] if len(counts) > SIZES else []
         got = ", ".join(told)
-        faults.add(InputError(source.name, where="sizes", expected="one of all images", got=got))
+        faults.add(BadInput(where="sizes", expected="one of all images", got=got))
     like = next(number for number, shape in shapes.items() if shape == usual)
-    expected = f"{_size(usual)} as in {below_source(source, paths[like])}"
+    expected = f"{_size(usual)} as in {files[like].name}"
     for number, shape in shapes.items():
         if shape != usual:
-            file = relative(source, paths[number])
-            faults.add(InputError(source.name, expected=expected, got=_size(shape), file=file))
+            got, file = _size(shape), files[number].url
+            faults.add(BadInput(expected=expected, got=got, file=file))
 
 
 def _standardized(batch: NDArray[np.uint8], scaler: Scaler) -> torch.Tensor:
@@ -148,24 +159,23 @@ def _standardized(batch: NDArray[np.uint8], scaler: Scaler) -> torch.Tensor:
     return torch.from_numpy(out)
 
 
-def _decoded(source: ImagesSource, paths: list[Path]) -> Generator[Picture | BadPicture]:
+def _decoded(options: Options, files: Sequence[File]) -> Generator[Picture | BadInput]:
     """Decodes in threads, a few images ahead, in order; one that is bad comes as its reason."""
-    keep_damaged = source.on_damage == "note"
+    keep_damaged = options.on_damage == "note"
 
-    def work(path: Path) -> Picture | BadPicture:
-        raw = path.read_bytes()  # before all else: what fails here says nothing of the bytes
+    def work(file: File) -> Picture | BadInput:
         try:
-            return decode(raw, source.max_bytes, keep_damaged)
-        except BadPicture as bad:
+            return read_picture(file.path, options.max_bytes, keep_damaged)
+        except BadInput as bad:
             return bad
 
-    if len(paths) == 1:
-        yield work(paths[0])
+    if len(files) == 1:
+        yield work(files[0])
         return
-    ahead: deque[Future[Picture | BadPicture]] = deque()
-    with ThreadPoolExecutor(WORKERS) as pool:
-        for path in paths:
-            ahead.append(pool.submit(work, path))
+    ahead: deque[Future[Picture | BadInput]] = deque()
+    with ThreadPoolExecutor(THREADS) as pool:
+        for file in files:
+            ahead.append(pool.submit(work, file))
             if len(ahead) > AHEAD:
                 yield ahead.popleft().result()
         while ahead:
@@ -177,17 +187,15 @@ def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[0]} x {shape[1]} pixels with {channels}"
 
 
-def _table(
-    source: ImagesSource, paths: list[Path], modes: list[str], shape: tuple[int, ...]
-) -> pa.Table:
+def _table(files: Sequence[File], modes: list[str], shape: tuple[int, ...]) -> pa.Table:
     import pyarrow as pa
 
     return pa.table(
         {
-            "file": [below_source(source, path) for path in paths],
+            "file": [file.name for file in files],
             "mode": modes,
-            "height": pa.array([shape[0]] * len(paths), pa.int64()),
-            "width": pa.array([shape[1]] * len(paths), pa.int64()),
+            "height": pa.array([shape[0]] * len(files), pa.int64()),
+            "width": pa.array([shape[1]] * len(files), pa.int64()),
         },
         schema=pa.schema(
             [
@@ -200,8 +208,31 @@ def _table(
     )
 
 
-def _warnings(names: tuple[str, ...], scaler: Scaler | None) -> tuple[str, ...]:
+def _flat(names: tuple[str, ...], scaler: Scaler | None) -> tuple[str, ...]:
     if scaler is None:
         return ()
     flat = [name for name, scale in zip(names, scaler.scale, strict=True) if scale == 1.0]
     return tuple(f"channel '{name}' never varies: it is 0 throughout" for name in flat)
+
+
+def views(artifact: Artifact) -> Iterator[View]:
+    """The first images, each with its name."""
+    import numpy as np
+    import torch
+
+    from ptm import draw
+
+    images = artifact.tensors["images"]
+    count, channels, height, width = images.shape
+    small = draw.thumbnails(images.numpy())
+    if artifact.scaler:  # means of scaled pixels are scaled means of pixels
+        small = artifact.scaler.invert(torch.from_numpy(small)).numpy()
+    pixels = small.round().clip(0, 255).astype(np.uint8)
+    names = artifact.table["file"].iloc[: len(pixels)].tolist()
+    yield View(
+        "contact-sheet",
+        f"The first of {count} images of {channels} channels, {height} x {width} pixels, as they "
+        "were before any scaling.",
+        picture=draw.contact_sheet(pixels, names, tuple(images.shape)),
+        title=f"{artifact.name}: contact sheet",
+    )

@@ -1,6 +1,6 @@
 """Text: characters and words as numbers, and one-hot encodings made from those when needed.
 
-One-hot for a whole book of words would take gigabytes, so artifacts hold the ids, and `one_hot`
+One-hot for all words of a novel would take gigabytes, so artifacts hold the ids, and `one_hot`
 makes the rows that are asked for.
 """
 
@@ -11,13 +11,16 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ptm.content import CHARACTER, CODE_POINT, ROWS, VOCABULARY, WORD, Content
+from pydantic import Field
+
 from ptm.encoding import one_hot
-from ptm.errors import InputError
-from ptm.kinds.files import codec_name, read_text, relative
+from ptm.errors import BadInput
 from ptm.limits import check_size
+from ptm.model import CHARACTER, CODE_POINT, VOCABULARY, WORD, Artifact, Block, Part, View
+from ptm.readers.text import codec_name, read_text
+from ptm.source import GIB, Source
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,10 +28,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from ptm.catalog import TextSource
-
-PACKAGES = ("torch", "numpy", "pyarrow")
-NAMES_MATTER = False
+NAMES_MATTER = False  # of files: no row has them
 ASCII = 128
 PLAIN_SPACES = " \t\n\r\v\f"
 CHARACTERS = "characters"  # the table of them
@@ -36,11 +36,32 @@ BLOCK = 1 << 22  # characters whose words are looked at together: they take 20 t
 FEW = 1 << 16  # characters that are counted together: what that takes stays in the cache
 SPACE = re.compile(r"\s")
 EXAMPLES = 3
+MOST_SHOWN = 24  # words, and characters, of a view
 MARKED = {"utf-8": "utf-8-sig", "utf-16-le": "utf-16", "utf-16-be": "utf-16"}
 MARKED |= {"utf-32-le": "utf-32", "utf-32-be": "utf-32"}
 
 
-def tensorize(source: TextSource, paths: list[Path]) -> Content:
+class Options(Source):
+    """A text file: characters and words as numbers.
+
+    Attributes:
+        encoding: of the file, as Python names it.
+        line: the one, from 0, that is also one-hot encoded.
+        punctuation: what is stripped from both ends of a word.
+        normalize: the Unicode form to bring the text into, so that a letter with an accent is the
+            same however it is written; as it is in the file without it.
+        max_bytes: of the one-hot encoding of the line.
+    """
+
+    takes_folders: ClassVar[bool] = False
+    encoding: str = "utf-8"
+    line: int | None = Field(default=None, ge=0)
+    punctuation: str = '.,;:"!?”“_-'
+    normalize: Literal["NFC", "NFD", "NFKC", "NFKD"] | None = None
+    max_bytes: int = Field(default=GIB, ge=1)
+
+
+def read(options: Options, part: Part) -> Block:
     """Character and word ids of a text, and one line of it one-hot.
 
     Returns:
@@ -52,37 +73,37 @@ def tensorize(source: TextSource, paths: list[Path]) -> Content:
         and count, sorted by code point.
 
     Raises:
-        InputError: an empty file, the wrong encoding (line and byte are named), no words, or fewer
+        BadInput: an empty file, the wrong encoding (line and byte are named), no words, or fewer
             lines than `line`; or its encoding would be larger than the source allows.
     """
     import numpy as np
     import pyarrow as pa
     import torch
 
-    path = paths[0]
-    text = read_text(source, path, source.encoding)
+    path = part.files[0].path
+    text = read_text(path, options.encoding)
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = _normalized(source, text)
-    lowered = _normalized(source, text.lower())
+    text = _normalized(options, text)
+    lowered = _normalized(options, text.lower())
     char_ids, characters = _characters(lowered)
-    spellings, spelled = _words(source, path, lowered, characters["character"].to_pylist())
-    cleaned = [word.strip(source.punctuation) for word in spellings]  # each spelling once
+    spellings, spelled = _words(path, lowered, characters["character"].to_pylist())
+    cleaned = [word.strip(options.punctuation) for word in spellings]  # each spelling once
     vocabulary = sorted(set(cleaned))
     index = {word: i for i, word in enumerate(vocabulary)}
     word_ids = np.array([index[word] for word in cleaned], dtype=np.int64)[spelled]
     tensors = {"word_ids": torch.from_numpy(word_ids), "char_ids": torch.from_numpy(char_ids)}
     axes: dict[str, tuple[str, ...]] = {"word_ids": (WORD,), "char_ids": (CHARACTER,)}
     facts: dict[str, object] = {"vocabulary_size": len(vocabulary)}
-    warnings = _warnings(source, text, index)
-    if source.line is not None:
-        line = _line(source, path, text)
-        lowered_line = lowered.split("\n", source.line + 1)[source.line]
-        tensors |= _one_hot_line(source, path, line, lowered_line, index)
+    notes = _notes(options, text, index)
+    if options.line is not None:
+        line = _line(options, path, text)
+        lowered_line = lowered.split("\n", options.line + 1)[options.line]
+        tensors |= _one_hot_line(options, path, line, lowered_line, index)
         axes |= {"line_chars": (CHARACTER, CODE_POINT), "line_words": (WORD, VOCABULARY)}
         beyond = Counter(c for c in lowered_line.strip() if ord(c) >= ASCII)
         facts |= {"line": line, "line_beyond_ascii": dict(sorted(beyond.items()))}
-        warnings += _zeros(source, beyond)
+        notes += _zeros(options, beyond)
     table = pa.table(
         {
             "word": vocabulary,
@@ -90,9 +111,7 @@ def tensorize(source: TextSource, paths: list[Path]) -> Content:
             "count": np.bincount(word_ids),
         }
     )
-    return Content(
-        tensors, axes, {ROWS: table, CHARACTERS: characters}, facts=facts, warnings=warnings
-    )
+    return Block(tensors, axes, table, {CHARACTERS: characters}, facts=facts, notes=notes)
 
 
 def clean_words(text: str, punctuation: str) -> list[str]:
@@ -109,13 +128,11 @@ def ascii_points(text: str) -> torch.Tensor:
     return torch.from_numpy(np.where(points < ASCII, points, 0).astype(np.uint8))
 
 
-def _normalized(source: TextSource, text: str) -> str:
-    return unicodedata.normalize(source.normalize, text) if source.normalize else text
+def _normalized(options: Options, text: str) -> str:
+    return unicodedata.normalize(options.normalize, text) if options.normalize else text
 
 
-def _words(
-    source: TextSource, path: Path, lowered: str, characters: list[str]
-) -> tuple[list[str], NDArray[np.int32]]:
+def _words(path: Path, lowered: str, characters: list[str]) -> tuple[list[str], NDArray[np.int32]]:
     """Every distinct word as it is spelled, and which of them each word is, int32 [word]."""
     import numpy as np
     import pyarrow as pa
@@ -129,7 +146,7 @@ def _words(
     ]
     if not blocks:
         got = "white space only" if lowered else "none"
-        raise InputError(source.name, expected="words", got=got, file=relative(source, path))
+        raise BadInput(expected="words", got=got, file=str(path))
     alike = pa.chunked_array(blocks).unify_dictionaries().chunks
     indices = np.concatenate([block.indices.to_numpy() for block in alike])
     return alike[0].dictionary.to_pylist(), indices
@@ -192,43 +209,42 @@ def _code_points(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
 
 
-def _line(source: TextSource, path: Path, text: str) -> str:
-    assert source.line is not None
-    lines = text.split("\n", source.line + 1)
-    if source.line >= len(lines):
-        raise InputError(
-            source.name,
+def _line(options: Options, path: Path, text: str) -> str:
+    assert options.line is not None
+    lines = text.split("\n", options.line + 1)
+    if options.line >= len(lines):
+        raise BadInput(
             where="line",
-            expected=f"more than {source.line} lines",
+            expected=f"more than {options.line} lines",
             got=str(len(lines)),
-            file=relative(source, path),
+            file=str(path),
         )
-    return lines[source.line]
+    return lines[options.line]
 
 
 def _one_hot_line(
-    source: TextSource, path: Path, line: str, lowered: str, index: dict[str, int]
+    options: Options, path: Path, line: str, lowered: str, index: dict[str, int]
 ) -> dict[str, torch.Tensor]:
     import torch
 
-    # a row for each character of the line as it stands, as the book has it; some letters become
-    # two when they are lower-cased
+    # a row for each character of the line as it stands; some letters become two when they are
+    # lower-cased
     stripped = lowered.strip()
     rows = max(len(line), len(stripped))
-    words = clean_words(lowered, source.punctuation)
-    where, file = f"line {source.line}", relative(source, path)
-    check_size(source, rows, ASCII, f"{where}, its characters", file)
-    check_size(source, len(words), len(index), f"{where}, its words", file)
+    words = clean_words(lowered, options.punctuation)
+    where, file = f"line {options.line}", str(path)
+    check_size(options, rows, ASCII, f"{where}, its characters", file)
+    check_size(options, len(words), len(index), f"{where}, its words", file)
     chars = torch.zeros(rows, ASCII)
     chars[: len(stripped)] = one_hot(ascii_points(stripped), ASCII)
     ids = torch.tensor([index[word] for word in words])
     return {"line_chars": chars, "line_words": one_hot(ids.long(), len(index))}
 
 
-def _warnings(source: TextSource, text: str, index: dict[str, int]) -> tuple[str, ...]:
+def _notes(options: Options, text: str, index: dict[str, int]) -> tuple[str, ...]:
     warnings = []
     if text.startswith("\ufeff"):
-        marked = MARKED.get(codec_name(source.encoding))
+        marked = MARKED.get(codec_name(options.encoding))
         drops = f"; {marked} drops it" if marked else ""
         warnings.append(f"the text starts with a byte order mark, kept in the first word{drops}")
     zeros = text.count("\0")
@@ -246,17 +262,45 @@ def _warnings(source: TextSource, text: str, index: dict[str, int]) -> tuple[str
     return tuple(warnings)
 
 
-def _zeros(source: TextSource, beyond: Counter[str]) -> tuple[str, ...]:
+def _zeros(options: Options, beyond: Counter[str]) -> tuple[str, ...]:
     """Of a line's characters beyond ASCII: marks that are stripped from words need no word."""
-    lost = {c: count for c, count in beyond.items() if c not in source.punctuation}
+    lost = {c: count for c, count in beyond.items() if c not in options.punctuation}
     if not lost:
         return ()
     some = ", ".join(f"'{c}'" for c in list(lost)[:20])
     return (
-        f"{_count(sum(lost.values()), 'character')} of line {source.line} beyond ASCII, 0 in "
+        f"{_count(sum(lost.values()), 'character')} of line {options.line} beyond ASCII, 0 in "
         f"line_chars: {some}{' …' * (len(lost) > 20)}; char_ids has them",
     )
 
 
 def _count(count: int, what: str) -> str:
     return f"{count} {what}{'s' * (count != 1)}"
+
+
+def views(artifact: Artifact) -> Iterator[View]:
+    """The words and the characters that come most often."""
+    from ptm import draw
+
+    words, characters = artifact.table, artifact.tables[CHARACTERS]
+    total = int(words["count"].sum())
+    head = words.nlargest(MOST_SHOWN, "count")
+    yield View(
+        "words",
+        f"The {len(head)} words that come most often, of {len(words):,} different ones in a text "
+        f"of {total:,} words; share is that of the text.",
+        table=head.assign(share=head["count"] / total),
+    )
+    counts = head.set_index("word")["count"]
+    yield View(
+        "word-counts",
+        "How often each of them comes.",
+        picture=draw.bars(counts, f"{artifact.name}: the most frequent words", "times"),
+        title=f"{artifact.name}: head of the vocabulary",
+    )
+    letters = characters.nlargest(MOST_SHOWN, "count")
+    yield View(
+        "characters",
+        f"The {len(letters)} characters that come most often, of {len(characters)} different ones.",
+        table=letters.assign(character=[repr(c) for c in letters["character"]]),
+    )

@@ -1,9 +1,11 @@
 """Artifacts on disk: published whole or not at all, verified when read, never written again.
 
+artifacts/wine/                      the shelf of a name
 artifacts/wine/current.json          which publication is current; replaced atomically
 artifacts/wine/keys/KEY.json         which publication a key has
 artifacts/wine/KEY-PUBLICATION/      manifest.json and the files that it lists
 artifacts/wine/stat/                 what need not be read again (`ptm.store.memory`)
+artifacts/wine/views/                what was drawn of it (`ptm.store.drawn`)
 artifacts/wine/.lease-ID             somebody is writing (`ptm.store.lease`)
 artifacts/runs.d/                    how runs ended (`ptm.store.runs`)
 
@@ -11,7 +13,8 @@ Whatever else lies in a store is not its own: it is left alone, and looked at by
 folder of a publication it is damage, unless it is stray (`ptm.names`).
 """
 
-from ptm.store.collecting import KEEP, Collected, gc
+from ptm.command import KEEP
+from ptm.store.collecting import Collected, gc
 from ptm.store.lease import sweep
 from ptm.store.manifest import FORMAT
 from ptm.store.memory import Memory
@@ -19,15 +22,15 @@ from ptm.store.pointers import CURRENT, Pointer, pointers, publications, read_po
 from ptm.store.publishing import find, look, publish
 from ptm.store.reading import (
     Publication,
-    check,
     current,
-    homes,
     load,
     names,
     opened,
     publication,
     remedy,
+    shelves,
     status,
+    verify_files,
 )
 from ptm.store.runs import record_run, recorded_runs
 from ptm.store.verifying import Finding, verify
@@ -41,11 +44,9 @@ __all__ = [
     "Memory",
     "Pointer",
     "Publication",
-    "check",
     "current",
     "find",
     "gc",
-    "homes",
     "load",
     "look",
     "names",
@@ -58,7 +59,9 @@ __all__ = [
     "record_run",
     "recorded_runs",
     "remedy",
+    "shelves",
     "status",
     "sweep",
     "verify",
+    "verify_files",
 ]

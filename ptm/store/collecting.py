@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ptm.command import KEEP
 from ptm.errors import StoreError
 from ptm.store import disk
+from ptm.store.drawn import drop_views
 from ptm.store.lease import LEASE, STAGING, held, lease, leftovers, sweep, undecided
 from ptm.store.locks import lock_exclusive
 from ptm.store.manifest import MANIFEST
 from ptm.store.memory import Memory
 from ptm.store.pointers import CURRENT, KEYS, PUBLICATION, pointers, read_pointer
-from ptm.store.reading import check, homes, publication
+from ptm.store.reading import publication, shelves, verify_files
+from ptm.system_errors import IN_USE, NO_FILE
 
-KEEP = 3
 NOBODY_KNOWS = "without locks here nobody can tell whether its writer lives"
 
 
@@ -27,7 +28,7 @@ class Collected(NamedTuple):
 
     Attributes:
         name: of the artifact.
-        what: a publication, a pointer, or what a dead writer left; a path in the home of the name.
+        what: a publication, a pointer, or what a dead writer left; a path in the shelf of the name.
         bytes: what that frees.
         reason: why nobody needs it.
         stays: why it was left alone all the same; "" where it was not.
@@ -55,26 +56,26 @@ def gc(root: Path, keep: int = KEEP, dry_run: bool = False) -> list[Collected]:
         StoreError: the store cannot be read or written.
     """
     try:
-        whole = {name: _whole(root / name, dry_run) for name in homes(root)}
+        whole = {name: _whole(root / name, dry_run) for name in shelves(root)}
         kept = _kept(root, whole, keep)
         return [
             thing
             for name in whole
-            for thing in _collect_home(root / name, kept[name], set(whole[name]), dry_run)
+            for thing in _collect_shelf(root / name, kept[name], set(whole[name]), dry_run)
         ]
     except OSError as error:
         place = error.filename or root
         raise StoreError(f"cannot collect {place}: {error.strerror}") from error
 
 
-def _whole(home: Path, dry_run: bool) -> dict[str, tuple[tuple[str, int], dict[str, Any]]]:
+def _whole(shelf: Path, dry_run: bool) -> dict[str, tuple[tuple[str, int], dict[str, Any]]]:
     """Of each publication that is whole: when it was made, and its manifest."""
-    memory, found = Memory(home), {}
-    for pointer in pointers(home).values():
+    memory, found = Memory(shelf), {}
+    for pointer in pointers(shelf).values():
         if pointer:
             with suppress(StoreError):
-                one = publication(home, pointer)
-                check(one, memory.parts)
+                one = publication(shelf, pointer)
+                verify_files(one, memory.parts)
                 made = pointer.get("made", ""), one.folder.stat().st_mtime_ns
                 found[one.folder.name] = made, one.manifest
     if not dry_run:
@@ -99,83 +100,84 @@ def _kept(root: Path, whole: dict[str, Any], keep: int) -> dict[str, set[str]]:
     return kept
 
 
-def _collect_home(
-    home: Path, kept: set[str], whole: set[str], dry_run: bool
+def _collect_shelf(
+    shelf: Path, kept: set[str], whole: set[str], dry_run: bool
 ) -> Iterator[Collected]:
-    for left in leftovers(home) if dry_run else sweep(home):
+    for left in leftovers(shelf) if dry_run else sweep(shelf):
         if not left.startswith(LEASE):
-            yield Collected(home.name, left, 0, "left by a writer that died")
-    for left in undecided(home):
+            yield Collected(shelf.name, left, 0, "left by a writer that died")
+    for left in undecided(shelf):
         if not left.startswith(LEASE):
-            yield Collected(home.name, left, 0, "staged", NOBODY_KNOWS)
-    named = {pointer["publication"] for pointer in pointers(home).values() if pointer}
-    for place, pointer in pointers(home).items():
+            yield Collected(shelf.name, left, 0, "staged", NOBODY_KNOWS)
+    named = {pointer["publication"] for pointer in pointers(shelf).values() if pointer}
+    for place, pointer in pointers(shelf).items():
         if pointer is None and place != CURRENT:
             if not dry_run:
-                with lease(home) as number:
-                    _remove_pointer(home, place, "", number)
-            yield Collected(home.name, place, 0, "not a pointer")
-    folders = sorted(name for name in os.listdir(home) if PUBLICATION.fullmatch(name))
+                with lease(shelf) as number:
+                    _remove_pointer(shelf, place, "", number)
+            yield Collected(shelf.name, place, 0, "not a pointer")
+    folders = sorted(name for name in os.listdir(shelf) if PUBLICATION.fullmatch(name))
     for folder in folders:
         if folder not in kept:
             old = "old" if folder in whole else "damaged"
             reason = old if folder in named else "no pointer names it"
-            size = _size(home / folder)
-            stays = _stays(home, folder) if dry_run else _collect(home, folder)
-            yield Collected(home.name, folder, 0 if stays else size, reason, stays)
+            size = _size(shelf / folder)
+            stays = _stays(shelf, folder) if dry_run else _collect(shelf, folder)
+            yield Collected(shelf.name, folder, 0 if stays else size, reason, stays)
 
 
-def _collect(home: Path, folder: str) -> str:
+def _collect(shelf: Path, folder: str) -> str:
     """Takes a publication away; or says why it stays."""
-    with lease(home) as number:
-        with _exclusive(home / folder / MANIFEST) as mine:
-            stays = _stays(home, folder) if mine else "it is being read"
+    with lease(shelf) as number:
+        with _exclusive(shelf / folder / MANIFEST) as mine:
+            stays = _stays(shelf, folder) if mine else "it is being read"
             if stays:
                 return stays
-            _unpoint(home, folder, number)
+            _unpoint(shelf, folder, number)
+            drop_views(shelf.parent, shelf.name, folder)
             try:
                 # gone at once for every reader, whatever happens while the files go
-                disk.rename(home / folder, home / f"{STAGING}{number}")
+                disk.rename(shelf / folder, shelf / f"{STAGING}{number}")
             except FileNotFoundError:  # it had lost to another of its key, or its manifest
                 return "its writer or another collector took it away"
         try:
-            disk.remove_tree(home / f"{STAGING}{number}")
+            disk.remove_tree(shelf / f"{STAGING}{number}")
         except OSError as error:
-            if error.errno not in disk.IN_USE:
+            if error.errno not in IN_USE:
                 raise
             return "a file of it is open: the next gc takes what is left of it"
     return ""
 
 
-def _stays(home: Path, folder: str) -> str:
-    writing = held(home, folder.split("-")[1])
+def _stays(shelf: Path, folder: str) -> str:
+    writing = held(shelf, folder.split("-")[1])
     if writing is not False:
         return "it is being published" if writing else NOBODY_KNOWS
-    now = read_pointer(home / CURRENT)
+    now = read_pointer(shelf / CURRENT)
     return "it is current again" if now and now["publication"] == folder else ""
 
 
-def _unpoint(home: Path, folder: str, number: str) -> None:
+def _unpoint(shelf: Path, folder: str, number: str) -> None:
     """Takes the pointers away that name a folder, so that none ever dangles."""
-    for place, pointer in pointers(home).items():
+    for place, pointer in pointers(shelf).items():
         if place != CURRENT and pointer and pointer["publication"] == folder:
-            _remove_pointer(home, place, folder, number)
-    if (home / KEYS).is_dir():
-        disk.sync_folder(home / KEYS)
+            _remove_pointer(shelf, place, folder, number)
+    if (shelf / KEYS).is_dir():
+        disk.sync_folder(shelf / KEYS)
 
 
-def _remove_pointer(home: Path, place: str, folder: str, number: str) -> None:
+def _remove_pointer(shelf: Path, place: str, folder: str, number: str) -> None:
     """Takes a pointer away, if it names that folder; "" where it is none."""
-    staged = home / f".pointer-{number}"
+    staged = shelf / f".pointer-{number}"
     # moved away and then looked at: a writer may have replaced it since
     try:
-        disk.replace(home / place, staged)
+        disk.replace(shelf / place, staged)
     except FileNotFoundError:  # another collector
         return
     now = read_pointer(staged)
     if now and now["publication"] != folder:
         with suppress(FileExistsError):
-            disk.link(staged, home / place)
+            disk.link(staged, shelf / place)
     disk.remove(staged)
 
 
@@ -185,7 +187,7 @@ def _exclusive(manifest: Path) -> Iterator[bool]:
     try:
         descriptor = os.open(manifest, os.O_RDWR | os.O_NOFOLLOW)
     except OSError as error:
-        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR):
+        if error.errno not in NO_FILE:
             raise
         yield True  # without a manifest nobody can read it
         return

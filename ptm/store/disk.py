@@ -6,14 +6,12 @@ single operation.
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 from contextlib import suppress
 from pathlib import Path
 
-# of a folder that is taken away: a file in it is open on a network disk, or has just come
-IN_USE = {errno.EBUSY, errno.ENOTEMPTY, errno.EEXIST}
+from ptm.system_errors import IN_USE
 
 
 def make_folder(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Leases: who is writing in a home, and what dead writers left there.
+"""Leases: who is writing in a shelf, and what dead writers left there.
 
 Whoever writes holds a lease: a locked file `.lease-ID`. All that it stages carries the same ID, so
 whatever carries the ID of a lease that nobody holds was left by the dead. The lock goes with the
@@ -19,6 +19,7 @@ from ptm.errors import StoreError
 from ptm.store import disk
 from ptm.store.locks import lock_exclusive, lock_shared
 from ptm.store.pointers import KEYS, pointed
+from ptm.system_errors import IN_USE
 
 LEASE = ".lease-"
 STAGING = ".staging-"
@@ -37,45 +38,45 @@ os.register_at_fork(after_in_child=_forget)
 
 
 @contextmanager
-def lease(home: Path) -> Iterator[str]:
-    """A fresh ID; what carries it in the home is this writer's, until the body or the process ends.
+def lease(shelf: Path) -> Iterator[str]:
+    """A fresh ID; what carries it in a shelf is this writer's, until the body or the process ends.
 
     When the body fails, what carries the ID and is named by no pointer is taken away. What cannot
     be keeps its lease, which nobody holds any more: the next sweep takes it.
 
     Args:
-        home: the folder of one name in the store; it exists.
+        shelf: the folder of one name in the store; it exists.
     """
-    number, descriptor = _take(home)
+    number, descriptor = _take(shelf)
     owner, tidy = os.getpid(), True
     _held.add(descriptor)
     try:
         yield number
     except BaseException:
         if os.getpid() == owner:
-            tidy = _discarded(home, number)
+            tidy = _discarded(shelf, number)
         raise
     finally:
         if os.getpid() == owner:  # a forked child that comes by here owns nothing
             if tidy:
                 with suppress(OSError):  # a lease that stays is one that nobody holds
-                    disk.remove(home / f"{LEASE}{number}")
+                    disk.remove(shelf / f"{LEASE}{number}")
             _held.discard(descriptor)
             os.close(descriptor)
 
 
-def _discarded(home: Path, number: str) -> bool:
+def _discarded(shelf: Path, number: str) -> bool:
     try:
-        discard(home, number)
+        discard(shelf, number)
     except (OSError, StoreError):
         return False
     return True
 
 
-def _take(home: Path) -> tuple[str, int]:
+def _take(shelf: Path) -> tuple[str, int]:
     while True:
         number = uuid.uuid4().hex[:12]
-        place = home / f"{LEASE}{number}"
+        place = shelf / f"{LEASE}{number}"
         with disk.create(place) as file:
             descriptor = os.dup(file.fileno())
         if _lock(descriptor, place) is not False:
@@ -93,11 +94,11 @@ def _lock(descriptor: int, place: Path) -> bool | None:
     return locked if same else False
 
 
-def held(home: Path, number: str) -> bool | None:
+def held(shelf: Path, number: str) -> bool | None:
     """Whether a living process holds the lease of that ID; None where nobody can tell."""
     try:
         # a store that may only be read can be asked as well
-        descriptor = os.open(home / f"{LEASE}{number}", os.O_RDONLY | os.O_NOFOLLOW)
+        descriptor = os.open(shelf / f"{LEASE}{number}", os.O_RDONLY | os.O_NOFOLLOW)
     except FileNotFoundError:
         return False
     try:
@@ -107,46 +108,46 @@ def held(home: Path, number: str) -> bool | None:
     return None if free is None else not free
 
 
-def sweep(home: Path) -> list[str]:
-    """Takes away what dead writers left in a home; what the living stage is left alone.
+def sweep(shelf: Path) -> list[str]:
+    """Takes away what dead writers left in a shelf; what the living stage is left alone.
 
     Returns:
         The names of what was taken away.
     """
-    return [name for number in _numbers(home) for name in _reclaim(home, number)]
+    return [name for number in _numbers(shelf) for name in _reclaim(shelf, number)]
 
 
-def leftovers(home: Path) -> list[str]:
+def leftovers(shelf: Path) -> list[str]:
     """What `sweep` would take away, but for folders that were published and have no pointer."""
-    return _staged(home, False)
+    return _staged(shelf, False)
 
 
-def undecided(home: Path) -> list[str]:
-    """What is staged in a home of which nobody can tell whether its writer lives."""
-    return _staged(home, None)
+def undecided(shelf: Path) -> list[str]:
+    """What is staged in a shelf of which nobody can tell whether its writer lives."""
+    return _staged(shelf, None)
 
 
-def _staged(home: Path, alive: bool | None) -> list[str]:
-    numbers = [number for number in _numbers(home) if held(home, number) is alive]
+def _staged(shelf: Path, alive: bool | None) -> list[str]:
+    numbers = [number for number in _numbers(shelf) if held(shelf, number) is alive]
     return [
         name
-        for name in os.listdir(home)
+        for name in os.listdir(shelf)
         if name[0] == "." and (found := LEFT.fullmatch(name)) and found[1] in numbers
     ]
 
 
-def _numbers(home: Path) -> list[str]:
-    """The IDs of all that is staged in a home."""
+def _numbers(shelf: Path) -> list[str]:
+    """The IDs of all that is staged in a shelf."""
     try:
-        names = os.listdir(home)
+        names = os.listdir(shelf)
     except (FileNotFoundError, NotADirectoryError):
         return []
     found = [LEFT.fullmatch(name) for name in names if name[0] == "."]
     return list(dict.fromkeys(match[1] for match in found if match))
 
 
-def _reclaim(home: Path, number: str) -> list[str]:
-    place = home / f"{LEASE}{number}"
+def _reclaim(shelf: Path, number: str) -> list[str]:
+    place = shelf / f"{LEASE}{number}"
     try:
         descriptor = os.open(place, os.O_RDWR | os.O_NOFOLLOW)
     except FileNotFoundError:
@@ -154,10 +155,10 @@ def _reclaim(home: Path, number: str) -> list[str]:
     try:
         if descriptor is not None and not _lock(descriptor, place):
             return []  # it is held, or nobody can tell
-        taken = discard(home, number)
+        taken = discard(shelf, number)
         if descriptor is not None:
             # what the dead writer did and did not sync is believed from here on
-            for folder in (home / KEYS, home):
+            for folder in (shelf / KEYS, shelf):
                 if folder.is_dir():
                     disk.sync_folder(folder)
             disk.remove(place)
@@ -167,7 +168,7 @@ def _reclaim(home: Path, number: str) -> list[str]:
             os.close(descriptor)
 
 
-def discard(home: Path, number: str) -> list[str]:
+def discard(shelf: Path, number: str) -> list[str]:
     """Takes away all that carries an ID, but for its lease and for a folder that a pointer names.
 
     What is in use stays for the next sweep, under its ID.
@@ -175,17 +176,17 @@ def discard(home: Path, number: str) -> list[str]:
     Returns:
         The names of what was taken away.
     """
-    left = [name for name in os.listdir(home) if name.endswith(f"-{number}")]
-    return [n for n in left if not n.startswith(LEASE) and _take_away(home, n, number)]
+    left = [name for name in os.listdir(shelf) if name.endswith(f"-{number}")]
+    return [n for n in left if not n.startswith(LEASE) and _take_away(shelf, n, number)]
 
 
-def _take_away(home: Path, name: str, number: str) -> bool:
-    place = home / name
+def _take_away(shelf: Path, name: str, number: str) -> bool:
+    place = shelf / name
     if name[0] != ".":
-        if name in pointed(home):  # its writer died after the commit
+        if name in pointed(shelf):  # its writer died after the commit
             return False
-        place = home / f"{STAGING}{number}"
-        disk.rename(home / name, place)
+        place = shelf / f"{STAGING}{number}"
+        disk.rename(shelf / name, place)
     try:
         if place.is_dir() and not place.is_symlink():
             disk.remove_tree(place)
@@ -194,7 +195,7 @@ def _take_away(home: Path, name: str, number: str) -> bool:
     except FileNotFoundError:
         pass
     except OSError as error:
-        if error.errno not in disk.IN_USE:
+        if error.errno not in IN_USE:
             raise
         return False
     return True

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 
-NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
+from ptm.system_errors import NO_LOCKS
 
 
 def lock_exclusive(descriptor: int) -> bool | None:

@@ -1,4 +1,4 @@
-"""What is remembered of a home, so that nothing has to be read twice; losing it costs time only.
+"""What is remembered of a shelf, so that nothing has to be read twice; losing it costs time only.
 
 stat/inputs    digests of input files, by what stat says of them
 stat/parts     digests of published files, likewise
@@ -20,15 +20,15 @@ FOLDER = "stat"
 
 
 class Memory:
-    """The memory of one home. Read when it is first used, written by `save`.
+    """The memory of one shelf. Read when it is first used, written by `save`.
 
     Args:
-        home: the folder of one name in the store; it need not be there.
+        shelf: the folder of one name in the store; it need not be there.
         rehash: distrust what is remembered, and remember anew.
     """
 
-    def __init__(self, home: Path, rehash: bool = False) -> None:
-        self._home, self._rehash = home, rehash
+    def __init__(self, shelf: Path, rehash: bool = False) -> None:
+        self._shelf, self._rehash = shelf, rehash
 
     @cached_property
     def inputs(self) -> StatIndex:
@@ -38,7 +38,7 @@ class Memory:
     @cached_property
     def parts(self) -> StatIndex:
         """Digests of the published files, named "PUBLICATION/FILE"."""
-        return StatIndex(self._read("parts"), self._rehash, self._home)
+        return StatIndex(self._read("parts"), self._rehash, self._shelf)
 
     @cached_property
     def code(self) -> dict[str, Any]:
@@ -48,34 +48,34 @@ class Memory:
         return known
 
     def save(self) -> None:
-        """Writes what is new, if there is something new and a home that can be written."""
+        """Writes what is new, if there is something new and a shelf that can be written."""
         fresh = {}
         used = vars(self)
         if "inputs" in used and self.inputs.changed:
             fresh["inputs"] = self.inputs.to_bytes()
         if "parts" in used:
             # those of folders that were collected since are of no use
-            self.parts.keep(lambda name: (self._home / name.split("/")[0]).is_dir())
+            self.parts.keep(lambda name: (self._shelf / name.split("/")[0]).is_dir())
             if self.parts.changed:
                 fresh["parts"] = self.parts.to_bytes()
         if "code" in used and self.code != self._code_before:
             fresh["code"] = seal(self.code)
-        if fresh and self._home.is_dir():
+        if fresh and self._shelf.is_dir():
             with suppress(OSError):  # a store that cannot be written can still be read
                 self._write(fresh)
 
     def _read(self, name: str) -> bytes:
-        place = self._home / FOLDER / name
+        place = self._shelf / FOLDER / name
         with suppress(OSError):
             return place.read_bytes() if place.is_file() else b""
         return b""
 
     def _write(self, fresh: dict[str, bytes]) -> None:
-        with lease(self._home) as number:
+        with lease(self._shelf) as number:
             with suppress(FileExistsError):
-                disk.make_folder(self._home / FOLDER)
-            staged = self._home / f".stat-{number}"
+                disk.make_folder(self._shelf / FOLDER)
+            staged = self._shelf / f".stat-{number}"
             for name, raw in fresh.items():
                 with disk.create(staged) as file:
                     disk.write(file, raw)
-                disk.replace(staged, self._home / FOLDER / name)
+                disk.replace(staged, self._shelf / FOLDER / name)

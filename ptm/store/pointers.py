@@ -6,7 +6,6 @@ keys/KEY.json     the publication of a key
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -16,8 +15,8 @@ from types import NoneType
 from typing import TypedDict
 
 from ptm.errors import StoreError
+from ptm.system_errors import NO_FILE
 
-ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG}
 CURRENT = "current.json"
 KEYS = "keys"
 TEXTS = ("made", "since", "healed")
@@ -60,14 +59,14 @@ def read_pointer(place: Path) -> Pointer | None:
         whole = (
             PUBLICATION.fullmatch(pointer["publication"])
             and DIGEST.fullmatch(pointer["manifest_sha256"])
-            and pointer == checked(pointer)
+            and pointer == with_digest(pointer)
             and all(isinstance(pointer.get(entry, ""), str) for entry in TEXTS)
             and isinstance(pointer.get("previous"), (str, NoneType))
         )
     except PermissionError as error:
         raise StoreError(f"cannot read {place}: {error.strerror}") from error
     except OSError as error:
-        if error.errno not in ABSENT:
+        if error.errno not in NO_FILE:
             raise
         return None
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -75,30 +74,30 @@ def read_pointer(place: Path) -> Pointer | None:
     return pointer if whole else None
 
 
-def checked(pointer: Pointer) -> Pointer:
+def with_digest(pointer: Pointer) -> Pointer:
     """The pointer with the digest of all else that it holds, so that damage shows."""
     rest: Pointer = {**pointer}
     rest.pop("check", None)
     return {**rest, "check": hashlib.sha256(as_json(rest)).hexdigest()}
 
 
-def pointers(home: Path) -> dict[str, Pointer | None]:
-    """Every pointer of a home by its path there, the current one first; None where it is none."""
-    places = [CURRENT] if (home / CURRENT).exists() else []
-    if (home / KEYS).is_dir():
-        keys = sorted(name for name in os.listdir(home / KEYS) if OF_KEY.fullmatch(name))
+def pointers(shelf: Path) -> dict[str, Pointer | None]:
+    """Every pointer of a shelf by its path there, the current one first; None where it is none."""
+    places = [CURRENT] if (shelf / CURRENT).exists() else []
+    if (shelf / KEYS).is_dir():
+        keys = sorted(name for name in os.listdir(shelf / KEYS) if OF_KEY.fullmatch(name))
         places += [f"{KEYS}/{name}" for name in keys]
-    return {place: read_pointer(home / place) for place in places}
+    return {place: read_pointer(shelf / place) for place in places}
 
 
-def pointed(home: Path) -> set[str]:
+def pointed(shelf: Path) -> set[str]:
     """The publications that pointers name."""
-    return {pointer["publication"] for pointer in pointers(home).values() if pointer}
+    return {pointer["publication"] for pointer in pointers(shelf).values() if pointer}
 
 
-def publications(home: Path) -> list[str]:
+def publications(shelf: Path) -> list[str]:
     """The publications that pointers name, the newest first."""
-    found = [pointer for pointer in pointers(home).values() if pointer]
+    found = [pointer for pointer in pointers(shelf).values() if pointer]
     found.sort(key=lambda pointer: pointer.get("made", ""), reverse=True)
     return list(dict.fromkeys(pointer["publication"] for pointer in found))
 

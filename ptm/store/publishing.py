@@ -6,7 +6,6 @@ pointer makes it count. A reader sees the artifact before or the one after.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import os
@@ -19,15 +18,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ptm.content import ROWS, ArtifactRef, Content
 from ptm.errors import ArtifactCorrupt, StoreError
-from ptm.index import Input, signature, written
+from ptm.index import FileDigest, signature, written
+from ptm.model import ROWS, ArtifactRef, Block
 from ptm.store import disk
 from ptm.store.lease import STAGING, discard, lease
 from ptm.store.manifest import FORMAT, MANIFEST
 from ptm.store.memory import Memory
-from ptm.store.pointers import CURRENT, KEYS, Pointer, as_json, checked, read_pointer
-from ptm.store.reading import Publication, check, publication
+from ptm.store.pointers import CURRENT, KEYS, Pointer, as_json, read_pointer, with_digest
+from ptm.store.reading import Publication, publication, verify_files
+from ptm.system_errors import NO_LINKS, UNWRITABLE
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,26 +35,12 @@ if TYPE_CHECKING:
 PART = "part-00000"
 LARGE = 1 << 20  # bytes
 SLICE = 1 << 23  # bytes
-NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
-LASTING = {
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-    errno.ENOTDIR,
-    errno.EEXIST,
-    errno.EISDIR,
-    errno.ELOOP,
-    errno.ENAMETOOLONG,
-}
 
 
 def publish(
     root: Path,
     about: dict[str, Any],
-    content: Content,
+    block: Block,
     seconds: float,
     *,
     memory: Memory | None = None,
@@ -68,9 +54,9 @@ def publish(
     Args:
         root: the store.
         about: the head of the manifest: name, kind, key, inputs and what else decided the content.
-        content: what to write. Its tensors are contiguous and own their memory.
+        block: what to write, whole. Its tensors are contiguous and own their memory.
         seconds: how long making the content took, for the pointer.
-        memory: of the home; it learns the digests of the files.
+        memory: of the shelf; it learns the digests of the files.
         healed: what was wrong with the artifact that this one replaces, if it does.
         forced: take the place of an artifact of the same key, even if that is whole.
 
@@ -80,16 +66,16 @@ def publish(
     Raises:
         StoreError: no space, or no permission. Nothing is published then.
     """
-    home = root / about["name"]
-    memory = memory or Memory(home)
+    shelf = root / about["name"]
+    memory = memory or Memory(shelf)
     with _named_errors(root):
-        disk.make_folders(home)
+        disk.make_folders(shelf)
         with suppress(FileExistsError):
-            disk.make_folder(home / KEYS)
-        with lease(home) as number:
+            disk.make_folder(shelf / KEYS)
+        with lease(shelf) as number:
             made = _now()
-            folder = home / f"{about['key'][:12]}-{number}"
-            text, files = _stage(home / f"{STAGING}{number}", folder, about, content)
+            folder = shelf / f"{about['key'][:12]}-{number}"
+            text, files = _stage(shelf / f"{STAGING}{number}", folder, about, block)
             pointer: Pointer = {
                 "publication": folder.name,
                 "manifest_sha256": hashlib.sha256(text).hexdigest(),
@@ -97,12 +83,12 @@ def publish(
                 "seconds": round(seconds, 3),
             }
             # held while it is made current, so that it is not collected in between
-            held = _claim(home, number, about["key"], pointer, None if forced else memory)
-            _make_current(home, number, held.pointer, made, healed, forced)
+            held = _claim(shelf, number, about["key"], pointer, None if forced else memory)
+            _make_current(shelf, number, held.pointer, made, healed, forced)
             if held.folder != folder:
-                discard(home, number)
+                discard(shelf, number)
     if held.folder == folder:
-        for entry in written(files, home):
+        for entry in written(files, shelf):
             memory.parts.put(entry)
     return replace(held.ref(), cached=held.folder != folder)
 
@@ -116,15 +102,15 @@ def look(root: Path, name: str, key: str, memory: Memory) -> tuple[Publication |
     Raises:
         StoreError: the store may not be read.
     """
-    home, place = root / name, root / name / KEYS / f"{key}.json"
+    shelf, place = root / name, root / name / KEYS / f"{key}.json"
     pointer = read_pointer(place)
     if pointer is None:
         return None, ""
     try:
-        held = publication(home, pointer)
+        held = publication(shelf, pointer)
         if held.manifest["key"] != key:
             return None, f"keys/{key}.json: expected its own artifact, got another"
-        check(held, memory.parts)
+        verify_files(held, memory.parts)
     except ArtifactCorrupt as error:
         collected = read_pointer(place) != pointer
         return None, "" if collected else error.damage
@@ -137,29 +123,29 @@ def find(root: Path, name: str, key: str, memory: Memory) -> tuple[ArtifactRef |
     Raises:
         StoreError: the store may not be read, or its pointer not be written.
     """
-    home = root / name
+    shelf = root / name
     held, damage = look(root, name, key, memory)
     if held is None:
         return None, damage
     with _named_errors(root):
-        _put_back(home, held.pointer)
+        _put_back(shelf, held.pointer)
     return held.ref(), ""
 
 
-def _put_back(home: Path, pointer: Pointer) -> None:
+def _put_back(shelf: Path, pointer: Pointer) -> None:
     """Makes a publication of before current again, unless it is."""
-    now = read_pointer(home / CURRENT)
+    now = read_pointer(shelf / CURRENT)
     if now is None or now["publication"] != pointer["publication"]:
-        with lease(home) as number:
-            _make_current(home, number, pointer, _now())
+        with lease(shelf) as number:
+            _make_current(shelf, number, pointer, _now())
 
 
 def _stage(
-    staging: Path, folder: Path, about: dict[str, Any], content: Content
-) -> tuple[bytes, list[Input]]:
+    staging: Path, folder: Path, about: dict[str, Any], block: Block
+) -> tuple[bytes, list[FileDigest]]:
     """Writes all files and renames their folder into place; the manifest, and what was written."""
     disk.make_folder(staging)
-    described, files = _write_content(staging, content)
+    described, files = _write_block(staging, block)
     text = as_json(about | described)
     _write(staging / MANIFEST, partial(_fill, text))
     disk.sync_folder(staging)
@@ -172,47 +158,47 @@ def _stage(
 
 
 def _claim(
-    home: Path, number: str, key: str, pointer: Pointer, memory: Memory | None
+    shelf: Path, number: str, key: str, pointer: Pointer, memory: Memory | None
 ) -> Publication:
     """Gives a key its publication, unless another run was first: then that one has it.
 
     Without a memory nobody asks for the other: it is replaced.
     """
-    place, staged = home / KEYS / f"{key}.json", home / f".pointer-{number}"
+    place, staged = shelf / KEYS / f"{key}.json", shelf / f".pointer-{number}"
     _write_pointer(staged, pointer)
     if memory is None:
         disk.replace(staged, place)
-        disk.sync_folder(home / KEYS)
-        return publication(home, pointer)
+        disk.sync_folder(shelf / KEYS)
+        return publication(shelf, pointer)
     try:
         disk.link(staged, place)  # fails if the name is taken, unlike replace
         disk.remove(staged)
     except OSError as error:
         if not isinstance(error, FileExistsError) and error.errno not in NO_LINKS:
             raise
-        first, _ = look(home.parent, home.name, key, memory)
+        first, _ = look(shelf.parent, shelf.name, key, memory)
         if first:
             return first
         disk.replace(staged, place)
-    disk.sync_folder(home / KEYS)
-    return publication(home, pointer)
+    disk.sync_folder(shelf / KEYS)
+    return publication(shelf, pointer)
 
 
 def _make_current(
-    home: Path, number: str, pointer: Pointer, since: str, healed: str = "", forced: bool = False
+    shelf: Path, number: str, pointer: Pointer, since: str, healed: str = "", forced: bool = False
 ) -> None:
     """Replaces the current pointer: the commit."""
-    before = read_pointer(home / CURRENT)
+    before = read_pointer(shelf / CURRENT)
     if before and before["publication"] == pointer["publication"]:
         return
-    staged = home / f".current-{number}"
+    staged = shelf / f".current-{number}"
     previous = before["publication"] if before else None
     now: Pointer = {**pointer, "since": since, "previous": previous, "healed": healed}
     if forced:
         now["forced"] = True
     _write_pointer(staged, now)
-    disk.replace(staged, home / CURRENT)
-    disk.sync_folder(home)
+    disk.replace(staged, shelf / CURRENT)
+    disk.sync_folder(shelf)
 
 
 def _now() -> str:
@@ -220,7 +206,7 @@ def _now() -> str:
 
 
 def _write_pointer(place: Path, pointer: Pointer) -> None:
-    _write(place, partial(_fill, as_json(checked(pointer))))
+    _write(place, partial(_fill, as_json(with_digest(pointer))))
 
 
 class _Hashing(io.RawIOBase):
@@ -263,7 +249,7 @@ class _Hashing(io.RawIOBase):
         return self._digest.hexdigest()
 
 
-def _write(path: Path, fill: Callable[[Any], Any]) -> Input:
+def _write(path: Path, fill: Callable[[Any], Any]) -> FileDigest:
     """A new file, filled by `fill(file)` and synced."""
     with disk.create(path) as file:
         hashing = _Hashing(file)
@@ -279,15 +265,15 @@ def _write(path: Path, fill: Callable[[Any], Any]) -> Input:
             digest = hashing.finish()
         disk.sync(file)
         now = signature(os.fstat(file.fileno()))
-    return Input(path.name, str(path), digest, hashing.size, now, trusted=False)
+    return FileDigest(path.name, str(path), digest, hashing.size, now, trusted=False)
 
 
-def _write_content(folder: Path, content: Content) -> tuple[dict[str, Any], list[Input]]:
-    """Writes the files of the content; what the manifest says of them, and what was written."""
+def _write_block(folder: Path, block: Block) -> tuple[dict[str, Any], list[FileDigest]]:
+    """Writes the files of a block; what the manifest says of them, and what was written."""
     import pyarrow.parquet as pq
     import torch
 
-    files: list[Input] = []
+    files: list[FileDigest] = []
     parts: list[dict[str, Any]] = []
 
     def add(name: str, rows: int | None, fill: Callable[[Any], Any]) -> None:
@@ -296,14 +282,15 @@ def _write_content(folder: Path, content: Content) -> tuple[dict[str, Any], list
         parts.append({"file": name, "sha256": entry.sha256, "bytes": entry.bytes, "rows": rows})
 
     tensors = {}
-    for name, tensor in content.tensors.items():
+    for name, tensor in block.tensors.items():
         shape, dtype = list(tensor.shape), str(tensor.dtype).removeprefix("torch.")
-        axes = list(content.axes[name])
+        axes = list(block.axes[name])
         tensors[name] = {"shape": shape, "dtype": dtype, "axes": axes, "file": f"{PART}.pt"}
-    samples = content.tables[ROWS].num_rows if ROWS in content.tables else None
-    add(f"{PART}.pt", samples, partial(torch.save, content.tensors))
+    samples = None if block.rows is None else block.rows.num_rows
+    add(f"{PART}.pt", samples, partial(torch.save, dict(block.tensors)))
     tables = {}
-    for name, table in content.tables.items():
+    rows = {} if block.rows is None else {ROWS: block.rows}
+    for name, table in {**rows, **block.tables}.items():
         stem = PART if name == ROWS else name
         tables[name] = {
             "file": f"{stem}.parquet",
@@ -311,16 +298,14 @@ def _write_content(folder: Path, content: Content) -> tuple[dict[str, Any], list
             "columns": [_column(field) for field in table.schema],
         }
         add(f"{stem}.parquet", table.num_rows, partial(pq.write_table, table))
-    for name, png in content.pictures.items():
-        add(f"{name}.png", None, partial(_fill, png))
     return {
         "format": FORMAT,
         "parts": parts,
         "tensors": tensors,
         "tables": tables,
-        "scaler": content.scaler.to_json() if content.scaler else None,
-        "facts": content.facts,
-        "warnings": list(content.warnings),
+        "scaler": block.scaler.to_json() if block.scaler else None,
+        "facts": dict(block.facts),
+        "warnings": list(block.notes),
         "quarantined": [],
     }, files
 
@@ -340,7 +325,7 @@ def _named_errors(root: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in LASTING:
+        if error.errno in UNWRITABLE:
             place = error.filename2 or error.filename or root
             raise StoreError(f"cannot write {place}: {error.strerror}") from error
         raise

@@ -13,20 +13,19 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import Any, NamedTuple
 
-from ptm.analyses import ANALYSES
 from ptm.command import command
-from ptm.content import Artifact, ArtifactRef
 from ptm.errors import ArtifactCorrupt, ArtifactMissing, StoreError
 from ptm.hints import listed, no_store
 from ptm.index import StatIndex
+from ptm.model import Artifact, ArtifactRef
 from ptm.names import is_name, is_stray
 from ptm.scaling import Scaler
 from ptm.store.locks import lock_shared
 from ptm.store.manifest import MANIFEST, parse, problem
 from ptm.store.memory import Memory
-from ptm.store.pointers import ABSENT, CURRENT, KEYS, Pointer, read_pointer
+from ptm.store.pointers import CURRENT, KEYS, Pointer, read_pointer
+from ptm.system_errors import DENIED, NO_FILE
 
-DENIED = {errno.EACCES, errno.EPERM}
 COLLECTING = 1.0  # s
 OF_THE_SYSTEM = re.compile(r": ([^:]+) \((\d+)\)$")  # "…: Too many open files (24)"
 
@@ -85,7 +84,7 @@ def load(name: str, artifacts: str | Path = "artifacts") -> Artifact:
     """
     publication = current(name, Path(artifacts))
     memory = Memory(Path(artifacts) / name)
-    check(publication, memory.parts)
+    verify_files(publication, memory.parts)
     memory.save()
     return opened(publication, memory.parts)
 
@@ -109,7 +108,7 @@ def opened(publication: Publication, parts: StatIndex) -> Artifact:
         if got != expected:
             raise corrupt(folder / entry["file"], f"'{name}' {expected}", got)
     scaler = Scaler.from_json(manifest["scaler"]) if manifest["scaler"] is not None else None
-    place = partial(checked, publication, parts)
+    place = partial(verified_path, publication, parts)
     return Artifact(manifest["name"], folder, manifest, tensors, scaler, place)
 
 
@@ -139,10 +138,10 @@ def current(name: str, root: Path) -> Publication:
     Raises:
         ArtifactMissing, ArtifactCorrupt, StoreError: as `load`.
     """
-    home = root / name
-    pointer = read_pointer(home / CURRENT)
-    if pointer is None and (home / CURRENT).exists():
-        raise corrupt(home / CURRENT, "a pointer", "something else", name)
+    shelf = root / name
+    pointer = read_pointer(shelf / CURRENT)
+    if pointer is None and (shelf / CURRENT).exists():
+        raise corrupt(shelf / CURRENT, "a pointer", "something else", name)
     if pointer is None:
         known = listed(name, names(root)) or "nothing yet"
         there = no_store(root) or f"there is: {known}"
@@ -151,42 +150,42 @@ def current(name: str, root: Path) -> Publication:
             f"make it with: {remedy(name, root)}"
         )
     try:
-        return publication(home, pointer)
+        return publication(shelf, pointer)
     except ArtifactCorrupt:
-        again = read_pointer(home / CURRENT)  # it may have been collected meanwhile
+        again = read_pointer(shelf / CURRENT)  # it may have been collected meanwhile
         if again is None or again["publication"] == pointer["publication"]:
             raise
-        return publication(home, again)
+        return publication(shelf, again)
 
 
-def publication(home: Path, pointer: Pointer) -> Publication:
+def publication(shelf: Path, pointer: Pointer) -> Publication:
     """The folder that a pointer names, held, its manifest checked.
 
     Raises:
         ArtifactCorrupt: it is not there, or its manifest is not the one that was published.
         StoreError: it may not be read.
     """
-    folder = home / pointer["publication"]
+    folder = shelf / pointer["publication"]
     place = folder / MANIFEST
     try:
         if not S_ISDIR(folder.lstat().st_mode):
-            raise corrupt(folder, "a folder", "a file or a symbolic link", home.name)
+            raise corrupt(folder, "a folder", "a file or a symbolic link", shelf.name)
         descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        raise _unreadable(place, error, home.name) from error
+        raise _unreadable(place, error, shelf.name) from error
     lock = Lock(descriptor)
     try:
         text = _read_held(descriptor, place)
     except OSError as error:
-        raise _unreadable(place, error, home.name) from error
+        raise _unreadable(place, error, shelf.name) from error
     got = hashlib.sha256(text).hexdigest()
     if got != pointer["manifest_sha256"]:
-        raise corrupt(place, f"sha256 {pointer['manifest_sha256']}", got, home.name)
+        raise corrupt(place, f"sha256 {pointer['manifest_sha256']}", got, shelf.name)
     manifest = parse(text)
-    wrong = problem(manifest, home.name)
+    wrong = problem(manifest, shelf.name)
     if wrong:
         expected, _, instead = wrong.partition(", got ")
-        raise corrupt(place, expected, instead, home.name)
+        raise corrupt(place, expected, instead, shelf.name)
     return Publication(folder, manifest, pointer, lock)
 
 
@@ -209,7 +208,7 @@ def _lock_out_collectors(descriptor: int) -> None:
         time.sleep(0.01)
 
 
-def check(publication: Publication, parts: StatIndex) -> None:
+def verify_files(publication: Publication, parts: StatIndex) -> None:
     """Checks every file of a publication against its manifest; stray ones are left out.
 
     Raises:
@@ -225,14 +224,14 @@ def check(publication: Publication, parts: StatIndex) -> None:
         if not is_stray(extra):
             raise corrupt(folder / extra, "only the files of the manifest", "this one too")
     for part in manifest["parts"]:
-        checked(publication, parts, part["file"])
+        verified_path(publication, parts, part["file"])
 
 
-def checked(publication: Publication, parts: StatIndex, file: str) -> Path:
+def verified_path(publication: Publication, parts: StatIndex, file: str) -> Path:
     """The path of one file of a publication, after checking it.
 
     Raises:
-        ArtifactCorrupt, StoreError: as `check`.
+        ArtifactCorrupt, StoreError: as `verify_files`.
     """
     folder, manifest = publication.folder, publication.manifest
     place = folder / file
@@ -284,7 +283,7 @@ def status(root: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def homes(root: Path) -> list[str]:
+def shelves(root: Path) -> list[str]:
     """Names that the store has anything of, sorted."""
     return sorted(_folders_with(root, CURRENT) | _folders_with(root, KEYS))
 
@@ -295,12 +294,12 @@ def _folders_with(root: Path, entry: str) -> set[str]:
 
 
 def remedy(name: str, root: Path) -> str:
-    """The command that makes an artifact; an analysis comes with the source that it reads.
+    """The command that makes an artifact.
 
     A store knows neither catalog nor data: where they are not those of the defaults, they are left
     to whoever reads it.
     """
-    return command("run", ANALYSES[name].source if name in ANALYSES else name, artifacts=root)
+    return command("run", name, artifacts=root)
 
 
 def corrupt(place: Path, expected: str, got: str, name: str = "") -> ArtifactCorrupt:
@@ -315,6 +314,6 @@ def _unreadable(place: Path, error: OSError, name: str) -> OSError | StoreError:
     """Missing is corrupt, forbidden is a StoreError, and what may pass stays what it is."""
     if error.errno in DENIED:
         return StoreError(f"{name}: cannot read {place}: {error.strerror}")
-    if error.errno in ABSENT:
+    if error.errno in NO_FILE:
         return corrupt(place, "a file", error.strerror or "none", name)
     return error

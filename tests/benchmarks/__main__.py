@@ -35,15 +35,16 @@ console = Console(highlight=False)
 
 def main() -> None:
     """Measures what can be measured here, and says what was left out."""
-    from ptm.download import mirror_from_environment, missing, pull
+    from ptm.book import REGISTRY, pull
+    from ptm.download import mirror_from_environment, missing
 
     mirror = mirror_from_environment()
     if mirror:
         pull(DATA, mirror=mirror)
     left_out = []
     data = DATA
-    if missing(DATA):
-        from ptm.sample import make_sample
+    if missing(DATA, REGISTRY):
+        from ptm.book.sample import make_sample
 
         data = Path(tempfile.mkdtemp()) / "sample"
         make_sample(data, scale=8)
@@ -87,14 +88,14 @@ def _prefect_table(data: Path) -> Table:
     from tests.benchmarks import orchestration
 
     table = Table(title="\nnothing to make: with Prefect and without", title_justify="left")
-    for column in ("", "ptm s", "beside s", "difference s", "ms for each source"):
+    for column in ("", "ptm s", "beside s", "difference s", "ms for each entry"):
         table.add_column(column, justify="left" if not column else "right")
     run, imports = orchestration.command(data)
     beside = "`ptm run`, beside `import torch, prefect`"
     table.add_row(beside, f"{run:.2f}", f"{imports:.2f}", f"{run - imports:.2f}", "")
     for count, (flow, library) in orchestration.flow(data).items():
         cost = flow - library
-        name = f"the flow of {count} sources, beside the library"
+        name = f"the flow of {count} entries, beside the library"
         each = f"{cost / count * 1e3:.1f}"
         table.add_row(name, f"{flow:.2f}", f"{library:.2f}", f"{cost:.2f}", each)
     return table

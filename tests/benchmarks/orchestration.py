@@ -53,7 +53,7 @@ def command(data: Path) -> tuple[float, float]:
 
 
 def flow(data: Path) -> dict[int, tuple[float, float]]:
-    """Seconds of a warm flow and of the library alone, by the number of sources; medians."""
+    """Seconds of a warm flow and of the library alone, by the number of entries; medians."""
     found = {}
     with place() as (folder, environment):
         many = "".join(
@@ -77,19 +77,14 @@ def main(catalog: Path, data: Path, store: Path) -> None:
     os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
     import ptm
     from flows.pipeline import pipeline
-    from ptm.analyses import ANALYSES
 
     def through_prefect() -> None:
         with contextlib.redirect_stdout(io.StringIO()):
             pipeline(catalog=catalog, data=data, artifacts=store)
 
     def library() -> None:
-        sources = ptm.load_catalog(catalog, data)
-        for source in sources.values():
+        for source in ptm.load_catalog(catalog, data).values():
             ptm.tensorize(source, store)
-        for name, analysis in ANALYSES.items():
-            if analysis.source in sources:
-                ptm.analyze(name, store)
 
     times: dict[str, list[float]] = {"flow": [], "library": []}
     for number in range(FLOW_ROUNDS + 1):

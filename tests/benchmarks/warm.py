@@ -13,7 +13,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from statistics import median
 
@@ -94,22 +93,18 @@ def main(data: Path, store: Path) -> None:
     import torch
 
     import ptm
-    from ptm.analyses import ANALYSES
+    import ptm.prepare
+    from ptm.registry import kind_of
 
     assert torch
     for source in ptm.load_catalog(CATALOG, data).values():
-        import_module(source.room)
-    for analysis in ANALYSES.values():
-        import_module(analysis.room)
-    import ptm.prepare
+        assert kind_of(source).code
 
     times = []
     for _ in range(ROUNDS):
         start = time.perf_counter()
         for source in ptm.load_catalog(CATALOG, data).values():
             ptm.tensorize(source, store)
-        for name in ANALYSES:
-            ptm.analyze(name, store)
         times.append(time.perf_counter() - start)
     print(json.dumps(times))
 

@@ -39,7 +39,10 @@ def test_run_page_lists_artifacts(dashboard: Dashboard, page: Page) -> None:
     """The page of the run leads to its tables and its picture."""
     open_run(page, dashboard, dashboard.flow_run)
     open_tab(page, "Artifacts")
-    for key in ("sources", "wine-groups", "wine-columns", "temperature-fits", "loss-curves"):
+    for key in (
+        *("sources", "wine-threshold-groups", "wine-threshold-columns"),
+        *("temperature-fits-fits", "temperature-fits-loss-curves"),
+    ):
         expect_text(page, f"book-{key}")
     keep(page, "run-artifacts")
 
@@ -55,7 +58,7 @@ def test_sources(dashboard: Dashboard, page: Page) -> None:
 @pytest.mark.slow
 def test_wine_groups(dashboard: Dashboard, page: Page) -> None:
     """The table of wine groups shows a row for each column, with its unit."""
-    open_artifact(page, dashboard, "book-wine-groups")
+    open_artifact(page, dashboard, "book-wine-threshold-groups")
     for text in ("alcohol", "% vol", "total sulfur dioxide", "mg/dm³", "bad", "mid", "good"):
         expect_text(page, text)
     keep(page, "artifact-wine-groups")
@@ -64,7 +67,7 @@ def test_wine_groups(dashboard: Dashboard, page: Page) -> None:
 @pytest.mark.slow
 def test_temperature_fits(dashboard: Dashboard, page: Page) -> None:
     """The table of fits shows each fit, and says which diverged."""
-    open_artifact(page, dashboard, "book-temperature-fits")
+    open_artifact(page, dashboard, "book-temperature-fits-fits")
     for name in dashboard.refs["temperature_fits"].tensors:
         expect_text(page, name)
     expect_text(page, "diverged")
@@ -74,8 +77,8 @@ def test_temperature_fits(dashboard: Dashboard, page: Page) -> None:
 @pytest.mark.slow
 def test_loss_curves(dashboard: Dashboard, page: Page) -> None:
     """The picture of the loss curves is drawn, large enough to be read."""
-    open_artifact(page, dashboard, "book-loss-curves")
-    picture = page.locator("img[alt='Loss curves']").first
+    open_artifact(page, dashboard, "book-temperature-fits-loss-curves")
+    picture = page.locator("img[alt='temperature_fits: loss curves']").first
     expect(picture).to_be_visible(timeout=PATIENCE)
     assert picture.evaluate("image => image.naturalWidth") >= 400
     assert picture.evaluate("image => image.clientWidth") >= 400

@@ -17,7 +17,10 @@ from tests.support.pages import PATIENCE, Ask, expect_states, expect_text, headi
 from tests.support.serving import begin_serving, final, lay_out
 
 pytestmark = pytest.mark.browser
-NAMES = ["dog", "cats", "ct", "wine", "bikes", "austen", "temperature"]
+NAMES = [
+    *("dog", "cats", "ct", "wine", "bikes", "austen", "temperature"),
+    *("wine_threshold", "temperature_fits"),
+]
 REFUSED = [
     ("source", {"source": "elephant"}, "'elephant' is not one of ['dog', "),
     ("source", {"source": "dog", "rehash": "maybe"}, "'maybe' is not of type 'boolean'"),

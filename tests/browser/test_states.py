@@ -17,7 +17,7 @@ from playwright.sync_api import Page, expect
 
 from flows.pipeline import pipeline
 from ptm import index
-from tasks.tensorize import tensorize
+from tasks.prepare import prepare
 from tests.support.pages import (
     PATIENCE,
     Ask,
@@ -61,9 +61,17 @@ rows = [
     [33.9, 3.0], [21.8, -4.0], [48.4, 6.0], [60.4, 13.0], [68.4, 21.0],
 ]
 target = "t_c"
+
+[wine_threshold]
+kind = "threshold"
+of = "wine"
+
+[temperature_fits]
+kind = "fits"
+of = "temperature"
 """
-BEFORE = ["dog", "temperature"]
-CACHED = dict.fromkeys([*BEFORE, "temperature_fits"], "Cached")
+BEFORE = ["dog", "temperature_fits"]
+CACHED = dict.fromkeys([*BEFORE, "temperature"], "Cached")
 FAILED = {"wine": "Failed", "letters": "Failed"}
 SKIPPED = {"wine_threshold": "Skipped"}
 MADE = {"cats": "Completed", "austen": "Completed", "report": "Completed"}
@@ -80,9 +88,9 @@ def released(monkeypatch: pytest.MonkeyPatch) -> Event:
         return hash_files(files, scratch)
 
     clock = types.SimpleNamespace(**(vars(time) | {"sleep": released.wait}))
-    patient = tensorize.with_options(retry_delay_seconds=600, retry_jitter_factor=0.1)
+    patient = prepare.with_options(retry_delay_seconds=600, retry_jitter_factor=0.1)
     monkeypatch.setattr("prefect.task_engine.time", clock)
-    monkeypatch.setattr("flows.pipeline.tensorize", patient)
+    monkeypatch.setattr("flows.pipeline.prepare", patient)
     monkeypatch.setattr(index, "hash_files", flaky)
     return released
 

@@ -90,11 +90,7 @@ class Child:
 def _answer(writer: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     import torch
 
-    from ptm import plots
-
     torch.set_num_threads(1)  # so that what works here may fork as well
-    # drawing takes fifty times as long as all else; for the store a picture is just bytes
-    plots.group_means = plots.roc_curves = lambda *_: b"\x89PNG, or so"
     try:
         answer = True, function(*arguments)
     except BaseException:

@@ -18,7 +18,6 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -262,18 +261,18 @@ PIXELS = ("images", "volume")
 
 
 def _read(reader: Reader, folder: Path, publish: bool) -> None:
-    from ptm.catalog import KINDS
     from ptm.prepare import tensorize
+    from ptm.registry import kind_named
+    from tests.support.kinds import block_of
 
     options = {"on_damage": "note"} if publish and reader.kind == "images" else {}
-    spec = KINDS[reader.kind]
+    spec = kind_named(reader.kind).options
     path = folder / reader.name
     path.write_bytes(reader.raw)
     source = spec(
         name="s", root=folder, kind=reader.kind, path=reader.name, **reader.options, **options
     )
-    content = import_module(source.room).tensorize(source, [path])
-    for name, tensor in content.tensors.items():
+    for name, tensor in block_of(source, [path]).tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise ValueError(f"'{name}' is not finite")
     if publish:

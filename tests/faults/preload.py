@@ -1,6 +1,6 @@
 """What the children of the fault tests have in memory when they are forked.
 
-Imports, and what `ptm.key` finds in the source of the rooms: both take longer than the work itself.
+Imports, and what `ptm.key` finds in the source of the kinds: both take longer than the work itself.
 """
 
 from __future__ import annotations
@@ -24,13 +24,11 @@ import torch
 import torch.utils.serialization.config
 
 import tests.faults.work
-from ptm.analyses import thresholds
 from ptm.key import code_of, package_versions
-from ptm.kinds import images, tables, text, volumes
+from ptm.registry import kind_named
 
 __all__ = ["PIL", "imageio", "pandas", "pyarrow", "pydicom", "tests", "torch"]
 
-for room in (images, tables, text, volumes, thresholds):
-    code_of(room.__name__)
-    package_versions(room.PACKAGES)
+for kind in ("images", "table", "text", "volume", "threshold"):
+    package_versions(code_of(kind_named(kind)).packages)
 gc.freeze()  # or each child would copy what it looks through

@@ -246,8 +246,8 @@ def test_store_that_may_not_be_written(place: Place, tmp_path: Path) -> None:
     assert call(ordinarily, aftermath, here, PHASES["publish over"]) == []
 
 
-def test_home_that_may_not_be_read(place: Place, tmp_path: Path) -> None:
-    """A home without permission to read is an error that names it, and is not made again."""
+def test_shelf_that_may_not_be_read(place: Place, tmp_path: Path) -> None:
+    """A shelf without permission to read is an error that names it, and is not made again."""
     here = place.fresh(tmp_path, "publish over")
     (here.root / "cats").chmod(0)
     error = call(ordinarily, attempt, Operation.run, run, here, "first")

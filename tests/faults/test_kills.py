@@ -147,8 +147,8 @@ def halted(place: Place, phase: str, at: int, when: str = "before") -> Iterator[
 def clean(place: Place) -> list[str]:
     """Sweeps and collects; what that took away, but for what is remembered."""
     before = listing(place)
-    for home in (place.root, *(place.root / name for name in place.names)):
-        store.sweep(home)
+    for shelf in (place.root, *(place.root / name for name in place.names)):
+        store.sweep(shelf)
     store.gc(place.root)
     return [f"taken away: {one}" for one in sorted(before - listing(place))]
 

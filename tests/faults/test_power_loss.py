@@ -8,15 +8,19 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
 from ptm import store
-from ptm.content import ArtifactRef, Content
 from ptm.errors import ArtifactCorrupt, ArtifactMissing
+from ptm.model import ArtifactRef, Block
 from ptm.store import disk, publishing
 from ptm.store.pointers import pointed
 from ptm.store.runs import RUNS
@@ -48,8 +52,21 @@ def publish(root: Path, key: str, memory: store.Memory, damage: str = "") -> Art
     about: dict[str, Any] = {"name": NAME, "key": key, "kind": "table", "inputs": []}
     about |= {"options": {}, "code": {}, "packages": {}}
     tensors = {"x": torch.full((SIZE,), int(key[0]))}
-    content = Content(tensors, {"x": ("sample",)}, {}, pictures={"picture": key.encode()})
+    content = Block(tensors, {"x": ("sample",)}, tables={"more": more(key)})
     return store.publish(root, about, content, 0.5, memory=memory, healed=damage)
+
+
+def more(key: str) -> pa.Table:
+    """A table that tells the key."""
+    return pa.table({"key": [key]})
+
+
+@cache
+def parquet(key: str) -> bytes:
+    """The bytes of its file."""
+    file = BytesIO()
+    pq.write_table(more(key), file)
+    return file.getvalue()
 
 
 class Scenario(NamedTuple):
@@ -71,7 +88,7 @@ def nothing(root: Path) -> None:
 
 
 def damaged(root: Path) -> None:
-    (Path(run(root, NEW).path) / "picture.png").write_bytes(b"damaged")
+    (Path(run(root, NEW).path) / "more.parquet").write_bytes(b"damaged")
 
 
 def both(root: Path, first: str, second: str) -> None:
@@ -214,7 +231,7 @@ def read(root: Path) -> str:
         return "damaged"
     key = loaded.manifest["key"]
     assert loaded.tensors["x"].tolist() == [int(key[0])] * SIZE
-    assert loaded.file("picture.png").read_bytes() == key.encode()
+    assert loaded.file("more.parquet").read_bytes() == parquet(key)
     return "new" if key == NEW else "old"
 
 
@@ -284,7 +301,7 @@ def test_power_loss_after_a_kill(recordings: dict[str, Recording], name: str) ->
     for length in range(1, recording.operations.index(DONE), 1 if FAULTS else 5):
         last = recording.operations[length - 1]
         if last.what == "make_folder" and NAME not in last.places[0]:
-            continue  # a folder above the homes, made and not synced: nobody looks at it again
+            continue  # a folder above the shelves, made and not synced: nobody looks at it again
         killed = after_a_kill(recording, length)
         for state in killed.states(max(FAULTS // 100, 2), first=length + 1):
             count += 1
@@ -298,7 +315,7 @@ SYNCS = [
     "sync_folder a in make_folders",
     "sync_folder a/store in make_folders",
     "sync a/store/planted/.staging-*/part-00000.pt in _write",
-    "sync a/store/planted/.staging-*/picture.png in _write",
+    "sync a/store/planted/.staging-*/more.parquet in _write",
     "sync a/store/planted/.staging-*/manifest.json in _write",
     "sync_folder a/store/planted/.staging-* in _stage",
     "sync_folder a/store/planted in _stage",

@@ -16,12 +16,17 @@ import pytest
 
 import ptm
 from ptm import store
-from ptm.catalog import ImagesSource, Source, TableSource, TextSource, VolumeSource
 from ptm.errors import ArtifactCorrupt, ArtifactMissing, StoreError
-from ptm.prepare import analyze, tensorize
+from ptm.kinds.images import Options as ImagesSource
+from ptm.kinds.table import Options as TableSource
+from ptm.kinds.text import Options as TextSource
+from ptm.kinds.volume import Options as VolumeSource
+from ptm.prepare import tensorize
+from ptm.source import Source
 from ptm.store.pointers import CURRENT, KEYS, PUBLICATION, pointed
 from ptm.store.runs import RUNS
 from tests.faults.children import Child, Signal, call, recorded, under
+from tests.support.kinds import analyze
 
 MANY = 500  # faults; from here on nothing is left out to save time
 ANALYSIS = "wine_threshold"
@@ -61,7 +66,7 @@ def make_data(data: Path) -> None:
     """Input files of four kinds; the images are a tensor that is large for the store."""
     from numpy.random import default_rng
 
-    from ptm.sample import write_cats, write_ct, write_text, write_wine
+    from ptm.book.sample import write_cats, write_ct, write_text, write_wine
 
     (data / "cats").mkdir(parents=True)
     write_wine(data / "wine.csv", default_rng(0), 40)
@@ -122,7 +127,7 @@ def leave(place: Place) -> None:
 
 
 def sweep(place: Place) -> None:
-    """Sweeps every home."""
+    """Sweeps every shelf."""
     for name in place.names:
         store.sweep(place.root / name)
 

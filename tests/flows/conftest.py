@@ -94,10 +94,10 @@ def sample_run(server: str, sample: Path, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="session")
 def processes_run(server: str, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> SampleRun:
-    """`ptm run --runner processes` of two sources and the analysis that reads one of them."""
+    """`ptm run --runner processes` of a source, an analysis, and the source that it is of."""
     store = tmp_path_factory.mktemp("processes") / "artifacts"
     options = ("--data", sample, "--artifacts", store, "--runner", "processes")
-    return SampleRun(run_ptm("run", "dog", "temperature", *options), store)
+    return SampleRun(run_ptm("run", "dog", "temperature_fits", *options), store)
 
 
 @pytest.fixture(scope="module")

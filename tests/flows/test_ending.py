@@ -20,6 +20,7 @@ from tests.support.servers import Hold, posted, recorded, states_of
 pytestmark = pytest.mark.operate
 Start = Callable[..., Started]
 HELD = {"wine", "temperature"}  # the table sources of the book's catalog
+NAMED = ("wine_threshold", "temperature_fits", "austen")  # with what they are of, HELD
 SOON = 15.0  # s in which a process that is told to end now has ended, on a busy machine too
 RUNNERS = ["threads", pytest.param("processes", marks=pytest.mark.slow)]
 CLUSTERS = [pytest.param(name, marks=pytest.mark.slow) for name in ("dask", "ray")]
@@ -54,7 +55,7 @@ def test_ended_now(
     """A second Ctrl-C, or SIGTERM, ends a run now: Cancelled with its tasks, the store whole."""
     store = tmp_path / "artifacts"
     place = ("--data", sample, "--artifacts", store, "--runner", runner)
-    run = start("run", "wine", "temperature", "austen", *place, **hold.environment)
+    run = start("run", *NAMED, *place, **hold.environment)
     run.wait_for("austen: made")
     for number in signals[:-1]:
         run.signal(number)
@@ -74,9 +75,10 @@ def test_ended_now(
     assert recorded(server, flow_run).flow_run["state_name"] == "Cancelled"
     assert [(each.name, each.error) for each in verify(store)] == [("austen", "")]
     hold.release()
-    again = run_ptm("run", "wine", "temperature", "austen", *place)
+    again = run_ptm("run", *NAMED, *place)
     assert again.code == 0, again
     assert "austen: cached" in again.out and "wine: made" in again.out
+    assert "wine_threshold: made" in again.out
 
 
 @pytest.mark.parametrize("runner", CLUSTERS)
@@ -87,7 +89,7 @@ def test_ended_now_on_a_cluster(
     expect_runner(runner)
     store = tmp_path / "artifacts"
     place = ("--data", sample, "--artifacts", store, "--runner", runner)
-    run = start("run", "wine", "austen", *place, **hold.environment)
+    run = start("run", "wine_threshold", "austen", *place, **hold.environment)
     run.wait_for("austen: made")
     run.process.send_signal(signal.SIGTERM)
     done = run.end()
@@ -105,11 +107,12 @@ def test_ctrl_c_twice_in_python(hold: Hold, server: str, sample: Path, tmp_path:
     store = tmp_path / "artifacts"
     code = f"""
 from flows.pipeline import pipeline
-from flows.runners import task_runner
+from flows.running.runners import task_runner
 if __name__ == "__main__":
     flow = pipeline.with_options(task_runner=task_runner("processes"))
     place = {{"catalog": {str(sample / "catalog.toml")!r}, "data": {str(sample)!r}}}
-    state = flow(**place, artifacts={str(store)!r}, sources=["wine", "austen"], return_state=True)
+    named = {{"sources": ["wine_threshold", "austen"], "return_state": True}}
+    state = flow(**place, artifacts={str(store)!r}, **named)
     print(state.type.value, "goes on")
 """
     environment = os.environ | hold.environment | {"PREFECT_API_URL": server}
@@ -132,24 +135,29 @@ if __name__ == "__main__":
     assert states["wine"] == "Cancelled" and set(states.values()) == {"Cancelled"}
 
 
+@pytest.mark.parametrize("last", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_cancelled_in_the_dashboard(
-    start: Start, hold: Hold, server: str, sample: Path, tmp_path: Path
+    start: Start, hold: Hold, server: str, sample: Path, tmp_path: Path, last: bool
 ) -> None:
-    """A run of `ptm run` that is cancelled in the dashboard ends as it does by Ctrl-C."""
+    """A run of `ptm run` that is cancelled in the dashboard ends as it does by Ctrl-C.
+
+    Where nothing more was to begin all is made, but the server takes no other end than Cancelled.
+    """
     store = tmp_path / "artifacts"
     place = ("--data", sample, "--artifacts", store)
     soon = hold.environment | {"PTM_BEAT_SECONDS": "1"}
-    run = start("run", "wine", "austen", *place, **soon)
+    run = start("run", "wine" if last else "wine_threshold", "austen", *place, **soon)
     run.wait_for("austen: made")
     flow_run = run_of(server, store)
     posted(server, f"/flow_runs/{flow_run}/set_state", {"state": {"type": "CANCELLING"}})
     run.wait_for("Cancelling: ")
     hold.release()
     done = run.end()
-    assert done.code == 130 and not done.left_behind, done
-    assert recorded(server, flow_run).flow_run["state_name"] == "Cancelled"
-    assert states_of(server, flow_run) == {
-        "wine": "Completed",
-        "austen": "Completed",
-        "wine_threshold": "Cancelled",
-    }
+    assert done.code == (0 if last else 130) and not done.left_behind, done
+    assert "Traceback" not in done.out
+    known = recorded(server, flow_run).flow_run
+    assert known["state_name"] == "Cancelled"
+    message = "cancelled when all 2 were made" if last else "cancelled, Ctrl-C"
+    assert message in known["state"]["message"]
+    rest = {"report": "Completed"} if last else {"wine_threshold": "Cancelled"}
+    assert states_of(server, flow_run) == {"wine": "Completed", "austen": "Completed"} | rest

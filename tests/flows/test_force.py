@@ -29,18 +29,24 @@ def current(store: Path) -> dict[str, tuple[str, str]]:
 
 
 @pytest.mark.slow
-def test_force(sample: Path, tmp_path: Path) -> None:
-    """What is named is made again, with the analyses that read it, to the same bytes."""
+@pytest.mark.parametrize(
+    "named", [["temperature_fits"], ["temperature", "temperature_fits"]], ids=" ".join
+)
+def test_force(sample: Path, tmp_path: Path, named: list[str]) -> None:
+    """What is named is made again, to the same bytes, and not what it is of."""
     options = ("--data", sample, "--artifacts", tmp_path / "store")
-    assert call_ptm("run", "dog", "temperature", *options).code == 0
+    assert call_ptm("run", "dog", "temperature_fits", *options).code == 0
     before = current(tmp_path / "store")
-    planned = call_ptm("run", "--force", "--dry-run", "temperature", *options)
-    assert planned.code == 0 and "A run would make 2 of 2" in planned.out
-    done = call_ptm("run", "--force", "temperature", *options)
+    planned = call_ptm("run", "--force", "--dry-run", *named, *options)
+    counted = f"A run would make {len(named)} of 2"
+    assert planned.code == 0 and counted in planned.out and FORCED in planned.words
+    done = call_ptm("run", "--force", *named, *options)
     assert done.code == 0 and "dog" not in done.out
     after = current(tmp_path / "store")
     changed = {name for name in after if after[name][0] != before[name][0]}
-    assert changed == {"temperature", "temperature_fits"}
+    assert changed == {*named}
+    if "temperature" not in named:
+        assert "\ntemperature: cached" in f"\n{done.out}"
     assert {name: bytes_ for name, (_, bytes_) in before.items()} == {
         name: bytes_ for name, (_, bytes_) in after.items()
     }
@@ -50,14 +56,14 @@ def test_force(sample: Path, tmp_path: Path) -> None:
         )
         told = call_ptm("explain", name, "--artifacts", tmp_path / "store")
         assert told.words.startswith(f"{name}: made") and f"Why: {FORCED}" in told.words
-    again = call_ptm("run", "temperature", *options)
+    again = call_ptm("run", "temperature_fits", *options)
     assert "temperature: cached" in again.out and "temperature_fits: cached" in again.out
 
 
 def test_force_needs_names(sample: Path, tmp_path: Path) -> None:
     """Without a name it is wrong usage: code 2, and nothing is made."""
     done = call_ptm("run", "--force", "--data", sample, "--artifacts", tmp_path / "store")
-    assert done.code == 2 and "expected the names of sources with --force, got none" in done.words
+    assert done.code == 2 and "expected the names of entries with --force, got none" in done.words
     assert not (tmp_path / "store").exists()
 
 

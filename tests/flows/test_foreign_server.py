@@ -30,7 +30,7 @@ def run_until_half(
     start: Start, hold: Hold, sample: Path, store: Path, *options: str, **environment: str
 ) -> Started:
     """A run of which one source is made, and one lasts as long as it is held."""
-    arguments = ("run", "dog", "wine", "--data", sample, "--artifacts", store, *options)
+    arguments = ("run", "dog", "wine_threshold", "--data", sample, "--artifacts", store, *options)
     run = start(*arguments, **environment, **hold.environment, **SOON)
     run.wait_for("dog: made")
     return run
@@ -162,9 +162,10 @@ def test_from_python(
     """A call from Python raises HistoryLost, and the process tells the other server nothing."""
     store = tmp_path / "artifacts"
     code = (
-        "import sys\nfrom flows.pipeline import pipeline\nfrom flows.served import HistoryLost\n"
+        "import sys\nfrom flows.pipeline import pipeline\n"
+        "from flows.running.served import HistoryLost\n"
         f"try:\n    pipeline(catalog='data/catalog.toml', data={str(sample)!r}, "
-        f"artifacts={str(store)!r}, sources=['dog', 'wine'])\n"
+        f"artifacts={str(store)!r}, sources=['dog', 'wine_threshold'])\n"
         "except HistoryLost as error:\n    print(error)\n    sys.exit(7)\n"
     )
     assert run_ptm("server", "start", **home.environment).code == 0
@@ -186,7 +187,7 @@ def test_started_again_after_a_stranger(
     assert run_ptm("server", "start", **home.environment).code == 0
     store = tmp_path / "artifacts"
     patient = home.environment | {"PTM_PATIENCE_SECONDS": "60"}
-    arguments = ("run", "dog", "wine", "--data", sample, "--artifacts", store)
+    arguments = ("run", "dog", "wine_threshold", "--data", sample, "--artifacts", store)
     run = start(*arguments, **patient, **hold.environment)
     run.wait_for("dog: made")
     with Stranger(port=kill(home)) as stranger:

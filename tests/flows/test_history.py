@@ -12,13 +12,13 @@ from tests.support.servers import flow_run_in, states_of
 
 pytestmark = pytest.mark.operate
 AT_ONCE = 4
-SOURCES = ("dog", "temperature")
-TASKS = (*SOURCES, "temperature_fits")
+NAMED = ("dog", "temperature_fits")
+TASKS = (*NAMED, "temperature")
 
 
 def once(sample: Path, store: Path) -> str:
     """A run; its id."""
-    done = run_ptm("run", *SOURCES, "--data", sample, "--artifacts", store)
+    done = run_ptm("run", *NAMED, "--data", sample, "--artifacts", store)
     assert done.code == 0, done
     return flow_run_in(done.out)
 

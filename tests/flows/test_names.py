@@ -13,8 +13,10 @@ CATS = 'kind = "images"\npath = "p1ch4/image-cats"\n'
 TABLE = 'kind = "table"\npath = "p1ch4/tabular-wine/winequality-white.csv"\ndelimiter = ";"\n'
 SOURCES = {
     **dict.fromkeys(("images", "report", "sources", "changes", "progress", "analysis"), TABLE),
+    **dict.fromkeys(("prepare", "kind", "threshold", "failures"), TABLE),
     **dict.fromkeys(("a-b", "a_b", "volume", "table"), CATS),
 }
+TABLE_VIEWS = ("columns", "histograms")
 SHEETS = {
     "a--b-contact-sheet": "a-b",
     "a-b-contact-sheet": "a_b",
@@ -38,9 +40,15 @@ def test_names_that_mean_something_else(
     run = history(state.state_details.flow_run_id)
     assert run.tasks.keys() == SOURCES.keys()
     expected = {f"catalog-{key}" for key in ("sources", "changes", *SHEETS)}
+    of_tables = {name for name, entry in SOURCES.items() if entry == TABLE}
+    expected |= {f"catalog-{name}-{view}" for name in of_tables for view in TABLE_VIEWS}
     assert run.artifacts.keys() - {"catalog-progress"} == expected
     for key, name in SHEETS.items():
         assert re.match(f"# {name}: contact sheet\n", run.artifacts[f"catalog-{key}"]["data"])
         assert f" From {name}, publication " in run.artifacts[f"catalog-{key}"]["description"]
+    for name in of_tables:
+        for view in TABLE_VIEWS:
+            told = run.artifacts[f"catalog-{name}-{view}"]["description"]
+            assert f" From {name}, publication " in told
     rows = run.artifacts["catalog-sources"]["data"]
     assert all(f'"source": "{name}"' in rows for name in SOURCES)

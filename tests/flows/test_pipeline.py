@@ -20,23 +20,30 @@ from prefect.settings import PREFECT_API_URL
 
 import ptm
 from flows.pipeline import pipeline
-from tasks.states import PipelineFailed
-from tasks.tensorize import tensorize
+from tasks.outcome import PipelineFailed
+from tasks.prepare import prepare
 from tests.support.bad_inputs import BAD_INPUTS, TABLE, WINE, BadInput, file, write_all
 from tests.support.commands import wait_until
-from tests.support.servers import posted
+from tests.support.servers import posted, states_of
 
 pytestmark = [pytest.mark.operate, pytest.mark.usefixtures("server")]
 
 SOURCES = ["dog", "cats", "ct", "wine", "bikes", "austen", "temperature"]
 ANALYSES = ["wine_threshold", "temperature_fits"]
+ENTRIES = SOURCES + ANALYSES
 TABLES = {
     *("book-sources", "book-changes"),
-    *("book-wine-groups", "book-wine-columns", "book-temperature-fits"),
+    *("book-wine-columns", "book-temperature-columns"),
+    *("book-austen-words", "book-austen-characters"),
+    *("book-wine-threshold-groups", "book-wine-threshold-columns", "book-temperature-fits-fits"),
 }
 PICTURES = {
     *("book-dog-contact-sheet", "book-cats-contact-sheet", "book-ct-slices", "book-bikes-week"),
-    *("book-wine-roc", "book-fitted-lines", "book-loss-curves"),
+    *("book-wine-histograms", "book-wine-classes", "book-temperature-histograms"),
+    "book-austen-word-counts",
+    *("book-wine-threshold-group-means", "book-wine-threshold-roc"),
+    *("book-temperature-fits-readings", "book-temperature-fits-lines"),
+    "book-temperature-fits-loss-curves",
 }
 DASHBOARD = TABLES | PICTURES
 TERMINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
@@ -120,43 +127,52 @@ def digests(store: Path) -> dict[str, str]:
     return found
 
 
+def views(store: Path) -> dict[str, str]:
+    """SHA-256 of each picture that is kept of the artifacts, by names of artifact and view."""
+    found = {}
+    for path in sorted(store.glob("*/views/*.png")):
+        *_, view = path.name.split("-", 2)  # behind the two parts of the publication's name
+        found[f"{path.parent.parent.name}/{view}"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
 def test_sample_is_made(good: Run) -> None:
-    """A run of the sample completes and returns a reference to each source and analysis."""
+    """A run of the sample completes and returns a reference to each entry, in order."""
     assert good.state.is_completed()
     refs = good.state.result()
-    assert list(refs) == SOURCES + ANALYSES
+    assert list(refs) == ENTRIES
     assert not any(ref.cached for ref in refs.values())
     for name, ref in refs.items():
         assert str(ptm.load(name, good.store).path) == ref.path
 
 
 def test_every_task_run_is_recorded(good: Run, history: History) -> None:
-    """The API lists one task run for each source, by its name, and each analysis: all Completed."""
+    """The API lists one task run for each entry, by its name: all Completed."""
     tasks = history(good.id).tasks
-    assert set(tasks) == {*SOURCES, *ANALYSES, "report"}
+    assert set(tasks) == {*ENTRIES, "report"}
     assert {task["state_name"] for task in tasks.values()} == {"Completed"}
     assert {task["run_count"] for task in tasks.values()} == {1}
 
 
 def test_lineage_is_what_is_read(good: Run, history: History) -> None:
-    """In the dashboard a task depends on what it reads: analyses on their source, nothing else."""
+    """In the dashboard a task depends on what its entry is of, and on nothing else."""
     tasks = history(good.id).tasks
     names = {task["id"]: name for name, task in tasks.items()}
     reads = {
         name: {names[each["id"]] for inputs in task["task_inputs"].values() for each in inputs}
         for name, task in tasks.items()
     }
-    assert reads.pop("report") == {*SOURCES, *ANALYSES}
+    assert reads.pop("report") == {*ENTRIES}
     expected: dict[str, set[str]] = {name: set() for name in SOURCES}
     assert reads == expected | {"wine_threshold": {"wine"}, "temperature_fits": {"temperature"}}
 
 
 def test_second_run_is_cached(again: Run, good: Run, history: History) -> None:
-    """A second run makes nothing: every source and analysis ends in the state Cached."""
+    """A second run makes nothing: every entry ends in the state Cached."""
     assert all(ref.cached for ref in again.state.result().values())
     tasks = history(again.id).tasks
     states = {name: task["state_name"] for name, task in tasks.items()}
-    assert states == dict.fromkeys(SOURCES + ANALYSES, "Cached") | {"report": "Completed"}
+    assert states == dict.fromkeys(ENTRIES, "Cached") | {"report": "Completed"}
     assert {task["state_type"] for task in tasks.values()} == {"COMPLETED"}
     first, second = good.state.result(), again.state.result()
     assert {n: r.key for n, r in first.items()} == {n: r.key for n, r in second.items()}
@@ -176,7 +192,7 @@ def test_dashboard_lists_sources(good: Run, history: History) -> None:
     """The table of sources has name, shape, dtype, size and seconds of each tensor."""
     rows = strict(history(good.id).artifacts["book-sources"]["data"])
     named = {(row["source"], row["tensor"]): row for row in rows}
-    assert {source for source, _ in named} == {*SOURCES, *ANALYSES}
+    assert {source for source, _ in named} == {*ENTRIES}
     row = named["wine", "features"]
     assert (row["state"], row["shape"], row["dtype"]) == ("made", "400x11", "float32")
     assert row["seconds"] > 0
@@ -195,7 +211,7 @@ def test_dashboard_lists_changes(
         }
 
     assert {row["what"] for row in changes(good).values()} == {"new"}
-    assert list(changes(again)) == SOURCES + ANALYSES
+    assert list(changes(again)) == ENTRIES
     assert {row["what"] for row in changes(again).values()} == {"nothing"}
     text = book_catalog.read_text(encoding="utf-8")
     catalog = tmp_path / "catalog.toml"
@@ -210,10 +226,10 @@ def test_dashboard_lists_changes(
 def test_dashboard_lists_groups_and_fits(good: Run, history: History) -> None:
     """The tables of wine groups and of fits have a row for each column and for each fit."""
     artifacts = history(good.id).artifacts
-    groups = {row["column"]: row for row in strict(artifacts["book-wine-groups"]["data"])}
+    groups = {row["column"]: row for row in strict(artifacts["book-wine-threshold-groups"]["data"])}
     assert len(groups) == 11
     assert groups["alcohol"]["bad"] < groups["alcohol"]["good"]
-    fits = strict(artifacts["book-temperature-fits"]["data"])
+    fits = strict(artifacts["book-temperature-fits-fits"]["data"])
     assert len(fits) == len(ptm.load("temperature_fits", good.store).tables["fits"])
 
 
@@ -225,7 +241,8 @@ def test_dashboard_pictures_are_small(good: Run, again: Run, history: History) -
         assert markdown.count("](data:image/png;base64,iVBOR") == 1
         assert len(markdown) < 50_000
         assert second[key]["data"] == markdown
-    assert "![Loss curves](" in first["book-loss-curves"]["data"]
+    curves = first["book-temperature-fits-loss-curves"]["data"]
+    assert "![temperature_fits: loss curves](" in curves
 
 
 def test_dashboard_explains_itself(good: Run, history: History) -> None:
@@ -234,11 +251,11 @@ def test_dashboard_explains_itself(good: Run, history: History) -> None:
     assert all(len(artifacts[key]["description"].split()) > 5 for key in DASHBOARD)
     for key, unit in {
         "book-sources": "MB (10^6 bytes)",
-        "book-wine-groups": "unit of the column",
-        "book-wine-roc": "from 0 to 1",
-        "book-temperature-fits": "°C²",
-        "book-fitted-lines": "°C",
-        "book-loss-curves": "°C²",
+        "book-wine-threshold-groups": "unit of the column",
+        "book-wine-threshold-roc": "from 0 to 1",
+        "book-temperature-fits-fits": "°C²",
+        "book-temperature-fits-lines": "°C",
+        "book-temperature-fits-loss-curves": "°C²",
         "book-ct-slices": "Hounsfield units",
         "book-bikes-week": "rentals per hour",
     }.items():
@@ -246,7 +263,7 @@ def test_dashboard_explains_itself(good: Run, history: History) -> None:
 
 
 def test_run_names_say_what_ran(good: Run, sample: Path, book_catalog: Path) -> None:
-    """A run is named after its data or its sources, and the minute."""
+    """A run is named after its data or its entries, and the minute."""
     run_of_one = run(book_catalog, sample, good.store, ["dog"])
     for done, what in ((good, "sample"), (run_of_one, "dog")):
         with get_client(sync_client=True) as client:
@@ -270,7 +287,7 @@ def test_a_report_that_fails_hides_nothing(
     def broken(*_: object) -> None:
         raise ValueError("nothing to draw with")
 
-    monkeypatch.setattr("tasks.dashboard.exhibits", broken)
+    monkeypatch.setattr("tasks.dashboard.views_of", broken)
     catalog = tmp_path / "catalog.toml"
     catalog.write_text(f'[{source}]\nkind = "images"\npath = "p1ch4/image-dog"\n')
     done = run(catalog, sample, tmp_path / "artifacts")
@@ -284,8 +301,10 @@ def test_a_report_that_fails_hides_nothing(
 def test_same_bytes_in_another_store(good: Run, sample_run: Any) -> None:
     """Another store, process, hash seed and number of threads give the same files to the byte."""
     files = digests(good.store)
-    assert {Path(name).suffix for name in files} == {".json", ".pt", ".parquet", ".png"}
+    assert {Path(name).suffix for name in files} == {".json", ".pt", ".parquet"}
     assert digests(sample_run.store) == files
+    pictures = views(good.store)
+    assert len(pictures) == len(PICTURES) and views(sample_run.store) == pictures
 
 
 def test_same_bytes_from_processes(good: Run, processes_run: Any) -> None:
@@ -304,7 +323,7 @@ def test_processes_record_their_tasks(processes_run: Any, history: History) -> N
 
 
 def test_bad_sources_leave_the_others_to_finish(bad: Run) -> None:
-    """Among all bad sources the good ones are made, and the analysis that reads one of them."""
+    """Among all bad sources the good ones are made, and the analysis of one of them."""
     outcome = bad.state.result(raise_on_failure=False).outcome
     assert list(outcome.made) == [*GOOD, "temperature_fits"]
     for name in outcome.made:
@@ -329,12 +348,12 @@ def test_every_bad_source_is_listed(bad: Run, history: History) -> None:
 
 
 def test_what_reads_a_bad_source_is_skipped(bad: Run, history: History) -> None:
-    """An analysis whose source failed is Skipped, and says whose output is missing."""
+    """An entry that is of one that failed is Skipped, and says what was not made."""
     outcome = bad.state.result(raise_on_failure=False).outcome
     assert list(outcome.skipped) == ["wine_threshold"]
     task = history(bad.id).tasks["wine_threshold"]
     assert (task["state_type"], task["state_name"]) == ("CANCELLED", "Skipped")
-    assert "not made" in task["state"]["message"]
+    assert task["state"]["message"] == "wine was not made"
     assert "wine_threshold: skipped" in history(bad.id).flow_run["state"]["message"]
 
 
@@ -343,7 +362,8 @@ def test_bad_input_is_not_tried_again(bad: Run, history: History) -> None:
     tasks = history(bad.id).tasks
     kinds = {name for name in tasks if re.fullmatch(r"[a-z]+ \(\d+\)", name)}
     held = sum(int(name.partition("(")[2][:-1]) for name in kinds)
-    assert held == len(GOOD) + len(ALL_BAD) and len(kinds) == 5
+    assert held == len(GOOD) + len(ALL_BAD) + len(ANALYSES) and len(kinds) == 7
+    assert {"threshold (1)", "fits (1)"} < kinds
     assert set(tasks) - kinds == {*GOOD, *(each.name for each in ALL_BAD), *ANALYSES, "report"}
     assert {task["state_type"] for task in tasks.values()} <= TERMINAL
     for each in ALL_BAD:
@@ -399,8 +419,8 @@ def test_failures_are_logged_as_errors(bad: Run, server: str) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pipeline's task, with short waits between its attempts."""
-    quick = tensorize.with_options(retry_delay_seconds=0.05, retry_jitter_factor=0.1)
-    monkeypatch.setattr("flows.pipeline.tensorize", quick)
+    quick = prepare.with_options(retry_delay_seconds=0.05, retry_jitter_factor=0.1)
+    monkeypatch.setattr("flows.pipeline.prepare", quick)
 
 
 @pytest.fixture
@@ -452,11 +472,37 @@ def test_what_does_not_pass_fails_in_the_end(
     assert (task["state_name"], task["run_count"]) == ("Failed", 4)
 
 
-def test_chosen_sources_only(book_catalog: Path, sample: Path, good: Run, history: History) -> None:
-    """With sources named, those and the analyses that read them are run, and nothing else."""
-    done = run(book_catalog, sample, good.store, ["temperature"])
-    assert list(done.state.result()) == ["temperature", "temperature_fits"]
-    assert set(history(done.id).tasks) == {"temperature", "temperature_fits", "report"}
+@pytest.mark.parametrize(
+    ("named", "made"),
+    [
+        (["temperature_fits"], ["temperature", "temperature_fits"]),
+        (["temperature"], ["temperature"]),
+        (["wine_threshold", "dog", "wine"], ["dog", "wine", "wine_threshold"]),
+    ],
+    ids=" ".join,
+)
+def test_chosen_entries_only(
+    book_catalog: Path,
+    sample: Path,
+    good: Run,
+    history: History,
+    named: list[str],
+    made: list[str],
+) -> None:
+    """With entries named, those and what they are of are run, in order, and nothing else."""
+    done = run(book_catalog, sample, good.store, named)
+    assert list(done.state.result()) == made
+    assert set(history(done.id).tasks) == {*made, "report"}
+
+
+def test_a_source_named_twice(book_catalog: Path, sample: Path, good: Run, server: str) -> None:
+    """A source that is named twice is run once, and nothing of the run goes on unheeded."""
+    done = run(book_catalog, sample, good.store, ["temperature", "temperature"])
+    assert list(done.state.result()) == ["temperature"]
+    states_of(server, done.id)
+    asked = {"flow_runs": {"id": {"any_": [str(done.id)]}}}
+    tasks = [task["name"] for task in posted(server, "/task_runs/filter", asked)]
+    assert sorted(tasks) == ["report", "temperature"]
 
 
 def test_pipeline_is_callable(book_catalog: Path, sample: Path, good: Run) -> None:
@@ -468,41 +514,75 @@ def test_pipeline_is_callable(book_catalog: Path, sample: Path, good: Run) -> No
         pipeline(**options, data=str(sample / "nothing"), sources=["dog"])
 
 
-def test_analyses_run_alone(good: Run) -> None:
+def alone(flow: Any, catalog: Path, store: Path, **options: Any) -> Any:
+    """What a flow of one entry returns; nothing of the data is read."""
+    return flow(catalog=catalog, data=store / "none", artifacts=store, **options)
+
+
+def test_flows_of_one_entry(good: Run, book_catalog: Path, history: History) -> None:
     """The wine and temperature flows find what is up to date, and make what other options ask."""
     from flows.temperature import temperature
-    from flows.wine import wine
-    from ptm.analyses.thresholds import Options
+    from flows.wine import Form, wine
 
-    store = str(good.store)
-    assert temperature(artifacts=store)["temperature_fits"].cached
-    assert wine(artifacts=store)["wine_threshold"].cached
-    alcohol = wine(artifacts=store, options=Options(column="alcohol"))["wine_threshold"]
-    assert not alcohol.cached
-    assert ptm.load("wine_threshold", store).tables["result"]["column"].tolist() == ["alcohol"]
+    assert alone(temperature, book_catalog, good.store)["temperature_fits"].cached
+    assert alone(wine, book_catalog, good.store)["wine_threshold"].cached
+    asked = Form(column="alcohol", direction="above")
+    state = alone(wine, book_catalog, good.store, options=asked, return_state=True)
+    assert not state.result()["wine_threshold"].cached
+    made = ptm.load("wine_threshold", good.store)
+    assert made.tables["result"]["column"].tolist() == ["alcohol"]
+    wanted = ptm.load_catalog(book_catalog)["wine_threshold"].options()
+    assert made.manifest["options"] == wanted | {"column": "alcohol", "direction": "above"}
+    done = history(state.state_details.flow_run_id)
+    assert set(done.tasks) == {"wine_threshold", "report"}
+    assert {"book-wine-threshold-roc", "book-sources"} <= done.artifacts.keys()
+    back = alone(wine, book_catalog, good.store)["wine_threshold"]
+    assert back.cached and back.key == good.state.result()["wine_threshold"].key
 
 
-def test_keys_of_analyses_begin_with_the_catalog(
-    good: Run, tmp_path: Path, history: History
-) -> None:
-    """An analysis alone shows its tables under the name of the catalog that it is given."""
+def test_options_that_are_wrong(good: Run, book_catalog: Path) -> None:
+    """An option that the entry cannot have fails the run before anything is made, with its name."""
+    from flows.wine import Form, wine
+
+    for wrong in ({"columm": "alcohol"}, {"decimals": -1}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            Form(**wrong)
+    asked = Form.model_construct(decimals=-1)
+    state = alone(wine, book_catalog, good.store, options=asked, return_state=True)
+    assert state.is_failed() and "[wine_threshold] decimals: expected " in state.message
+
+
+def test_keys_begin_with_the_catalog(good: Run, tmp_path: Path, history: History) -> None:
+    """An entry alone shows its tables under the name of the catalog that it is given."""
     from flows.temperature import temperature
 
     catalog = tmp_path / "Two rooms.toml"
-    catalog.write_text('[austen]\nkind = "text"\npath = "a.txt"\n')
-    state = temperature(
-        catalog=catalog, data=tmp_path, artifacts=str(good.store), return_state=True
+    catalog.write_text(
+        '[temperature]\nkind = "text"\npath = "a.txt"\n'
+        '[temperature_fits]\nkind = "fits"\nof = "temperature"\n'
     )
+    state = alone(temperature, catalog, good.store, return_state=True)
     done = history(state.state_details.flow_run_id)
     assert re.match(r"temperature-\d{4}-", done.flow_run["name"])
     keys = done.artifacts.keys()
     assert all(re.match(r"two---rooms---[0-9a-f]{8}-[a-z]", key) for key in keys), keys
-    assert {key.partition("-rooms---")[2][9:] for key in keys} >= {"sources", "loss-curves"}
+    found = {key.partition("-rooms---")[2][9:] for key in keys}
+    assert found >= {"sources", "temperature-fits-loss-curves"}
 
 
-def test_analysis_of_nothing_fails(tmp_path: Path) -> None:
-    """An analysis of an artifact that is not in the store fails, and names it."""
+def test_an_entry_that_the_catalog_lacks(tmp_path: Path, good: Run) -> None:
+    """A flow of one entry fails where the catalog has none of its name, which it tells."""
+    from flows.temperature import temperature
+
+    catalog = tmp_path / "catalog.toml"
+    catalog.write_text('[austen]\nkind = "text"\npath = "a.txt"\n')
+    state = alone(temperature, catalog, good.store, return_state=True)
+    assert state.is_failed() and "no source 'temperature_fits' in the catalog" in state.message
+
+
+def test_of_what_is_not_there(tmp_path: Path, book_catalog: Path) -> None:
+    """An entry that is of an artifact that is not in the store fails, and names it."""
     from flows.temperature import temperature
 
     with pytest.raises(PipelineFailed, match="temperature: expected an artifact in"):
-        temperature(artifacts=str(tmp_path))
+        alone(temperature, book_catalog, tmp_path)

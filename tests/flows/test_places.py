@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import ptm
-from flows.places import catalog_for, command, next_run, same_run
+from flows.terminal.places import catalog_for, command, next_run, same_run
 from ptm.book import CATALOG, catalog_of
 from ptm.errors import ArtifactMissing, CatalogError
 from ptm.hints import not_there
@@ -146,7 +146,9 @@ def test_hints_of_an_empty_store(words: tuple[str, ...], tmp_path: Path) -> None
 def test_hints_of_the_store_in_python(tmp_path: Path) -> None:
     """Errors of `ptm.load` name the store, as it was given, where it is not `artifacts`."""
     for store, option in (("artifacts", ""), ("./elsewhere", " --artifacts elsewhere")):
-        with pytest.raises(ArtifactMissing, match=rf"make it with: ptm run wine{option}$"):
+        with pytest.raises(
+            ArtifactMissing, match=rf"make it with: ptm run wine_threshold{option}$"
+        ):
             ptm.load("wine_threshold", store)
 
 
@@ -193,9 +195,12 @@ def test_list_names_the_root() -> None:
 
 
 def test_completion_of_sources() -> None:
-    """For `ptm run` the shell completes the sources of the catalog that it would read."""
+    """For `ptm run` the shell completes the entries of the catalog that it would read."""
     place(IN_DATA)
-    assert completed("ptm run ") == ["dog", "cats", "ct", "wine", "bikes", "austen", "temperature"]
+    assert completed("ptm run ") == [
+        *("dog", "cats", "ct", "wine", "bikes", "austen", "temperature"),
+        *("wine_threshold", "temperature_fits"),
+    ]
     assert completed("ptm run c") == ["cats", "ct"]
     Path("mine.toml").write_text('[mine]\nkind = "text"\npath = "a.txt"\n')
     assert completed("ptm run --catalog mine.toml ") == ["mine"]
@@ -227,11 +232,11 @@ def test_completion_is_light(line: str) -> None:
         "import os, sys\n"
         f"os.environ.update(_PTM_COMPLETE='complete_bash', COMP_WORDS={line!r}, COMP_CWORD='2')\n"
         "sys.argv = ['ptm']\n"
-        "from flows.cli import main\n"
+        "from flows.terminal.cli import main\n"
         "try:\n    main()\n"
         "except SystemExit:\n    pass\n"
         f"print(*sorted(sys.modules.keys() & {set(HEAVY)!r}), file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stderr.strip()) == (0, "")
-    assert done.stdout.split() == (["wine"] if "run" in line else [])
+    assert done.stdout.split() == (["wine", "wine_threshold"] if "run" in line else [])

@@ -21,7 +21,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from flows.probe import probe
+from flows.running.server.probe import probe
 from tests.support.commands import call_ptm, run_ptm
 from tests.support.relays import Authority, Stranger, tls_before
 from tests.support.servers import Home, flow_run_in, states_of

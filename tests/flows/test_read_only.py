@@ -21,9 +21,9 @@ from pathlib import Path
 
 import ptm
 from ptm import store
-from ptm.catalog import TableSource
+from ptm.kinds.table import Options as TableSource
 from typer.testing import CliRunner
-from flows.cli import app
+from flows.terminal.cli import app
 
 root = Path(sys.argv[1])
 source = TableSource(name="t", root=root, kind="table", path="t.csv", standardize=False)
@@ -108,8 +108,9 @@ def test_the_picture(told: Told) -> None:
     """The picture of `ptm show` is drawn into a temporary folder, and its path is told."""
     _, said = told.ends["show"]
     [picture] = told.temporary.glob("*/*.png")
-    assert f"Picture: {picture}" in said
-    assert picture.read_bytes().startswith(b"\x89PNG") and os.listdir(picture.parent) == ["t.png"]
+    assert f"Picture: {picture}" in said and "What each column of the 2 rows holds" in said
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert os.listdir(picture.parent) == ["histograms.png"]
 
 
 def test_nothing_is_written(told: Told) -> None:

@@ -9,21 +9,23 @@ from pathlib import Path
 import pytest
 
 import ptm as library
-from flows.runners import RUNNERS, task_runner
+from flows.running.runner_names import RUNNERS
+from flows.running.runners import task_runner
 from ptm.errors import PtmError
 from tests.support.commands import run_ptm
 from tests.support.machine import expect_runner
 from tests.support.servers import flow_run_in, states_of
 
 pytestmark = pytest.mark.operate
-SOURCES = ("dog", "wine")
+NAMED = ("dog", "wine_threshold")
+MADE = ("dog", "wine", "wine_threshold")
 
 
 @pytest.fixture(scope="module")
 def on_threads(server: str, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store that a run on threads made."""
     store = tmp_path_factory.mktemp("threads") / "artifacts"
-    done = run_ptm("run", *SOURCES, "--data", sample, "--artifacts", store)
+    done = run_ptm("run", *NAMED, "--data", sample, "--artifacts", store)
     assert done.code == 0, done
     return store
 
@@ -35,14 +37,14 @@ def test_same_bytes_and_history(
     """A run, and a warm one, give what threads give; every task run is recorded; none is left."""
     expect_runner(runner)
     store = tmp_path / "artifacts"
-    command = ("run", *SOURCES, "--data", sample, "--artifacts", store, "--runner", runner)
+    command = ("run", *NAMED, "--data", sample, "--artifacts", store, "--runner", runner)
     for state in ("Completed", "Cached"):
         done = run_ptm(*command)
         assert done.code == 0, done
         assert not done.left_behind
-        expected = dict.fromkeys([*SOURCES, "wine_threshold"], state) | {"report": "Completed"}
+        expected = dict.fromkeys(MADE, state) | {"report": "Completed"}
         assert states_of(server, flow_run_in(done.out)) == expected
-    for name in (*SOURCES, "wine_threshold"):
+    for name in MADE:
         one, other = (library.load(name, where) for where in (store, on_threads))
         assert one.manifest == other.manifest
 
@@ -70,7 +72,9 @@ def test_a_cluster_by_its_address(
     assert "dog: cached" in done.out
 
 
-@pytest.mark.parametrize("wanted", ["nosuch", "threads=4", "", "processes=tcp://127.0.0.1:1"])
+@pytest.mark.parametrize(
+    "wanted", ["nosuch", "threads=4", "", "dask=", "processes=tcp://127.0.0.1:1"]
+)
 def test_a_runner_that_is_none(wanted: str) -> None:
     """A runner that is none is named, with those that there are."""
     with pytest.raises(PtmError, match=f"got '{wanted}'") as error:

@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from flows import schedules
+import ptm
+from flows.serving import schedules
 from ptm.catalog import load_catalog
 from ptm.errors import PtmError
 from tests.support.commands import Started, call_ptm
@@ -91,17 +92,29 @@ def test_wrong_parameters_are_refused(server: str, name: str, parameters: dict[s
 @pytest.mark.usefixtures("served")
 @pytest.mark.slow
 def test_one_source_on_demand(server: str, place: Path) -> None:
-    """A run of one source is asked for by its name, is named after it, and makes what reads it."""
-    run = final(server, served_run(server, "source", source="wine")["id"])
+    """A run of one entry is asked for by its name, is named after it, and makes what it is of.
+
+    The flow of one's own makes its entry alone, with the options of its form.
+    """
+    run = final(server, served_run(server, "source", source="wine_threshold")["id"])
     assert run["state_name"] == "Completed", run["state"]["message"]
-    assert re.fullmatch(r"wine-\d{4}-\d\d-\d\d-\d{4}", run["name"])
+    assert re.fullmatch(r"wine_threshold-\d{4}-\d\d-\d\d-\d{4}", run["name"])
     assert states_of(server, run["id"]) == dict.fromkeys(
         ["wine", "wine_threshold", "report"], "Completed"
     )
     again = final(server, served_run(server, "wine", options={"column": "alcohol"})["id"])
     assert again["state_name"] == "Completed", again["state"]["message"]
     assert again["name"].startswith("wine-")
-    assert (place / "artifacts" / "wine_threshold" / "current.json").exists()
+    assert states_of(server, again["id"]) == dict.fromkeys(
+        ["wine_threshold", "report"], "Completed"
+    )
+    made = ptm.load("wine_threshold", place / "artifacts")
+    assert made.manifest["options"]["column"] == "alcohol"
+    assert made.manifest["options"]["direction"] == "below", "what is left out stays"
+    wrong = final(server, served_run(server, "wine", options={"column": "sugar"})["id"])
+    assert wrong["state_name"] == "Failed"
+    assert "wine_threshold: " in wrong["state"]["message"]
+    assert "'sugar'" in wrong["state"]["message"]
 
 
 @pytest.mark.slow

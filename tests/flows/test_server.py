@@ -24,7 +24,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from flows import local_server
+from flows.running.server import local
 from tests.support.commands import call_ptm, end_group, run_ptm
 from tests.support.machine import expect_runner
 from tests.support.servers import Home, flow_run_in, states_of
@@ -220,9 +220,9 @@ def test_password(home: Home, sample: Path, tmp_path: Path) -> None:
 WITHOUT_A_SERVER = """
 import sys
 from prefect.flow_engine import run_flow
-from flows import local_server
+from flows.running.server import local
 from flows.pipeline import pipeline
-from flows.runners import task_runner
+from flows.running.runners import task_runner
 
 catalog, data, artifacts, runner = sys.argv[1:]
 state = run_flow(
@@ -262,7 +262,7 @@ def test_other_processes_need_a_server(
 @pytest.mark.slow
 def test_stopped_under_the_one_that_started_it(home: Home) -> None:
     """A server is stopped also where the process that started it goes on and does not wait."""
-    code = "import time; from flows.server import start; start(); print('up', flush=True)"
+    code = "import time; from flows.running.server import start; start(); print('up', flush=True)"
     parent = subprocess.Popen(
         [sys.executable, "-P", "-c", f"{code}; time.sleep(300)"],
         env=os.environ | home.environment,
@@ -281,11 +281,11 @@ def test_stopped_under_the_one_that_started_it(home: Home) -> None:
 @pytest.mark.slow
 def test_a_port_that_is_taken_meanwhile(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """A port that another program takes after it was found free is given up for another one."""
-    find = local_server._free_port
+    find = local._free_port
     with socket.create_server(("127.0.0.1", 0)) as listener:
         taken = listener.getsockname()[1]
         ports = iter([taken])
-        monkeypatch.setattr(local_server, "_free_port", lambda *asked: next(ports, find(*asked)))
+        monkeypatch.setattr(local, "_free_port", lambda *asked: next(ports, find(*asked)))
         monkeypatch.setenv("PREFECT_HOME", str(home.path))
         with temporary_settings({PREFECT_HOME: home.path}):
-            assert local_server.start().port != taken
+            assert local.start().port != taken

@@ -24,7 +24,7 @@ from tests.support.stores import ORDINARY, python
 pytestmark = pytest.mark.operate
 START = """
 from typer.testing import CliRunner
-from flows.cli import app
+from flows.terminal.cli import app
 
 ran = CliRunner().invoke(app, ["server", "start"])
 print(ran.output, repr(ran.exception))

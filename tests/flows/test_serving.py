@@ -21,7 +21,7 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate
 
-from flows.dispatch import END_SECONDS
+from flows.serving.dispatch import END_SECONDS
 from ptm.spans import seconds_of
 from tests.support.commands import Started, run_ptm, wait_until
 from tests.support.machine import ROOT
@@ -226,14 +226,16 @@ def test_older_deployments_go(client: SyncPrefectClient, tmp_path: Path, serve: 
 
 @pytest.mark.slow
 def test_what_the_catalog_has_is_served(serve: Serve, server: str, tmp_path: Path) -> None:
-    """Sources that come into the catalog can be asked for; flows are there that have a source."""
-    place = lay_out_tables(tmp_path / "place", "growing", "a")
+    """Entries that come into the catalog can be asked for; flows are there that have their own."""
+    place = lay_out_tables(tmp_path / "place", "growing", "a", "wine")
     served = serve(place)
-    assert not deployment(server, "wine", "growing")
+    assert not deployment(server, "wine", "growing"), "it is of wine_threshold"
     assert not deployment(server, "temperature", "growing")
-    write_tables(place, "growing", "a", "fresh", "wine")
-    served.wait_for("The catalog has changed: a, fresh, wine", 20)
+    threshold = '[wine_threshold]\nkind = "threshold"\nof = "wine"\n'
+    write_tables(place, "growing", "a", "fresh", "wine", more=threshold)
+    served.wait_for("The catalog has changed: a, fresh, wine, wine_threshold", 20)
     assert deployment(server, "wine", "growing")
+    assert not deployment(server, "temperature", "growing")
     run = served_run(server, "source", "growing", source="fresh")
     assert final(server, run["id"])["state_name"] == "Completed"
     (place / "data/catalog.toml").write_text("[fresh]\nkind = 'nosuch'\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flows.settings import seconds
+from flows.running.settings import seconds
 from ptm.errors import PtmError
 
 

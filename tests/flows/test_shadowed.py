@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.engine import FLOWS
+from flows.running.engine import FLOWS
 from ptm import origin
 from tests.support.commands import Started, run_ptm, wait_until
 from tests.support.machine import ROOT
@@ -91,7 +91,7 @@ def test_serve(
 def test_engine_of_served_runs(mine: Path) -> None:
     """A process that `ptm serve` starts has ptm's own flows, whatever stands beside it."""
     code = (
-        "from flows.engine import FLOWS, flow_named\n"
+        "from flows.running.engine import FLOWS, flow_named\n"
         "for name in FLOWS: print(flow_named(name).fn.__globals__['__file__'])\n"
     )
     done = ran("-P", "-c", code, cwd=mine)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from ptm.catalog import load_catalog
-from ptm.prepare import analyze, tensorize
+from ptm.prepare import tensorize
 from tests.support.commands import call_ptm
 
 NAMES = ["austen", "wine", "temperature"]
@@ -20,9 +21,8 @@ def made(sample: Path, book_catalog: Path, tmp_path_factory: pytest.TempPathFact
     """A store with three sources and an analysis; not to be changed."""
     store = tmp_path_factory.mktemp("made") / "artifacts"
     catalog = load_catalog(book_catalog, sample)
-    for name in NAMES:
+    for name in [*NAMES, "wine_threshold"]:
         tensorize(catalog[name], store)
-    analyze("wine_threshold", store)
     return store
 
 
@@ -168,10 +168,11 @@ def test_dry_run(store: Path, edited: Path, sample: Path, tmp_path: Path) -> Non
 
 
 def test_dry_run_of_what_fails(store: Path, tmp_path: Path, book_catalog: Path) -> None:
-    """A source whose files are missing would fail, with what it would say; code 1."""
+    """An entry whose files are missing would fail, with what it would say, and what is of it."""
     options = ("--catalog", book_catalog, "--data", tmp_path / "none", "--artifacts", store)
-    done = call_ptm("run", "--dry-run", "wine", *options)
-    assert done.code == 1 and "fail" in done.out
+    done = call_ptm("run", "--dry-run", "wine_threshold", *options)
+    assert done.code == 1 and re.search(r"(?m)^ ?wine +(would: )?fail", done.out)
+    assert "wine_threshold fail why: wine would not be made" in done.words
     assert done.err.count("note: expected a folder of data, got nothing at") == 1
     assert "expected a file or folder in the data root" in done.words
 

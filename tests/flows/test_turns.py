@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from flows.turns import turn
+from flows.serving.turns import turn
 
 BEGIN = datetime(2026, 11, 26, tzinfo=UTC)
 

@@ -25,12 +25,12 @@ def run(folder, data, fakes):
     sys.path.insert(0, folder)
     import ptm
     from ptm.catalog import load_catalog
-    from ptm.prepare import analyze, tensorize
+    from ptm.prepare import tensorize
     folder = Path(folder)
     assert Path(ptm.__file__).parent == folder / "ptm"
     catalog = load_catalog(folder / "catalog.toml", folder / data)
-    refs = [tensorize(source, folder / "store") for source in catalog.values()]
-    refs.append(analyze("wine_threshold", folder / "store"))
+    wanted = [source for name, source in catalog.items() if name != "temperature_fits"]
+    refs = [tensorize(source, folder / "store") for source in wanted]
     print(json.dumps({ref.name: [ref.cached, ref.why, ref.path] for ref in refs}), flush=True)
 
 for line in sys.stdin:
@@ -102,6 +102,8 @@ def _entries(table: dict[str, Any]) -> str:
 def _toml(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_toml(k)} = {_toml(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
     return json.dumps(value, ensure_ascii=False)
 
 

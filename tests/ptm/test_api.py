@@ -50,7 +50,7 @@ def test_library_knows_no_prefect(sample: Path, tmp_path: Path) -> None:
 
 def test_names() -> None:
     """Every name of the public surface is there."""
-    surface = {"load_catalog", "tensorize", "analyze", "load", "Source", "ArtifactRef", "PtmError"}
+    surface = {"load_catalog", "tensorize", "load", "Source", "ArtifactRef", "PtmError"}
     assert surface <= set(ptm.__all__)
     assert all(getattr(ptm, name) is not None for name in ptm.__all__)
 

@@ -101,7 +101,7 @@ def test_every_mistake_is_listed(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_not_there_has_a_hint(tmp_path: Path) -> None:
-    """A name that no source has raises a CatalogError that guesses the one that was meant."""
+    """A name that no entry has raises a CatalogError that guesses the one that was meant."""
     place = tmp_path / "catalog.toml"
     place.write_text('[wine]\nkind = "table"\npath = "wine.csv"\n')
     with pytest.raises(CatalogError, match=r"no source 'wien'.*did you mean 'wine'"):

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from ptm.catalog import Catalog, ImagesSource, TableSource, load_catalog
+from ptm.catalog import Catalog, load_catalog
 from ptm.errors import CatalogError
+from ptm.kinds.images import Options as ImagesSource
+from ptm.kinds.table import Options as TableSource
 
 BOOK = Path(__file__).parents[2] / "data" / "catalog.toml"
 INLINE = 'kind = "table"\ncolumns = ["a", "b"]\nrows = [[1, 2]]\n'
@@ -26,12 +28,16 @@ def load(tmp_path: Path) -> Callable[[str], Catalog]:
 
 
 def test_book() -> None:
-    """The book's catalog is valid, and names its seven sources in order; no data is needed."""
+    """The book's catalog is valid, its sources and analyses in order; no data is needed."""
     catalog = load_catalog(BOOK, data="nowhere")
-    assert list(catalog) == ["dog", "cats", "ct", "wine", "bikes", "austen", "temperature"]
-    assert [catalog[name].kind for name in catalog] == [
-        "images", "images", "volume", "table", "timeseries", "text", "table",
+    assert list(catalog) == [
+        "dog", "cats", "ct", "wine", "bikes", "austen", "temperature",
+        "wine_threshold", "temperature_fits",
     ]  # fmt: skip
+    assert [catalog[name].kind for name in catalog] == [
+        "images", "images", "volume", "table", "timeseries", "text", "table", "threshold", "fits",
+    ]  # fmt: skip
+    assert catalog["wine_threshold"].of == ("wine",)
 
 
 def test_options_of_the_book() -> None:
@@ -122,7 +128,7 @@ MISTAKES = {
     "name as an option": ('[x]\nkind = "text"\npath = "a"\nname = "y"\n', ["[x] name", "unknown"]),
     "root as an option": ('[x]\nkind = "text"\npath = "a"\nroot = "/"\n', ["[x] root", "unknown"]),
     "no path": ('[x]\nkind = "text"\n', ["[x] path", "got nothing"]),
-    "empty path": ('[x]\nkind = "text"\npath = ""\n', ["[x] path", "at least 1"]),
+    "empty path": ('[x]\nkind = "text"\npath = ""\n', ["[x] path", "a file or folder", "got ''"]),
     "path as a number": ('[x]\nkind = "text"\npath = 3\n', ["[x] path", "valid string", "3"]),
     "path upwards": ('[x]\nkind = "text"\npath = "a/../../b"\n', ["[x] path", "inside", "a/.."]),
     "absolute path": ('[x]\nkind = "text"\npath = "/etc/hosts"\n', ["[x] path", "inside", "/etc"]),

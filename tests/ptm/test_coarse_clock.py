@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ptm import index
-from ptm.index import Input, StatIndex, _hash, signature
+from ptm.index import FileDigest, StatIndex, _hash, signature
 from tests.ptm.coarse_clock import MS, World
 from tests.support.stores import FAULTS
 
@@ -34,7 +34,7 @@ class Rule:
 
     def __init__(self, believe_all: bool) -> None:
         self._all = believe_all
-        self._known: dict[str, tuple[Input, int]] = {}
+        self._known: dict[str, tuple[FileDigest, int]] = {}
 
     def digest(self, world: World, name: str) -> str:
         now = index.os.stat(name)
@@ -52,7 +52,7 @@ def run_world(world: World, checks: int) -> dict[str, int]:
     """Edits and checks at random; how often each rule believed what was no longer so."""
     count = dict.fromkeys(("naive", "git", "ptm", "from memory", "changed unseen"), 0)
     naive, git, raw = Rule(believe_all=True), Rule(believe_all=False), b""
-    before: list[Input] = []
+    before: list[FileDigest] = []
     for _ in range(checks):
         if world.random.random() < 0.1:
             world.change_pace()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,27 +11,33 @@ import pytest
 
 from ptm import key
 from ptm.key import Code, code_of
+from ptm.registry import KINDS, kind_named
 from tests.support.stores import python
 
-ROOM = "ptm.kinds.tables"
+ROOM = "ptm.kinds.table"
 Digest = Callable[[], dict[str, str]]
 Edit = Callable[[str, str, str], None]
 
 
 @pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of the library's source, which is digested instead of the library."""
     copy = tmp_path / "ptm"
     shutil.copytree(key.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(key, "PACKAGE", copy)
     monkeypatch.setattr(key, "_modules", {})
-    return copy
+    monkeypatch.setattr(key, "_codes", {})
+    key._file_of.cache_clear()
+    yield copy
+    key._file_of.cache_clear()
 
 
-def code(module: str = ROOM, memo: dict[str, Any] | None = None) -> Code:
-    """The code of a module as it is on the disk now: a run of its own would find that."""
+def code(kind: str = "table", memo: dict[str, Any] | None = None) -> Code:
+    """The code of a kind as it is on the disk now: a run of its own would find that."""
     key._modules.clear()
-    return code_of(module, memo)
+    key._codes.clear()
+    key._file_of.cache_clear()
+    return code_of(kind_named(kind), lambda: {} if memo is None else memo)
 
 
 @pytest.fixture
@@ -57,19 +63,53 @@ def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
 
 def test_code_of_a_room_and_its_imports(digest: Digest) -> None:
     """The room's own module, what it imports, and what that imports are digested; no more."""
-    assert {ROOM, "ptm.encoding", "ptm.kinds.delimited", "ptm.kinds.files", "ptm.scaling"} <= set(
-        digest()
+    assert {
+        ROOM,
+        "ptm.encoding",
+        "ptm.readers.delimited.columns",
+        "ptm.readers.text",
+        "ptm.scaling",
+    } <= set(digest())
+    assert not {"ptm.store", "ptm.prepare", "ptm.kinds.images", "ptm.draw"} & set(digest())
+
+
+def test_code_of_each_kind() -> None:
+    """Each kind's digests hold its own module and what it imports, and no other kind."""
+    for kind in KINDS:
+        digests = code_of(kind_named(kind)).digests
+        assert KINDS[kind] in digests
+        assert not {"ptm.catalog", "ptm.model", "ptm.errors", "ptm.source"} & set(digests)
+        others = set(KINDS.values()) - {KINDS[kind]}
+        assert not others & set(digests)
+        assert not any(name.startswith("ptm.draw") for name in digests)
+    assert "ptm.readers.dicom.slices" in code_of(kind_named("volume")).digests
+
+
+def test_what_draws_decides_nothing(digest: Digest, edit: Edit, package: Path) -> None:
+    """The views of a kind, what only they use and the code that draws are in no digest."""
+    before = digest()
+    edit("kinds/table/__init__.py", '"rows")', '"wines")')
+    edit("draw/figures.py", "#c0392b", "#ff0000")
+    edit(
+        "kinds/table/__init__.py",
+        "def views(",
+        "COLOUR = 'red'\n\n\ndef _shade():\n    return COLOUR\n\n\ndef views(",
     )
-    assert not {"ptm.store", "ptm.prepare", "ptm.kinds.images", "ptm.plots"} & set(digest())
+    edit(
+        "kinds/table/__init__.py",
+        "    yield columns_view(artifact)\n",
+        "    _shade()\n    yield columns_view(artifact)\n",
+    )
+    assert digest() == before
+    edit("kinds/table/__init__.py", "    path = part.files", "    _shade()\n    path = part.files")
+    assert changed(before, digest()) == {ROOM}
 
 
-def test_code_that_all_rooms_share() -> None:
-    """Each room's digests hold its own module and the shared ones, not what only types need."""
-    for kind in ("images", "volumes", "tables", "timeseries", "text"):
-        digests = code_of(f"ptm.kinds.{kind}").digests
-        assert {"ptm.content", "ptm.errors", "ptm.kinds.files", f"ptm.kinds.{kind}"} <= set(digests)
-        assert "ptm.catalog" not in digests
-    assert "ptm.kinds.dicom" in code_of("ptm.kinds.volumes").digests
+def test_what_nothing_uses_counts(digest: Digest, edit: Edit) -> None:
+    """A definition that neither reading nor drawing uses may decide in a way that does not show."""
+    before = digest()
+    edit("kinds/table/__init__.py", "NAMES_MATTER = False", "UNUSED = 1\nNAMES_MATTER = False")
+    assert changed(before, digest()) == {ROOM}
 
 
 def test_comments_docstrings_and_formatting_change_nothing(digest: Digest, edit: Edit) -> None:
@@ -102,7 +142,7 @@ def test_code_changes_the_digest(digest: Digest, edit: Edit) -> None:
 def test_strings_that_are_no_docstrings_change_the_digest(digest: Digest, edit: Edit) -> None:
     """Text in code, as a format or a message, is code."""
     before = digest()
-    edit("kinds/tables.py", 'f"a class from 0 to', 'f"a class of 0 to')
+    edit("kinds/table/__init__.py", 'f"a class from 0 to', 'f"a class of 0 to')
     assert changed(before, digest()) == {ROOM}
 
 
@@ -126,14 +166,16 @@ def test_code_is_remembered_by_its_source(
 ) -> None:
     """With a memory nothing is parsed again but what was edited; the digests are the same."""
     memo: dict[str, Any] = {}
-    assert code(memo=memo).digests == digest() and len(memo) == len(digest())
-    parsed: list[str] = []
-    real = key._read
-    monkeypatch.setattr(key, "_read", lambda name, raw: parsed.append(name) or real(name, raw))
+    assert code(memo=memo).digests == digest() and len(memo) >= len(digest())
+    parsed: list[bytes] = []
+    real = key.statements
+    monkeypatch.setattr(key, "statements", lambda raw: parsed.append(raw) or real(raw))
     assert code(memo=memo).digests == code(memo=memo).digests and parsed == []
     edit("encoding.py", "unsqueeze(-1), 1.0)", "unsqueeze(-1), 0.1)")
     known = len(memo)
-    assert code(memo=memo).digests["ptm.encoding"] and parsed == ["ptm.encoding"]
+    assert (
+        code(memo=memo).digests["ptm.encoding"] and len(parsed) == 1 and b"def one_hot" in parsed[0]
+    )
     assert len(memo) == known
     parsed.clear()
     assert code(memo={}).digests == code(memo=memo).digests
@@ -146,13 +188,14 @@ def test_a_module_edited_after_it_was_loaded(tmp_path: Path) -> None:
 import os, sys, time
 from pathlib import Path
 from ptm.key import code_of
-import ptm.kinds.tables, ptm.errors
+from ptm.registry import kind_named
+import ptm.kinds.table, ptm.errors
 time.sleep(0.02)
 place = Path(ptm.encoding.__file__)
 assert place.is_relative_to(sys.argv[1])
 place.write_text(place.read_text() + "X = 1\\n")
 try:
-    code_of("ptm.kinds.tables")
+    code_of(kind_named("table"))
 except ptm.errors.PtmError as error:
     print(error)
 """
@@ -225,14 +268,17 @@ def test_an_import_by_a_computed_name_is_reported(
     edit("encoding.py", "\n\ndef one_hot", f"\n\nNAME = 'x'\n{statement}\n\n\ndef one_hot")
     found = code(memo=parsed)
     assert found.unresolved and all(", line " in place for place in found.unresolved)
-    assert set(found.digests) == set(key._all_modules())
+    places = (p.relative_to(package.parent).with_suffix("") for p in package.rglob("*.py"))
+    names = {".".join(place.parts).removesuffix(".__init__") for place in places}
+    empty = {name for name in names if name not in found.digests}
+    assert all(not key._read(n, key._file_of(n).read_bytes(), {}, ()).found for n in empty)
 
 
 def test_a_module_that_may_be_imported_counts(digest: Digest, edit: Edit) -> None:
     """Where an import cannot be followed, an edit of any module of ptm changes the digests."""
     edit("encoding.py", "\n\ndef one_hot", "\n\nexec('')\n\n\ndef one_hot")
     before = digest()
-    edit("kinds/images.py", "NAMES_MATTER = True", "NAMES_MATTER = False")
+    edit("kinds/images.py", "LEVELS = 256", "LEVELS = 255")
     assert changed(before, digest()) == {"ptm.kinds.images"}
 
 

@@ -11,19 +11,20 @@ import pytest
 import ptm
 from ptm import store
 from ptm.catalog import load_catalog
-from ptm.content import ArtifactRef
-from ptm.prepare import analyze, tensorize
+from ptm.model import ArtifactRef
+from ptm.prepare import tensorize
 from ptm.store import Collected
+from tests.support.kinds import analyze
 from tests.support.stores import (
     BOOK,
     about,
     flip,
     heal,
-    home,
     listing,
     make,
     planted,
     publications,
+    shelf,
     table,
 )
 
@@ -111,16 +112,16 @@ def test_a_dry_run_tells_the_same(tmp_path: Path) -> None:
 
 def mess(root: Path, refs: list[ArtifactRef]) -> None:
     """Damage, garbage and leftovers of all kinds, beside artifacts that are whole."""
-    home = root / "planted"
+    shelf = root / "planted"
     flip(Path(refs[-2].path) / "part-00000.pt", 50, 1)
     (Path(refs[-3].path) / "manifest.json").unlink()
-    (home / "keys" / f"{'0' * 64}.json").write_bytes(b"garbage")
-    shutil.copytree(refs[0].path, home / "0123456789ab-0123456789ab")
-    (home / "0123456789ab-aaaaaaaaaaaa").mkdir()
-    (home / ".staging-0123456789ff").mkdir()
-    (home / ".staging-0123456789ff" / "part-00000.pt").write_bytes(bytes(1000))
-    (home / ".lease-0123456789ff").touch()
-    (home / ".pointer-0123456789fe").write_bytes(b"{")
+    (shelf / "keys" / f"{'0' * 64}.json").write_bytes(b"garbage")
+    shutil.copytree(refs[0].path, shelf / "0123456789ab-0123456789ab")
+    (shelf / "0123456789ab-aaaaaaaaaaaa").mkdir()
+    (shelf / ".staging-0123456789ff").mkdir()
+    (shelf / ".staging-0123456789ff" / "part-00000.pt").write_bytes(bytes(1000))
+    (shelf / ".lease-0123456789ff").touch()
+    (shelf / ".pointer-0123456789fe").write_bytes(b"{")
 
 
 def test_what_is_damaged_goes(tmp_path: Path) -> None:
@@ -204,7 +205,7 @@ def test_nothing_there(tmp_path: Path, there: bool) -> None:
 
 
 def test_strangers_stay(tmp_path: Path) -> None:
-    """What is not of the store (notes, other folders) is left alone, in it and in its homes."""
+    """What is not of the store (notes, other folders) is left alone, in it and in its shelves."""
     publish(tmp_path, 1, 2)
     (tmp_path / "notes").mkdir()
     for place in ("notes/x", "README", "planted/README", "planted/.hidden", "planted/keys/note"):
@@ -222,7 +223,7 @@ def test_what_was_collected_is_made_again(tmp_path: Path) -> None:
     first = make(source)
     make(table(tmp_path, standardize=True))
     store.gc(tmp_path / "store", keep=1)
-    assert not Path(first.path).exists() and first.path not in str(listing(home(source)))
+    assert not Path(first.path).exists() and first.path not in str(listing(shelf(source)))
     again = heal(source)
     assert not again.cached and again.key == first.key
     assert again.why == "option standardize changed from true to false"

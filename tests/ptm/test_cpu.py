@@ -17,7 +17,7 @@ import pydicom
 import pytest
 from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 
-from ptm.analyses.temperature import BOOK as FITS
+from ptm.catalog import load_catalog
 from tests.support.machine import ROOT
 from tests.support.stores import BOOK, digests, python
 
@@ -27,16 +27,18 @@ import ctypes, hashlib, json, math, os, sys
 from pathlib import Path
 import numpy, PIL, pyarrow, torch
 from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
-from ptm.catalog import load_catalog
-from ptm.prepare import analyze, tensorize
+from ptm.catalog import load_catalog, with_options
+from ptm.prepare import tensorize
+from ptm.views import load
 
 catalog, data, artifacts, options = sys.argv[1:]
 if "OMP_NUM_THREADS" in os.environ:  # of itself torch takes no more than there are cores
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 for source in load_catalog(catalog, Path(data)).values():
+    if source.name == "temperature_fits":
+        source = with_options(source, json.loads(options))
     tensorize(source, artifacts)
-analyze("wine_threshold", artifacts)
-analyze("temperature_fits", artifacts, json.loads(options))
+    load(source.name, artifacts).views  # they are drawn, and kept
 
 def library(package, pattern):
     return next(Path(package.__file__).parents[1].glob(pattern), None)
@@ -85,6 +87,11 @@ SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in SETTINGS]
 Used = dict[str, Any]  # by variable: what a process shows of it
 
 
+def book_fits() -> Any:
+    """The fits that the book's catalog asks for."""
+    return load_catalog(BOOK)["temperature_fits"].fits  # type: ignore[attr-defined]
+
+
 @dataclass(frozen=True)
 class Work:
     """A catalog over a data root, and how many epochs each fit may have at most."""
@@ -95,7 +102,9 @@ class Work:
 
     def make(self, store: Path, setting: Mapping[str, str]) -> tuple[dict[str, str], Used]:
         """Makes it all in a process with that setting: digests of the files, and what it used."""
-        fits = [fit.model_copy(update={"epochs": min(fit.epochs, self.epochs)}) for fit in FITS]
+        fits = [
+            fit.model_copy(update={"epochs": min(fit.epochs, self.epochs)}) for fit in book_fits()
+        ]
         options = json.dumps({"fits": [fit.model_dump() for fit in fits]})
         arguments = map(str, (self.catalog, self.data, store, options))
         command = [sys.executable, "-P", "-c", PROGRAM, *arguments]
@@ -103,7 +112,9 @@ class Work:
         run = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
         assert run.returncode == 0, run.stderr
         used: Used = json.loads(run.stdout)
-        return digests(store), used
+        found = digests(store)
+        assert sum(name.endswith(".png") for name in found) > 10, "the views, too"
+        return found, used
 
 
 def environment(setting: Mapping[str, str]) -> dict[str, str]:

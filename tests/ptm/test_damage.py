@@ -16,10 +16,10 @@ import pytest
 
 import ptm
 from ptm import store
-from ptm.catalog import TableSource
 from ptm.errors import ArtifactCorrupt, ArtifactMissing, StoreError
-from ptm.store.pointers import as_json, checked
-from tests.support.stores import FAULTS, check, flip, heal, home, leftovers, make, table
+from ptm.kinds.table import Options as TableSource
+from ptm.store.pointers import as_json, with_digest
+from tests.support.stores import FAULTS, check, flip, heal, leftovers, make, shelf, table
 
 PART, ROWS, MANIFEST = "part-00000.pt", "part-00000.parquet", "manifest.json"
 HEALED = 1 if FAULTS >= 10 else 50  # of how many that are damaged, one is healed as well
@@ -59,7 +59,7 @@ def test_every_byte_of_a_folder(source: TableSource, name: str, step: int) -> No
 def test_every_byte_of_the_current_pointer(source: TableSource) -> None:
     """A flipped bit in current.json is ArtifactCorrupt and names it; nothing is made again."""
     make(source)
-    place = home(source) / "current.json"
+    place = shelf(source) / "current.json"
     raw = place.read_bytes()
     for number in range(len(raw)):
         place.write_bytes(flipped(raw, number))
@@ -71,7 +71,7 @@ def test_every_byte_of_the_current_pointer(source: TableSource) -> None:
 
 def test_every_byte_of_the_pointer_of_a_key(source: TableSource) -> None:
     """A flipped bit in keys/KEY.json is a miss: readers go on, the next run makes it again."""
-    place = home(source) / "keys" / f"{make(source).key}.json"
+    place = shelf(source) / "keys" / f"{make(source).key}.json"
     raw = place.read_bytes()
     for number in range(len(raw)):
         place.write_bytes(flipped(raw, number))
@@ -220,7 +220,7 @@ def test_folders_exchanged(source: TableSource) -> None:
 def test_pointers_exchanged_between_keys(source: TableSource) -> None:
     """A pointer of a key that names the artifact of another is refused: it is made again."""
     other = source.model_copy(update={"standardize": True})
-    keys = [home(source) / "keys" / f"{make(one).key}.json" for one in (other, source)]
+    keys = [shelf(source) / "keys" / f"{make(one).key}.json" for one in (other, source)]
     swap(*keys)
     check(source)
     errors = [found.error for found in store.verify(source.root / "store")]
@@ -236,7 +236,7 @@ def test_pointers_exchanged_between_names(source: TableSource, pointer: str) -> 
     """A pointer of another name, even for the same key, is refused and healed."""
     other = table(source.root, "u")
     assert make(other).key == make(source).key
-    swap(home(source) / pointer, home(other) / pointer)
+    swap(shelf(source) / pointer, shelf(other) / pointer)
     for one in (source, other):
         if pointer == "current.json":
             with pytest.raises(ArtifactCorrupt, match=f"^{one.name}: "):
@@ -247,10 +247,10 @@ def test_pointers_exchanged_between_names(source: TableSource, pointer: str) -> 
         assert heal(one).cached
 
 
-def test_a_home_exchanged(source: TableSource) -> None:
-    """A whole home under another name, with pointers that fit, is refused: the name is wrong."""
+def test_a_shelf_exchanged(source: TableSource) -> None:
+    """A whole shelf under another name, with pointers that fit, is refused: the name is wrong."""
     make(source)
-    home(source).rename(source.root / "store" / "u")
+    shelf(source).rename(source.root / "store" / "u")
     with pytest.raises(ArtifactCorrupt, match="expected the manifest of u, got that of 't'"):
         ptm.load("u", source.root / "store")
     ref = heal(table(source.root, "u"))
@@ -269,10 +269,10 @@ GARBAGE = [
     b'{"publication": 5, "manifest_sha256": "0"}',
     b"[" * 100_000,
     b"9" * 10_000,
-    as_json(checked({"publication": "../../t-away", **NOWHERE})),  # type: ignore[typeddict-item]
-    as_json(checked({"publication": "0123456789ab-0123456789ab"})),
-    as_json(checked({"publication": "0123456789ab-0123456789ab", **NOWHERE})),  # type: ignore[typeddict-item]
-    as_json(checked({"publication": "keys", **NOWHERE})),  # type: ignore[typeddict-item]
+    as_json(with_digest({"publication": "../../t-away", **NOWHERE})),  # type: ignore[typeddict-item]
+    as_json(with_digest({"publication": "0123456789ab-0123456789ab"})),
+    as_json(with_digest({"publication": "0123456789ab-0123456789ab", **NOWHERE})),  # type: ignore[typeddict-item]
+    as_json(with_digest({"publication": "keys", **NOWHERE})),  # type: ignore[typeddict-item]
 ]
 
 
@@ -281,7 +281,7 @@ def test_garbage_in_a_pointer(source: TableSource, garbage: bytes) -> None:
     """Whatever stands in a pointer is ArtifactCorrupt or a miss, and the next run heals it."""
     key = make(source).key
     for pointer in ("current.json", f"keys/{key}.json"):
-        (home(source) / pointer).write_bytes(garbage)
+        (shelf(source) / pointer).write_bytes(garbage)
         if pointer == "current.json":
             with pytest.raises(ArtifactCorrupt, match=r"^t: "):
                 ptm.load("t", source.root / "store")
@@ -295,7 +295,7 @@ def test_garbage_in_a_pointer(source: TableSource, garbage: bytes) -> None:
 def test_a_pipe_for_a_pointer(source: TableSource, pointer: str) -> None:
     """A pipe in place of a pointer is no pointer; nobody waits for it, and it is healed."""
     key = make(source).key
-    place = home(source) / (f"keys/{key}.json" if pointer == "keys" else pointer)
+    place = shelf(source) / (f"keys/{key}.json" if pointer == "keys" else pointer)
     made_a_pipe(place)
     if pointer == "current.json":
         with pytest.raises(ArtifactCorrupt, match=r"t: current\.json: expected a pointer"):
@@ -307,7 +307,7 @@ def test_a_pipe_for_a_pointer(source: TableSource, pointer: str) -> None:
 def test_a_folder_for_a_pointer(source: TableSource, pointer: str) -> None:
     """A folder in place of a pointer is a StoreError that names it; without it, all is well."""
     ref = make(source)
-    place = home(source) / (f"keys/{ref.key}.json" if pointer == "keys" else pointer)
+    place = shelf(source) / (f"keys/{ref.key}.json" if pointer == "keys" else pointer)
     made_a_folder(place)
     with pytest.raises(StoreError, match=rf"cannot write .*{place.name}: Is a directory"):
         make(source)
@@ -321,9 +321,9 @@ def test_deleted(source: TableSource, gone: str) -> None:
     """Pointers or folders that were deleted are a miss or ArtifactCorrupt, and are healed."""
     ref = make(source)
     if "keys" in gone:
-        shutil.rmtree(home(source) / "keys")
+        shutil.rmtree(shelf(source) / "keys")
     if "current.json" in gone:
-        (home(source) / "current.json").unlink()
+        (shelf(source) / "current.json").unlink()
         with pytest.raises(ArtifactMissing, match="ptm run t"):
             ptm.load("t", source.root / "store")
     if gone == "folder":

@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import pickle
+import re
 from pathlib import Path
 
 import pytest
 
-from ptm.catalog import TableSource, TextSource
-from ptm.errors import MOST_TOLD, Faults, InputError, PtmError
+from ptm.errors import MOST_TOLD, BadInput, Faults, InputError, PtmError
+from ptm.kinds.table import Options as TableSource
+from ptm.kinds.text import Options as TextSource
 from ptm.limits import check_size
 
 
-def fault(number: int) -> InputError:
-    return InputError(
-        "mine", where=f"row {number}", expected="a number", got=f"'x{number}'", file="t.csv"
-    )
+def fault(number: int) -> BadInput:
+    return BadInput(f"row {number}", "a number", f"'x{number}'", "/data/t.csv")
 
 
-def told(count: int) -> InputError:
-    """The error of so many faults."""
+def raised(faults: Faults) -> BadInput:
+    """What faults raise; it knows no source."""
+    with pytest.raises(BadInput) as caught:
+        faults.check()
+    assert not isinstance(caught.value, InputError)
+    return caught.value
+
+
+def of_kind(count: int) -> BadInput:
+    """The error of so many faults, as a kind raises it."""
     faults = Faults()
     for number in range(count):
         faults.add(fault(number))
-    with pytest.raises(InputError) as caught:
-        faults.check()
-    return caught.value
+    return raised(faults)
+
+
+def told(count: int) -> InputError:
+    """The same as a run tells it: with the name of the source, and files by theirs."""
+    return of_kind(count).of_source("mine", lambda file: file.removeprefix("/data/"))
 
 
 def test_none() -> None:
@@ -65,20 +76,22 @@ def test_very_many() -> None:
 def test_several_of_several() -> None:
     """An error of several faults adds each of them, and counts those that it does not tell."""
     faults = Faults()
-    faults.add(told(30))
+    faults.add(of_kind(30))
     faults.add(fault(99))
     assert faults.count == 31
-    with pytest.raises(InputError, match=r"mine: 31 faults\n(.*\n)*  … and 11 more$"):
-        faults.check()
+    error = raised(faults)
+    assert re.fullmatch(r"31 faults\n(.*\n)*  … and 11 more", str(error))
+    assert re.fullmatch(r"mine: 31 faults\n(.*\n)*  … and 11 more", str(error.of_source("mine")))
 
 
 @pytest.mark.parametrize("count", [1, 3, 30])
 def test_errors_cross_processes(count: int) -> None:
-    """Pickled, an error says the same."""
-    error = told(count)
-    again = pickle.loads(pickle.dumps(error))
-    assert type(again) is type(error) and isinstance(again, PtmError)
-    assert str(again) == str(error) and list(map(str, again.faults)) == list(map(str, error.faults))
+    """Pickled, an error says the same, with a source and without."""
+    for error in (told(count), of_kind(count)):
+        again = pickle.loads(pickle.dumps(error))
+        assert type(again) is type(error) and isinstance(again, PtmError)
+        assert str(again) == str(error) and again.count == error.count == count
+        assert list(map(str, again.faults)) == list(map(str, error.faults))
 
 
 def table(**options: int) -> TableSource:
@@ -90,9 +103,9 @@ def table(**options: int) -> TableSource:
 def test_columns_of_an_encoding() -> None:
     """More columns than the limit are refused with the figure, and the option that raises it."""
     check_size(table(), 10, 10_000, "column 'city'")
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(BadInput) as caught:
         check_size(table(), 20_000, 20_001, "column 'city'", "t.csv")
-    assert str(caught.value) == (
+    assert str(caught.value.of_source("t")) == (
         "t: column 'city': expected at most 10000 columns for one encoding "
         "(or max_columns = 20001 and max_bytes = 1600080000), "
         "got 20001 columns of 20000 rows, 1.60 GB (t.csv)"
@@ -103,12 +116,12 @@ def test_columns_of_an_encoding() -> None:
 def test_bytes_of_an_encoding() -> None:
     """More bytes than the limit of 1 GiB are refused, with how many there would be."""
     check_size(table(), 1 << 18, 1 << 10, "column 'city'")
-    with pytest.raises(InputError, match=r"1\.07 GB \(or max_bytes = 1073745920\), got 1024 col"):
+    with pytest.raises(BadInput, match=r"1\.07 GB \(or max_bytes = 1073745920\), got 1024 col"):
         check_size(table(), (1 << 18) + 1, 1 << 10, "column 'city'")
     check_size(table(max_bytes=1073745920), (1 << 18) + 1, 1 << 10, "column 'city'")
     text = TextSource.model_validate({"name": "t", "root": Path("/"), "kind": "text", "path": "t"})
     check_size(text, 11, 100_000, "line 3")
-    with pytest.raises(InputError, match="max_bytes = 14400000000"):
+    with pytest.raises(BadInput, match="max_bytes = 14400000000"):
         check_size(text, 60_000, 60_000, "line 3")
 
 

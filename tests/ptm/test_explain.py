@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 
 from ptm import store
-from ptm.catalog import Source, TableSource, load_catalog
+from ptm.catalog import load_catalog
 from ptm.errors import ArtifactCorrupt, ArtifactMissing, StoreError
 from ptm.explain import Cause, Explanation, causes, compare, explain, shown, why
-from ptm.prepare import analyze, tensorize
-from tests.support.stores import BOOK, about, check, flip, home, make, planted, table
+from ptm.kinds.table import Options as TableSource
+from ptm.prepare import tensorize
+from ptm.source import Source
+from tests.support.kinds import analyze
+from tests.support.stores import BOOK, about, check, flip, make, planted, shelf, table
 
 CSV = "a,b\n1,2\n3,4\n"
 HEAD = ("kind", "inputs", "options", "code", "packages")
@@ -105,7 +108,7 @@ def test_files_added_and_removed(tmp_path: Path, sample: Path) -> None:
 @pytest.mark.parametrize(
     ("section", "name", "value", "text"),
     [
-        ("code", "ptm.kinds.tables", "0" * 64, "module ptm.kinds.tables changed"),
+        ("code", "ptm.kinds.table", "0" * 64, "module ptm.kinds.table changed"),
         ("code", "ptm.gone", "0" * 64, "module ptm.gone removed"),
         ("packages", "torch", "1.0", "package torch changed from 1.0 to "),
         ("packages", "python", "2.7", "package python changed from 2.7 to 3."),
@@ -255,7 +258,7 @@ def test_garbage_for_runs(source: TableSource, garbage: bytes) -> None:
 def test_a_pointer_of_a_key_for_the_current_one(source: TableSource) -> None:
     """A current.json that somebody restored from keys/ is good enough to load and to explain."""
     ref = make(source)
-    shutil.copy(home(source) / "keys" / f"{ref.key}.json", home(source) / "current.json")
+    shutil.copy(shelf(source) / "keys" / f"{ref.key}.json", shelf(source) / "current.json")
     check(source)
     assert (told(source).decision, told(source).why) == ("made", "new")
 

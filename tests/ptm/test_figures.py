@@ -31,14 +31,13 @@ Figures = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def store(book: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with every source of the book, and the wine's analysis, made once."""
+    """A store with every entry of the book, made once."""
     artifacts = tmp_path_factory.mktemp("figures")
     catalog = ptm.load_catalog(ROOT / "data" / "catalog.toml", data=book)
     for source in catalog.values():
         ptm.tensorize(source, artifacts=artifacts)
     raw = {"name": "bikes-raw", "path": f"{BIKES}/hour.csv"}
     ptm.tensorize(catalog["bikes"].model_copy(update=raw), artifacts=artifacts)
-    ptm.analyze("wine_threshold", artifacts=artifacts)
     return artifacts
 
 
@@ -322,7 +321,6 @@ def test_temperature(load: Any, figures: Figures) -> None:
 @pytest.fixture(scope="module")
 def fits(store: Path) -> pd.DataFrame:
     """The table of the fits, by name."""
-    ptm.analyze("temperature_fits", artifacts=store)
     return ptm.load("temperature_fits", artifacts=store).tables["fits"].set_index("fit")
 
 

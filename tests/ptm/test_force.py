@@ -11,9 +11,11 @@ import pytest
 
 import ptm
 from ptm import store
-from ptm.catalog import TableSource, load_catalog
+from ptm.catalog import load_catalog
 from ptm.explain import FORCED, explain
-from ptm.prepare import analyze, plan, tensorize
+from ptm.kinds.table import Options as TableSource
+from ptm.prepare import plan, tensorize
+from tests.support.kinds import analyze
 from tests.support.stores import BOOK, heal, make
 
 
@@ -80,13 +82,14 @@ def test_forced_analysis(sample: Path, tmp_path: Path) -> None:
 
 def test_plan(sample: Path, tmp_path: Path) -> None:
     """A plan says what forcing would make again, and why; nothing is written."""
-    wine = load_catalog(BOOK, sample)["wine"]
-    tensorize(wine, tmp_path)
-    analyze("wine_threshold", tmp_path)
+    catalog = load_catalog(BOOK, sample)
+    both = [catalog["wine"], catalog["wine_threshold"]]
+    for one in both:
+        tensorize(one, tmp_path)
     before = sorted(tmp_path.rglob("*"))
-    plans = plan([wine], tmp_path, force=True)
+    plans = plan(both, tmp_path, force=[one.name for one in both])
     assert [(one.action, one.why) for one in plans] == [("make", FORCED)] * 2
-    assert [one.action for one in plan([wine], tmp_path)] == ["cached"] * 2
+    assert [one.action for one in plan(both, tmp_path)] == ["cached"] * 2
     assert sorted(tmp_path.rglob("*")) == before
 
 

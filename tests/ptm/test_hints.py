@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from ptm.catalog import KINDS, load_catalog
+from ptm.book import REGISTRY
+from ptm.catalog import load_catalog
 from ptm.download import read_registry
 from ptm.errors import ArtifactMissing, CatalogError, InputError
 from ptm.explain import compare, explain
@@ -16,6 +17,7 @@ from ptm.hints import MOST, no_root
 from ptm.index import StatIndex
 from ptm.inputs import InputFiles
 from ptm.listing import list_files
+from ptm.registry import kind_named
 from ptm.store import load
 from tests.support.stores import ORDINARY, python
 
@@ -24,7 +26,7 @@ BOOK = "ptm data pull"
 DENIED = f"""{ORDINARY}
 import sys
 from pathlib import Path
-from ptm.catalog import ImagesSource
+from ptm.kinds.images import Options as ImagesSource
 from ptm.errors import InputError
 from ptm.index import StatIndex
 from ptm.inputs import InputFiles
@@ -59,7 +61,7 @@ def write(place: Path) -> None:
 
 def got(root: Path, path: str, kind: str = "images", file: str = "", **options: Any) -> str:
     """What the error says instead of the files of a source."""
-    source = KINDS[kind](name="mine", root=root, kind=kind, path=path, **options)
+    source = kind_named(kind).options(name="mine", root=root, kind=kind, path=path, **options)
     with pytest.raises(InputError) as caught:
         list_files(source)
     error = caught.value
@@ -74,7 +76,7 @@ def test_a_file_of_ones_own(root: Path) -> None:
         assert BOOK not in got(root, path)
 
 
-@pytest.mark.parametrize("path", [next(iter(read_registry())), "p1ch4/image-cats", "p1ch4"])
+@pytest.mark.parametrize("path", [next(iter(read_registry(REGISTRY))), "p1ch4/image-cats", "p1ch4"])
 def test_a_file_of_the_book(root: Path, path: str) -> None:
     """The hint for a file or folder of the book's data is to get it, into that data root."""
     assert got(root, path) == f"nothing (get the book's data with: ptm data pull --data {root})"
@@ -179,7 +181,7 @@ def test_a_folder_of_very_many(root: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_name_that_is_too_long(root: Path) -> None:
     """A name longer than the system allows is an InputError like others."""
-    source = KINDS["images"](name="mine", root=root, kind="images", path="x" * 300)
+    source = kind_named("images").options(name="mine", root=root, kind="images", path="x" * 300)
     with pytest.raises(InputError, match="mine: expected a file that can be read, got File name"):
         InputFiles(source, StatIndex(), names_matter=True)
 

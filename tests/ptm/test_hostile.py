@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 import ptm
 from ptm import store
-from ptm.content import ArtifactRef
 from ptm.errors import ArtifactCorrupt, StoreError
 from ptm.explain import compare, explain
+from ptm.model import ArtifactRef
 from tests.support.stores import ABOUT, FAULTS, files, planted, repoint
 
 PART = "part-00000.pt"
@@ -66,11 +66,12 @@ def test_names_that_leave_the_folder(
     folder, manifest = Path(ref.path), manifest_of(ref)
     if entry == "parts":
         # no tensor or table stands in it, and its bytes are where the name leads
-        (folder / "picture.png").rename(folder.parent / "x")
-        manifest["parts"][-1]["file"] = name
+        (folder.parent / "x").write_bytes(b"x")
+        digest = hashlib.sha256(b"x").hexdigest()
+        manifest["parts"].append({"file": name, "sha256": digest, "bytes": 1, "rows": None})
     else:
         first = next(iter(manifest[entry].values()))
-        first["file"] = name if name != "part-00000.parquet" else "picture.png "
+        first["file"] = name if name != "part-00000.parquet" else "more.parquet "
     put(ref, manifest)
     before = files(tmp_path)
     with pytest.raises(ArtifactCorrupt, match=r"^planted: .*expected .* file.*, got "):

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ptm import index
-from ptm.index import Input, StatIndex, _hash, hash_files, seal, signature, unseal, written
+from ptm.index import FileDigest, StatIndex, _hash, hash_files, seal, signature, unseal, written
 from tests.support.stores import python
 
 DAY = 86_400_000_000_000  # ns
@@ -218,7 +218,7 @@ def test_unchanged(path: Path, wait: bool) -> None:
 def test_files_that_were_written(path: Path) -> None:
     """What this process wrote is remembered without being read, unless it was edited since."""
     now = signature(path.stat())
-    entry = Input("file", str(path), "0" * 64, 4, now, trusted=False)
+    entry = FileDigest("file", str(path), "0" * 64, 4, now, trusted=False)
     [kept] = written([entry], path.parent)
     known = StatIndex()
     known.put(kept)

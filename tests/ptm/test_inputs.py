@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ptm.catalog import ImagesSource
 from ptm.errors import InputError
 from ptm.index import StatIndex
 from ptm.inputs import InputFiles
+from ptm.kinds.images import Options as ImagesSource
 
 COUNT = 50
 

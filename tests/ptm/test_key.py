@@ -16,8 +16,8 @@ import torch
 import ptm
 from ptm import store
 from ptm.catalog import load_catalog
-from ptm.content import Content
 from ptm.key import make_key, package_versions
+from ptm.model import Block
 from ptm.prepare import tensorize
 from tests.support.stores import about
 
@@ -79,7 +79,7 @@ def test_arrays_that_differ_in_type_or_shape_only(tmp_path: Path) -> None:
     }
     digests = set()
     for number, tensors in enumerate(alike.values()):
-        content = Content(tensors, dict.fromkeys(tensors, ("a", "b")), {})
+        content = Block(tensors, dict.fromkeys(tensors, ("a", "b")))
         store.publish(tmp_path, about(number), content, 0)
         [part] = ptm.load("planted", tmp_path).manifest["parts"]
         digests.add(part["sha256"])

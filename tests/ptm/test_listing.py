@@ -13,9 +13,10 @@ import pytest
 from PIL import Image
 
 import ptm
-from ptm.catalog import KINDS, ImagesSource
 from ptm.errors import InputError
+from ptm.kinds.images import Options as ImagesSource
 from ptm.listing import Listing, list_files
+from ptm.registry import kind_named
 
 
 def write(place: Path) -> None:
@@ -205,7 +206,7 @@ def test_notes_reach_the_artifact(tmp_path: Path) -> None:
 def test_a_folder_of_upper_case_names(tmp_path: Path, kind: str) -> None:
     """The pattern that a kind has by default finds names in upper case."""
     write(tmp_path / "f" / ("A.DCM" if kind == "volume" else "A.PNG"))
-    source = KINDS[kind](name="s", root=tmp_path, kind=kind, path="f")
+    source = kind_named(kind).options(name="s", root=tmp_path, kind=kind, path="f")
     assert len(list_files(source).names) == 1
 
 

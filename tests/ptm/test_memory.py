@@ -5,17 +5,32 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import ptm
-from ptm import store
-from ptm.catalog import TableSource
+from ptm import key, store
 from ptm.errors import ArtifactCorrupt, ArtifactMissing
-from ptm.index import Input, StatIndex, signature
-from tests.support.stores import check, flip, heal, home, make, table
+from ptm.index import FileDigest, StatIndex, signature
+from ptm.kinds.table import Options as TableSource
+from tests.support.stores import check, flip, heal, make, shelf, table
 
 PART, ROWS, MANIFEST = "part-00000.pt", "part-00000.parquet", "manifest.json"
+
+
+class Forgetful(dict[Any, Any]):
+    """Keeps nothing: each run reads the code as a process of its own would."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Forgets it."""
+
+
+@pytest.fixture(autouse=True)
+def _each_run_reads_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key, "_codes", Forgetful())
+
+
 GARBAGE = [b"", b"garbage", b"\xff\xfe\x00", b"[]", b"{}", b"[" * 100_000, b"\n" * 100]
 
 
@@ -24,7 +39,7 @@ GARBAGE = [b"", b"garbage", b"\xff\xfe\x00", b"[]", b"{}", b"[" * 100_000, b"\n"
 def test_garbage_in_the_memory(source: TableSource, name: str, garbage: bytes | str | None) -> None:
     """A memory that holds garbage, or is gone, costs time only: all is read again, and right."""
     ref = make(source)
-    place = home(source) / "stat" / name
+    place = shelf(source) / "stat" / name
     place.unlink()
     if garbage == "folder":
         place.mkdir()
@@ -38,11 +53,11 @@ def test_garbage_in_the_memory(source: TableSource, name: str, garbage: bytes | 
 def test_a_stale_memory(source: TableSource) -> None:
     """The memory of before an edit, or of another store, is believed in nothing that changed."""
     ref = make(source)
-    shutil.copytree(home(source) / "stat", source.root / "stale")
+    shutil.copytree(shelf(source) / "stat", source.root / "stale")
     (source.root / "t.csv").write_text("a,b\n1,2\n3,5\n")
     other = make(source)
     assert other.key != ref.key
-    shutil.copytree(source.root / "stale", home(source) / "stat", dirs_exist_ok=True)
+    shutil.copytree(source.root / "stale", shelf(source) / "stat", dirs_exist_ok=True)
     assert make(source).key == other.key
     (source.root / "t.csv").write_text("a,b\n1,2\n3,4\n")
     assert heal(source).path == ref.path
@@ -68,7 +83,7 @@ def lie(place: Path, sha256: str) -> None:
     stat = place.stat()
     index = StatIndex()
     name = f"{place.parent.name}/{place.name}"
-    index.put(Input(name, str(place), sha256, stat.st_size, signature(stat), trusted=True))
+    index.put(FileDigest(name, str(place), sha256, stat.st_size, signature(stat), trusted=True))
     (place.parents[1] / "stat" / "parts").write_bytes(index.to_bytes())
 
 

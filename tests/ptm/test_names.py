@@ -10,20 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptm.catalog import ImagesSource, Source
-from ptm.content import ArtifactRef
-from ptm.exhibits import Exhibit, exhibits
+from ptm.kinds.images import Options as ImagesSource
 from ptm.names import NAME, catalog_key, dashboard_key, is_name
 from ptm.prepare import tensorize
+from ptm.registry import KINDS
+from ptm.source import Source
+from ptm.views import Drawn, load
+from tasks.dashboard import view_keys
 from tests.support.stores import table
 
-KINDS = ["images", "volume", "table", "timeseries", "text", "analysis"]
-FIXED = {
-    *("sources", "failures", "changes", "progress"),
-    *("wine-groups", "wine-columns", "wine-roc"),
-    *("temperature-fits", "fitted-lines", "loss-curves"),
-}
-SUFFIXES = ["contact-sheet", "slices", "week"]
+FIXED = {"sources", "failures", "changes", "progress"}
 names = st.from_regex(NAME, fullmatch=True).filter(is_name)
 similar = st.from_regex(r"[ab01]([_-]{0,4}[ab01]){0,3}[_-]{0,4}", fullmatch=True)
 
@@ -62,12 +58,21 @@ def test_a_key_tells_its_name(name: str) -> None:
     assert len(key) <= 5 * len(name)
 
 
-@given(similar, similar, st.sampled_from(SUFFIXES), st.sampled_from(SUFFIXES))
-def test_keys_of_pictures(one: str, other: str, suffix: str, other_suffix: str) -> None:
-    """Nor do two share one with what stands behind it, nor has one the key of a fixed table."""
-    key, other_key = f"{dashboard_key(one)}-{suffix}", f"{dashboard_key(other)}-{other_suffix}"
-    assert (key == other_key) == ((one, suffix) == (other, other_suffix))
-    assert key not in FIXED
+views = st.from_regex(r"[ab01]{1,2}(-[ab01]{1,2}){0,2}", fullmatch=True)
+
+
+@given(st.lists(st.tuples(similar, views), unique=True, min_size=2, max_size=8))
+def test_keys_of_views(shown: list[tuple[str, str]]) -> None:
+    """No two views share a key, nor has one the key of a table of the run."""
+    keys = view_keys(shown)
+    assert len(set(keys)) == len(shown) and not FIXED & set(keys)
+    assert all(re.fullmatch(r"[a-z0-9-]+", key) for key in keys)
+
+
+def test_keys_of_views_that_read_alike() -> None:
+    """The first of two has the plain key, whatever stands behind it; the second a digest."""
+    first, second = view_keys([("a_b", "week"), ("a", "b-week")])
+    assert first == "a-b-week" and re.fullmatch("a-b-week-[0-9a-f]{7}", second)
 
 
 @pytest.mark.parametrize(
@@ -122,22 +127,22 @@ def test_all_short_names() -> None:
     )
 
 
-def shown(source: Source, root: Path) -> list[Exhibit]:
-    ref: ArtifactRef = tensorize(source, root)
-    return exhibits(ref, root)
+def shown(source: Source, root: Path) -> list[Drawn]:
+    tensorize(source, root)
+    return load(source.name, root).views
 
 
 @pytest.mark.parametrize("name", [*KINDS, "wine-threshold"])
 def test_a_table_that_is_called_like_a_kind(tmp_path: Path, name: str) -> None:
-    """A table is shown as a table, whatever its name: not at all."""
+    """A table is shown as a table, whatever its name."""
     (tmp_path / "t.csv").write_text("a,b\n1,2\n3,4\n")
-    assert shown(table(tmp_path, name), tmp_path / "store") == []
+    views = shown(table(tmp_path, name), tmp_path / "store")
+    assert [view.name for view in views] == ["columns", "histograms"]
 
 
 @pytest.mark.parametrize("name", [*KINDS, "sources", "report", "a-b", "a_b"])
 def test_images_that_are_called_like_a_kind(tmp_path: Path, sample: Path, name: str) -> None:
-    """Images are shown as images, whatever their name, under a key of their own."""
+    """Images are shown as images, whatever their name."""
     cats = ImagesSource(name=name, root=sample, kind="images", path="p1ch4/image-cats")
     [sheet] = shown(cats, tmp_path)
-    assert sheet.key == f"{'a--b' if name == 'a-b' else name.replace('_', '-')}-contact-sheet"
-    assert sheet.title == f"{name}: contact sheet" and sheet.png
+    assert sheet.title == f"{name}: contact sheet" and sheet.file

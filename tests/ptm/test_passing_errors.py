@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +11,11 @@ import pytest
 import torch
 
 import ptm
-from ptm.catalog import KINDS, TableSource
-from ptm.content import Content
 from ptm.errors import PtmError
-from tasks.states import LASTING
+from ptm.kinds.table import Options as TableSource
+from ptm.model import Block, File, Part
+from ptm.registry import kind_named
+from ptm.system_errors import NO_USE_TO_RETRY
 from tests.support.stores import python
 
 # a regular file whose bytes cannot be read: address 0 of any process is not there
@@ -59,11 +59,11 @@ def test_a_disk_that_cannot_be_read(tmp_path: Path, kind: str, path: str) -> Non
     name = "f/1.dcm" if path == "f" else path
     (tmp_path / "f").mkdir()
     (tmp_path / name).symlink_to(UNREADABLE)
-    source = KINDS[kind](name="s", root=tmp_path, kind=kind, path=path)
-    room = import_module(source.room)
+    source = kind_named(kind).options(name="s", root=tmp_path, kind=kind, path=path)
+    part = Part(0, (File(Path(name).name, str(tmp_path / name)),))
     with pytest.raises(OSError) as caught:
-        room.tensorize(source, [tmp_path / name])
-    assert caught.value.errno == errno.EIO and caught.value.errno not in LASTING
+        kind_named(kind).code.read(source, part)
+    assert caught.value.errno == errno.EIO and caught.value.errno not in NO_USE_TO_RETRY
     with pytest.raises(OSError):
         ptm.tensorize(source, tmp_path / "store")
 
@@ -101,14 +101,14 @@ def test_no_memory_to_make_it_in(
 ) -> None:
     """Where memory runs out, that is said with the name; the input is not blamed."""
 
-    def tensorize(source: TableSource, paths: list[Path]) -> Content:
+    def read(options: TableSource, part: Part) -> Block:
         result = fault()
         next(iter(result)) if not isinstance(result, np.ndarray | torch.Tensor) else None
         raise AssertionError
 
     (tmp_path / "x.csv").write_text("a\n1\n")
     source = TableSource(name="x", root=tmp_path, kind="table", path="x.csv")
-    monkeypatch.setattr("ptm.kinds.tables.tensorize", tensorize)
+    monkeypatch.setattr("ptm.kinds.table.read", read)
     with pytest.raises(PtmError, match="x: expected memory to make it in, got none left") as caught:
         ptm.tensorize(source, tmp_path / "store")
     assert type(caught.value) is PtmError

@@ -11,17 +11,17 @@ import pytest
 
 import ptm
 from ptm import store
-from ptm.content import ArtifactRef
+from ptm.model import ArtifactRef
 from ptm.store import collecting, disk, publishing, reading, verifying
 from tests.support.stores import (
     about,
     flip,
-    home,
     key_of,
     leftovers,
     make,
     planted,
     publications,
+    shelf,
     table,
 )
 
@@ -157,7 +157,7 @@ def test_healed_while_it_is_verified(tmp_path: Path, between: Between) -> None:
     """What was damaged when verify read its pointer, and is healed since, is no finding."""
     damaged = publish(tmp_path, 1)
     flip(Path(damaged.path) / "part-00000.pt", 9, 1)
-    between(verifying, "check", lambda: publish(tmp_path, 1, "damage"))
+    between(verifying, "verify_files", lambda: publish(tmp_path, 1, "damage"))
     assert [found.error for found in store.verify(tmp_path) if found.error] == []
 
 
@@ -171,10 +171,10 @@ def test_a_key_is_pointed_to_while_garbage_is_collected(tmp_path: Path, between:
     assert store.verify(tmp_path)[0].error == "" and leftovers(tmp_path) == []
 
 
-def test_the_home_is_deleted_while_it_is_read(source: ptm.Source, between: Between) -> None:
-    """A home that somebody deletes under a reader is a named error, and is made again."""
+def test_the_shelf_is_deleted_while_it_is_read(source: ptm.Source, between: Between) -> None:
+    """A shelf that somebody deletes under a reader is a named error, and is made again."""
     make(source)
-    between(reading, "check", lambda: shutil.rmtree(home(source)))
+    between(reading, "verify_files", lambda: shutil.rmtree(shelf(source)))
     with pytest.raises(ptm.PtmError, match=r"^t: "):
         ptm.load("t", source.root / "store")
     assert not make(source).cached and make(table(source.root)).cached

@@ -13,9 +13,10 @@ import pytest
 from PIL import Image
 
 from ptm import store
+from ptm.book.sample import PATIENT_ID, PATIENT_NAME
 from ptm.catalog import load_catalog
-from ptm.prepare import analyze, tensorize
-from ptm.sample import PATIENT_ID, PATIENT_NAME
+from ptm.prepare import tensorize
+from ptm.views import load
 from tests.support.stores import BOOK, digests, files, python
 
 CT = "p1ch4/volumetric-dicom/2-LUNG 3.0  B70f-04083"
@@ -24,7 +25,7 @@ CT = "p1ch4/volumetric-dicom/2-LUNG 3.0  B70f-04083"
 def make_all(data: Path, artifacts: Path) -> None:
     for source in load_catalog(BOOK, data).values():
         tensorize(source, artifacts)
-    analyze("wine_threshold", artifacts)
+        assert load(source.name, artifacts).views
 
 
 OTHERWISE = """
@@ -32,13 +33,14 @@ import os, sys
 from pathlib import Path
 import torch
 from ptm.catalog import load_catalog
-from ptm.prepare import analyze, tensorize
+from ptm.prepare import tensorize
+from ptm.views import load
 data, catalog, artifacts, umask, threads = sys.argv[1:]
 os.umask(int(umask, 8))
 torch.set_num_threads(int(threads))
 for source in load_catalog(catalog, Path(data)).values():
     tensorize(source, artifacts)
-analyze("wine_threshold", artifacts)
+    load(source.name, artifacts).views
 """
 
 
@@ -82,6 +84,7 @@ def test_same_bytes_elsewhere(
     python(OTHERWISE, sample, BOOK, root, umask, threads, **environment)
     here, there = digests(sample_store), digests(root)
     assert here == there and len(here) > 22
+    assert sum(name.endswith(".png") for name in here) > 10, "the views, too"
 
 
 def test_same_bytes_of_the_book(book: Path, tmp_path: Path) -> None:

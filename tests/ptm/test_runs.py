@@ -162,8 +162,8 @@ def test_a_note_that_is_garbage(tmp_path: Path, garbage: bytes) -> None:
 
 
 def test_no_source_is_in_the_way(tmp_path: Path) -> None:
-    """The notes stand where no source can be: none is taken for a home, whatever its name."""
+    """The notes stand where no source can be: none is taken for a shelf, whatever its name."""
     record(tmp_path, "current")
     record(tmp_path, "keys")
-    assert store.homes(tmp_path) == [] == store.names(tmp_path)
+    assert store.shelves(tmp_path) == [] == store.names(tmp_path)
     assert states(tmp_path) == {"current": "made", "keys": "made"}

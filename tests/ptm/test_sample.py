@@ -13,10 +13,9 @@ import pydicom
 import pytest
 from PIL import Image
 
-from ptm import sample
-from ptm.book import CATALOG
+from ptm.book import CATALOG, sample
+from ptm.book.sample import is_sample, make_sample
 from ptm.errors import PtmError
-from ptm.sample import is_sample, make_sample
 
 CT = "p1ch4/volumetric-dicom/2-LUNG 3.0  B70f-04083"
 BIKES = "p1ch4/bike-sharing-dataset"

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 import ptm
-from ptm.catalog import Source, TextSource
-from ptm.content import readable_size
 from ptm.errors import StoreError
+from ptm.kinds.text import Options as TextSource
+from ptm.model import readable_size
 from ptm.prepare import plan, tensorize
+from ptm.source import Source
 from ptm.space import shortage
 from tests.support.small_disk import SmallDisk
 
@@ -90,7 +91,7 @@ def test_all_of_them_do_not_fit(texts: Callable[[str], Source], small_disk: Smal
         f"expected about 0.6 MB free in {root} for 2 sources (the size of their inputs, as an "
         f"estimate), got {here}: not all of them may fit"
     )
-    assert " for 3 sources " in shortage(sources, root, force=True)
+    assert " for 3 sources " in shortage(sources, root, force=[one.name for one in sources])
     assert shortage(sources[:2], root) == ""
 
 

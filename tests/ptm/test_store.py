@@ -13,8 +13,8 @@ import torch
 
 import ptm
 from ptm import store
-from ptm.content import ROWS, ArtifactRef, Content
 from ptm.errors import ArtifactMissing, StoreError
+from ptm.model import ROWS, ArtifactRef, Block
 from tests.support.stores import ABOUT, KEY, files, leftovers, listing, planted, publications
 
 LARGE = 1 << 19  # floats that take more than the store hashes in one go
@@ -33,7 +33,7 @@ def test_round_trip(tmp_path: Path, ref: ArtifactRef) -> None:
     assert loaded.scaler == content.scaler
     assert loaded.manifest["facts"] == content.facts
     assert loaded.manifest["warnings"] == ["a warning"]
-    assert (loaded.path / "picture.png").read_bytes() == content.pictures["picture"]
+    assert loaded.tables["more"].to_dict("list") == {"c": [1]}
 
 
 def test_manifest_describes_the_files(tmp_path: Path, ref: ArtifactRef) -> None:
@@ -130,7 +130,7 @@ def fail_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
     return fail_at
 
 
-def fsyncs(root: Path, content: Content) -> Iterator[int]:
+def fsyncs(root: Path, content: Block) -> Iterator[int]:
     """1 ... the number of fsyncs that publishing takes."""
     count = 0
     real = os.fsync

@@ -12,11 +12,11 @@ import pytest
 
 import ptm
 from ptm import store
-from ptm.catalog import TableSource
 from ptm.errors import ArtifactCorrupt
+from ptm.kinds.table import Options as TableSource
 from ptm.names import is_stray
 from ptm.store import disk
-from tests.support.stores import about, check, heal, home, leftovers, make, planted, publications
+from tests.support.stores import about, check, heal, leftovers, make, planted, publications, shelf
 
 FILES = [
     *(".DS_Store", "._.DS_Store", "._part-00000.pt", "._manifest.json"),
@@ -70,25 +70,25 @@ def test_what_somebody_added(source: TableSource, name: str) -> None:
 
 
 def test_everywhere_in_the_store(tmp_path: Path) -> None:
-    """In the root, the homes and all their folders they are neither told of nor taken away."""
+    """In the root, the shelves and all their folders they are neither told of nor taken away."""
     refs = [store.publish(tmp_path, about(number), planted(), 0.5) for number in range(3)]
     ptm.load("planted", tmp_path)
-    home = tmp_path / "planted"
-    strays = {stray for place in (tmp_path, home, home / "stat") for stray in litter(place)}
-    strays |= litter(home / "keys") | litter(Path(refs[2].path))
-    for pointer in list((home / "keys").glob("[0-9a-f]*.json")):  # macOS on a foreign disk
+    shelf = tmp_path / "planted"
+    strays = {stray for place in (tmp_path, shelf, shelf / "stat") for stray in litter(place)}
+    strays |= litter(shelf / "keys") | litter(Path(refs[2].path))
+    for pointer in list((shelf / "keys").glob("[0-9a-f]*.json")):  # macOS on a foreign disk
         strays.add(pointer.with_name(f"._{pointer.name}"))
         pointer.with_name(f"._{pointer.name}").write_bytes(b"\0\5\x16\7")
-    assert store.names(tmp_path) == ["planted"] == store.homes(tmp_path)
+    assert store.names(tmp_path) == ["planted"] == store.shelves(tmp_path)
     [row] = store.status(tmp_path)
-    assert "error" not in row and len(store.pointers(home)) == 4
+    assert "error" not in row and len(store.pointers(shelf)) == 4
     findings = store.verify(tmp_path)
     assert [found.error for found in findings] == [""] * 3
     told = store.gc(tmp_path, keep=1, dry_run=True)
     assert store.gc(tmp_path, keep=1) == told
     assert {thing.what for thing in told} == {Path(ref.path).name for ref in refs[:2]}
     assert all(stray.exists() for stray in strays)
-    assert store.sweep(home) == [] == store.sweep(tmp_path)
+    assert store.sweep(shelf) == [] == store.sweep(tmp_path)
     assert ptm.load("planted", tmp_path).path == Path(refs[2].path)
 
 
@@ -104,22 +104,22 @@ def test_a_folder_that_is_collected(tmp_path: Path) -> None:
 
 
 def test_copies_of_sync_clients(source: TableSource) -> None:
-    """Copies that sync clients and people make of pointers and homes are not the store's."""
+    """Copies that sync clients and people make of pointers and shelves are not the store's."""
     ref = make(source)
     copies = {
-        home(source) / "current.json": "current (conflicted copy 2026-11-23).json",
-        home(source) / "keys" / f"{ref.key}.json": f"{ref.key} (1).json",
-        home(source)
+        shelf(source) / "current.json": "current (conflicted copy 2026-11-23).json",
+        shelf(source) / "keys" / f"{ref.key}.json": f"{ref.key} (1).json",
+        shelf(source)
         / "keys"
         / f"{ref.key[:12]}.json": f"{ref.key}.sync-conflict-20261123-7QX.json",
-        home(source) / "keys" / f"{ref.key}": f"{ref.key}.json.tmp",
+        shelf(source) / "keys" / f"{ref.key}": f"{ref.key}.json.tmp",
     }
     for place, copy in copies.items():
         place.with_name(copy).write_bytes(b"garbage")
     for name in ("t (copy)", "t.bak", ".t", "#recycle"):
-        shutil.copytree(home(source), source.root / "store" / name)
+        shutil.copytree(shelf(source), source.root / "store" / name)
     before = sorted((source.root / "store").rglob("*"))
-    assert store.homes(source.root / "store") == ["t"] == store.names(source.root / "store")
+    assert store.shelves(source.root / "store") == ["t"] == store.names(source.root / "store")
     assert len(store.verify(source.root / "store")) == 1
     assert make(source).cached and store.gc(source.root / "store", keep=1) == []
     check(source)
@@ -176,11 +176,11 @@ def test_sweeping_what_is_open(
     """What a dead writer left goes but for the file that is open, and that goes later."""
     make(source)
     for number in ("0123456789ab", "0123456789ac"):
-        (home(source) / f".lease-{number}").touch()
-        (home(source) / f".staging-{number}").mkdir()
-        (home(source) / f".staging-{number}" / "part-00000.pt").touch()
-    close = opened(home(source) / ".staging-0123456789ab")
-    assert store.sweep(home(source)) == [".staging-0123456789ac"]
+        (shelf(source) / f".lease-{number}").touch()
+        (shelf(source) / f".staging-{number}").mkdir()
+        (shelf(source) / f".staging-{number}" / "part-00000.pt").touch()
+    close = opened(shelf(source) / ".staging-0123456789ab")
+    assert store.sweep(shelf(source)) == [".staging-0123456789ac"]
     assert leftovers(source.root / "store") == ["t/.staging-0123456789ab"]
     assert make(source).cached
     close()
@@ -189,7 +189,7 @@ def test_sweeping_what_is_open(
 
 def test_what_goes_with_another(source: TableSource, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where taking a file away takes its AppleDouble too, as macOS does, the folder goes whole."""
-    staging = home(source) / ".staging-0123456789ab"
+    staging = shelf(source) / ".staging-0123456789ab"
     staging.mkdir(parents=True)
     for name in ("a", "._a", "b", "._b"):
         (staging / name).touch()
@@ -200,7 +200,7 @@ def test_what_goes_with_another(source: TableSource, monkeypatch: pytest.MonkeyP
         path.with_name(f"._{path.name}").unlink(missing_ok=True)
 
     monkeypatch.setattr(disk, "remove", remove)
-    assert store.sweep(home(source)) == [staging.name] and not staging.exists()
+    assert store.sweep(shelf(source)) == [staging.name] and not staging.exists()
 
 
 def test_what_comes_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

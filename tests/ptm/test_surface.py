@@ -12,7 +12,7 @@ import pytest
 
 import ptm
 from ptm import book, store
-from ptm.content import Artifact, ArtifactRef
+from ptm.model import Artifact, ArtifactRef
 from tests.support.machine import ROOT
 from tests.support.stores import python
 
@@ -66,8 +66,8 @@ def manifest_of(**entries: Any) -> dict[str, Any]:
 def test_dir() -> None:
     """`dir(ptm)` is the public names and the version, and none of what the module imports."""
     assert dir(ptm) == sorted([*ptm.__all__, "__version__"])
-    assert {"load", "load_catalog", "tensorize", "analyze"} <= set(dir(ptm))
-    assert not {"Any", "import_module", "annotations", "_HOME"} & set(dir(ptm))
+    assert {"load", "load_catalog", "tensorize"} <= set(dir(ptm))
+    assert not {"Any", "import_module", "annotations", "HOME"} & set(dir(ptm))
 
 
 def test_version_of_the_project() -> None:
@@ -87,7 +87,8 @@ def test_book_of_the_package() -> None:
     """The catalog that the package brings is that of `data/`, to the byte."""
     assert book.CATALOG.read_bytes() == (ROOT / "data" / "catalog.toml").read_bytes()
     assert list(ptm.load_catalog(book.CATALOG)) == [
-        *("dog", "cats", "ct", "wine", "bikes", "austen", "temperature")
+        *("dog", "cats", "ct", "wine", "bikes", "austen", "temperature"),
+        *("wine_threshold", "temperature_fits"),
     ]
 
 
@@ -132,7 +133,8 @@ def test_repr_of_a_reference() -> None:
 def test_repr_of_a_catalog(tmp_path: Path) -> None:
     """The repr of a catalog is its name and its sources, the first twelve of many."""
     assert repr(ptm.load_catalog(book.CATALOG)) == (
-        "<Catalog book: dog, cats, ct, wine, bikes, austen, temperature>"
+        "<Catalog book: dog, cats, ct, wine, bikes, austen, temperature, wine_threshold, "
+        "temperature_fits>"
     )
     entry = '[s{}]\nkind = "text"\npath = "t.txt"\n'
     (tmp_path / "many.toml").write_text("".join(entry.format(number) for number in range(500)))

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ptm import store
-from ptm.catalog import TableSource
+from ptm.kinds.table import Options as TableSource
 from ptm.store import disk
 from ptm.store.lease import lease
 from tests.support.stores import (
@@ -22,13 +22,13 @@ from tests.support.stores import (
     check,
     flip,
     heal,
-    home,
     leftovers,
     listing,
     make,
     planted,
     publications,
     python,
+    shelf,
     table,
 )
 
@@ -39,7 +39,7 @@ UNKNOWN = "without locks here nobody can tell whether its writer lives"
 WRITERS = """
 import fcntl, os, sys
 from pathlib import Path
-from ptm.catalog import TableSource
+from ptm.kinds.table import Options as TableSource
 from ptm.prepare import tensorize
 from ptm.store import disk
 import pandas, pyarrow.parquet, torch
@@ -107,7 +107,7 @@ def test_collecting(tmp_path: Path) -> None:
 def test_what_may_be_a_living_writers(source: TableSource) -> None:
     """What is staged under a lease stays, and gc says that it cannot know; its folder too."""
     make(source)
-    here = home(source)
+    here = shelf(source)
     (here / f".lease-{DEAD}").touch()
     (here / f".staging-{DEAD}").mkdir()
     (here / f".current-{DEAD}").write_bytes(b"{")
@@ -129,7 +129,7 @@ def test_what_may_be_a_living_writers(source: TableSource) -> None:
 def test_what_a_writer_gave_up(source: TableSource) -> None:
     """What is staged without a lease was given up by its writer, and goes."""
     make(source)
-    (home(source) / f".staging-{DEAD}").mkdir()
+    (shelf(source) / f".staging-{DEAD}").mkdir()
     assert heal(source).cached
 
 
@@ -151,13 +151,13 @@ def test_a_writer_that_fails(source: TableSource, monkeypatch: pytest.MonkeyPatc
 def test_sweeping_while_a_writer_lives(source: TableSource) -> None:
     """Runs and collectors leave alone what a living writer stages."""
     make(source)
-    with lease(home(source)) as number:
-        (home(source) / f".staging-{number}").mkdir()
+    with lease(shelf(source)) as number:
+        (shelf(source) / f".staging-{number}").mkdir()
         make(table(source.root, standardize=True))
-        assert store.sweep(home(source)) == []
+        assert store.sweep(shelf(source)) == []
         [thing] = store.gc(source.root / "store")
         assert (thing.what, thing.stays) == (f".staging-{number}", UNKNOWN)
-        (home(source) / f".staging-{number}").rmdir()
+        (shelf(source) / f".staging-{number}").rmdir()
     assert heal(source).cached
 
 

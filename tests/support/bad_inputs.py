@@ -19,7 +19,7 @@ from pydicom.encaps import encapsulate
 from pydicom.tag import Tag
 from pydicom.uid import JPEG2000Lossless
 
-from ptm.sample import write_ct
+from ptm.book.sample import write_ct
 from tests.support.jpegs import SCANS_BY_CHANNEL
 from tests.support.tiffs import tiff
 
@@ -833,6 +833,8 @@ _CATS = '[cats]\nkind = "images"\n'
 _PLANE = '[plane]\nkind = "table"\ncolumns = ["x", "y"]\n'
 _TABLE = '[wine]\nkind = "table"\npath = "wine.csv"\n'
 _BIKES = '[bikes]\nkind = "timeseries"\npath = "hour.csv"\n'
+_BEST = '[best]\nkind = "threshold"\n'
+_FITS = '[lines]\nkind = "fits"\nof = "wine"\n'
 INSIDE = "[cats] path: expected a path inside the data root"
 
 CATALOG_MISTAKES = (
@@ -848,7 +850,11 @@ CATALOG_MISTAKES = (
         ("[cats] standardise", "unknown option", "did you mean 'standardize'?", "pattern"),
     ),
     CatalogMistake("option reserved", _CATS + 'path = "cats"\nroot = "/"', ("[cats] root",)),
-    CatalogMistake("path missing", _CATS, ("[cats] path", "expected this option", "got nothing")),
+    CatalogMistake(
+        "path missing",
+        _CATS,
+        ("[cats] path", "expected this option (a file or folder)", "got nothing"),
+    ),
     CatalogMistake("path up", _CATS + 'path = "../cats"', (INSIDE, "got '../cats'")),
     CatalogMistake("path up inside", _CATS + 'path = "a/../../b"', (INSIDE, "got 'a/../../b'")),
     CatalogMistake("path absolute", _CATS + 'path = "/cats"', (INSIDE, "got '/cats'")),
@@ -929,9 +935,45 @@ CATALOG_MISTAKES = (
         ("[../up]", "expected a name of a-z, 0-9", "got '../up'"),
     ),
     CatalogMistake(
-        "name of an analysis",
-        '[wine_threshold]\nkind = "images"\npath = "cats"',
-        ("[wine_threshold]", "expected"),
+        "of missing",
+        _BEST,
+        ("[best] of", "expected this option (the entries whose artifacts", "nothing"),
+    ),
+    CatalogMistake(
+        "of unknown",
+        _TABLE + _BEST + 'of = "wien"',
+        ("[best] of", "expected an entry of this catalog, got 'wien'", "did you mean 'wine'?"),
+    ),
+    CatalogMistake(
+        "of several",
+        _TABLE + '[bikes]\nkind = "table"\npath = "b.csv"\n' + _BEST + 'of = ["wine", "bikes"]',
+        ("[best]", "expected one entry in 'of', got wine, bikes"),
+    ),
+    CatalogMistake(
+        "of itself", _BEST + 'of = "best"', ("[best] of", "wait for each other, got best -> best")
+    ),
+    CatalogMistake(
+        "of and files", _TABLE + 'of = "wine"', ("[wine] of", "unknown option", "known: kind, path")
+    ),
+    CatalogMistake(
+        "files of an analysis",
+        _TABLE + _BEST + 'of = "wine"\npath = "wine.csv"',
+        ("[best] path", "unknown option", "known: kind, of, target, column"),
+    ),
+    CatalogMistake(
+        "groups that overlap",
+        _TABLE + _BEST + 'of = "wine"\nbad_max = 7\ngood_min = 3',
+        ("[best]", "expected bad_max below good_min, got 7 and 3"),
+    ),
+    CatalogMistake(
+        "threshold of text",
+        _TABLE + _BEST + 'of = "wine"\nthreshold = "middle"',
+        ("[best] threshold", "'mid'", "got 'middle'"),
+    ),
+    CatalogMistake(
+        "a fit that cannot be",
+        _TABLE + _FITS + 'fits = [{ name = "x", gradient = "my", learning_rate = 1, epochs = 1 }]',
+        ("[lines] fits.0.gradient", "'hand-written' or 'autograd'", "got 'my'"),
     ),
     CatalogMistake("entry no table", "cats = 1", ("[cats]", "expected a table", "got 1")),
     CatalogMistake("toml broken", '[cats\nkind = "images"', ("expected TOML", "line 1")),

@@ -68,7 +68,7 @@ def call_ptm(*arguments: str | Path, cwd: Path | None = None, **environment: str
 
     A run goes to the server of the tests, which has to be there.
     """
-    from flows import cli
+    from flows.terminal import cli
 
     out, err = io.StringIO(), io.StringIO()
     code: Any = 0

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ptm.kinds.pictures import BadPicture, Picture, decode
+from ptm.errors import BadInput
+from ptm.readers.pictures.decoding import Picture, decode
 
 MOST = 1 << 29  # bytes
 
@@ -40,6 +41,6 @@ def read(raw: bytes, keep_damaged: bool = False) -> Picture:
 
 def refusal(raw: bytes, keep_damaged: bool = False) -> str:
     """What a picture is refused for."""
-    with pytest.raises(BadPicture) as caught:
+    with pytest.raises(BadInput) as caught:
         read(raw, keep_damaged)
     return caught.value.got

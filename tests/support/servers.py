@@ -115,7 +115,8 @@ def stop_server(home: Home) -> None:
     run_ptm("server", "stop", **home.environment)
     with contextlib.suppress(OSError, psutil.Error):
         left = psutil.Process(home.pid)
-        if "flows.prefect_server" in left.cmdline():  # and no other process of that number
+        # and no other process of that number
+        if "flows.running.server.prefect_server" in left.cmdline():
             left.kill()
 
 

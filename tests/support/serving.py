@@ -34,10 +34,10 @@ def lay_out_tables(place: Path, catalog: str, *names: str) -> Path:
     return place
 
 
-def write_tables(place: Path, catalog: str, *names: str) -> None:
-    """Writes the catalog of a folder, of small tables with those names."""
+def write_tables(place: Path, catalog: str, *names: str, more: str = "") -> None:
+    """Writes the catalog of a folder, of small tables with those names, and what is given more."""
     entries = [ENTRY.format(name=name) for name in names]
-    text = "\n".join([f'[catalog]\nname = "{catalog}"', *entries])
+    text = "\n".join([f'[catalog]\nname = "{catalog}"', *entries, more])
     fresh = place / "data" / "catalog.new"
     fresh.write_text(text)
     fresh.replace(place / "data" / "catalog.toml")

@@ -14,11 +14,11 @@ import torch
 
 import ptm
 from ptm import store
-from ptm.catalog import TableSource
-from ptm.content import ROWS, ArtifactRef, Content
+from ptm.kinds.table import Options as TableSource
+from ptm.model import ArtifactRef, Block
 from ptm.prepare import tensorize
 from ptm.scaling import Scaler
-from ptm.store.pointers import as_json, checked
+from ptm.store.pointers import as_json, with_digest
 from tests.support.machine import ROOT
 
 FAULTS = int(os.environ.get("PTM_FAULTS", "0"))  # 10 and more: all of it, not a part
@@ -51,8 +51,8 @@ def about(number: int, name: str = "planted", **entries: Any) -> dict[str, Any]:
     return {**ABOUT, "name": name, "key": key_of(number), **entries}
 
 
-def planted(size: int = 6) -> Content:
-    """A tensor of each dtype that rooms make, a table with units, a picture, a scaler, facts."""
+def planted(size: int = 6) -> Block:
+    """A tensor of each dtype that rooms make, tables, a scaler, facts."""
     tensors = {
         "floats": torch.arange(size, dtype=torch.float32) / 3,
         "bytes": torch.tensor([[0, 255]], dtype=torch.uint8),
@@ -61,14 +61,14 @@ def planted(size: int = 6) -> Content:
         "none": torch.zeros(0, 3),
     }
     schema = pa.schema([pa.field("a", pa.float64(), metadata={"unit": "mm"}), ("b", pa.string())])
-    return Content(
+    return Block(
         tensors,
         {name: ("sample", "feature")[: tensor.dim()] for name, tensor in tensors.items()},
-        {ROWS: pa.table([[0.1, 2.0], ["x", "ü"]], schema=schema)},
+        pa.table([[0.1, 2.0], ["x", "ü"]], schema=schema),
+        {"more": pa.table({"c": [1]})},
         Scaler("standard", ("a",), (0.1,), (3.0,)),
-        {"answer": 42, "names": ["x", "ü"]},
-        ("a warning",),
-        {"picture": b"\x89PNG planted"},
+        facts={"answer": 42, "names": ["x", "ü"]},
+        notes=("a warning",),
     )
 
 
@@ -87,12 +87,23 @@ def listing(root: Path) -> dict[str, tuple[int, int, int]]:
 
 
 def digests(root: Path) -> dict[str, str]:
-    """Of each file of each publication, its manifest too: source, file name, digest."""
-    return {
-        f"{path.parent.parent.name}/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(root.glob("*/*/*"))
-        if path.parent.name not in ("keys", "stat")
-    }
+    """Of each file of each publication, its manifest too, and of each view that is kept.
+
+    Names of publications, which no two stores share, are left out of names and content of views.
+    """
+    found = {}
+    for path in sorted(root.glob("*/*/*")):
+        if path.parent.name in ("keys", "stat"):
+            continue
+        name, raw = path.name, path.read_bytes()
+        if path.parent.name == "views":
+            [publication] = (
+                one for one in os.listdir(path.parents[1]) if path.name.startswith(one)
+            )
+            name = name.replace(publication, "views")
+            raw = raw.replace(publication.encode(), b"")
+        found[f"{path.parents[1].name}/{name}"] = hashlib.sha256(raw).hexdigest()
+    return found
 
 
 def publications(root: Path, name: str = "planted") -> set[str]:
@@ -111,7 +122,7 @@ def repoint(folder: Path, text: bytes) -> None:
     (folder / "manifest.json").write_bytes(text)
     for place, pointer in store.pointers(folder.parent).items():
         if pointer and pointer["publication"] == folder.name:
-            fitting = checked({**pointer, "manifest_sha256": hashlib.sha256(text).hexdigest()})
+            fitting = with_digest({**pointer, "manifest_sha256": hashlib.sha256(text).hexdigest()})
             (folder.parent / place).write_bytes(as_json(fitting))
 
 
@@ -146,7 +157,7 @@ def make(source: TableSource, rehash: bool = False, force: bool = False) -> Arti
     return tensorize(source, source.root / "store", rehash=rehash, force=force)
 
 
-def home(source: TableSource) -> Path:
+def shelf(source: TableSource) -> Path:
     """Where the store keeps it."""
     return source.root / "store" / source.name
 

@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pandas as pd
 
-from ptm import exhibits
+from ptm import views
 from tasks import dashboard
-from tasks.states import Outcome
-from tests.tasks.test_states import ended
+from tasks.outcome import Outcome
+from tests.tasks.test_outcome import ended
 
 
 def test_rows_are_strict_json() -> None:
@@ -23,7 +23,7 @@ def test_rows_are_strict_json() -> None:
             "diverged": [True, False, False],
         }
     )
-    rows = exhibits.table_rows(table)
+    rows = views.table_rows(table)
     assert json.loads(json.dumps(rows, allow_nan=False)) == [
         {"loss": 1.2346, "fit": "sgd", "epochs": 1, "diverged": True},
         {"loss": "inf", "fit": "", "epochs": 2, "diverged": False},

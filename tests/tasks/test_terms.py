@@ -18,9 +18,9 @@ from prefect.client.schemas.objects import State
 from prefect.logging import disable_run_logger
 from prefect.states import Failed
 
-from ptm.content import ArtifactRef
 from ptm.errors import PtmError
-from tasks.states import may_pass
+from ptm.model import ArtifactRef
+from tasks.outcome import may_pass
 from tasks.terms import Terms, TimeExceeded, carry_out
 from tasks.workers import WORKERS
 
@@ -28,7 +28,7 @@ from tasks.workers import WORKERS
 MAKER = """
 import os, time
 from pathlib import Path
-from ptm.content import ArtifactRef
+from ptm.model import ArtifactRef
 
 def make(folder, name, deaths, seconds):
     def note(what):

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from ptm.book import CATALOG
+from ptm.book import CATALOG, REGISTRY
 from ptm.download import read_registry
+from ptm.registry import KINDS
 from tests.support.commands import Done
 from tests.support.installed import Installed, pip
 from tests.support.machine import ROOT
@@ -25,14 +26,12 @@ VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["versi
 NOWHERE = "http://127.0.0.1:9"
 BOOK_SOURCES = ["dog", "cats", "ct", "wine", "bikes", "austen", "temperature"]
 ANALYSES = ["wine_threshold", "temperature_fits"]
-# prints the digests of all modules that the rooms are made of
+# prints the digests of all modules that decide what the kinds make, by kind
 DECIDING = """
 import json
-from ptm.analyses import ANALYSES
-from ptm.catalog import SPECS
+from ptm.registry import KINDS, kind_named
 from ptm.key import code_of
-rooms = [spec.room for spec in SPECS] + [analysis.room for analysis in ANALYSES.values()]
-print(json.dumps({name: tree for room in rooms for name, tree in code_of(room).digests.items()}))
+print(json.dumps({kind: code_of(kind_named(kind)).digests for kind in KINDS}))
 """
 # prints key and digests of all that a run would make
 MAKE = """
@@ -40,7 +39,6 @@ import json, sys
 import ptm
 catalog, data, store = sys.argv[1:]
 refs = [ptm.tensorize(source, store) for source in ptm.load_catalog(catalog, data).values()]
-refs += [ptm.analyze(name, store) for name in ("wine_threshold", "temperature_fits")]
 print(json.dumps({ref.name: [ref.key, ref.digests] for ref in refs}))
 """
 
@@ -91,7 +89,7 @@ def test_data_list(installed: Installed, empty: Path) -> None:
     done = installed.run("ptm", "data", "list", cwd=empty)
     assert done.code == 0, done.err
     counts = re.findall(r"p1ch4/.*?(\d+) +0 *$", done.out, re.MULTILINE)
-    assert sum(map(int, counts)) == len(read_registry()) == 107
+    assert sum(map(int, counts)) == len(read_registry(REGISTRY)) == 107
     assert done.out.splitlines()[-1] == "107 are missing. Get them with: ptm data pull"
     assert not list(empty.iterdir())
 
@@ -124,7 +122,11 @@ def test_code_in_the_key(installed: Installed, empty: Path) -> None:
     done = installed.run("python", "-c", DECIDING, cwd=empty)
     assert done.code == 0, done.err
     assert done.out == python(DECIDING)
-    assert {"ptm.kinds.tables", "ptm.content", "ptm.plots"} <= set(json.loads(done.out))
+    found = json.loads(done.out)
+    assert {"ptm.kinds.table", "ptm.scaling", "ptm.readers.delimited.rows"} <= set(found["table"])
+    assert {"ptm.kinds.fits", "ptm.kinds.fits.descent"} <= set(found["fits"])
+    assert all(KINDS[kind] in found[kind] for kind in KINDS)
+    assert not any("ptm.draw" in name for modules in found.values() for name in modules)
 
 
 @pytest.mark.slow
@@ -201,7 +203,7 @@ def test_pip_install(wheel: Path, tmp_path: Path) -> None:
     pip(*target, "install", "--quiet", wheel, "--constraint", constraints, seconds=500)
     assert pip(*target, "check").strip() == "No broken requirements found."
     sampled = own.run("ptm", "data", "sample", cwd=own.home)
-    made = own.run(*next_command(sampled), "wine", cwd=own.home)
+    made = own.run(*next_command(sampled), "wine_threshold", cwd=own.home)
     assert own.run("ptm", "server", "stop", cwd=own.home).code == 0
     assert made.code == 0, made
-    assert "wine_threshold: made in" in made.out
+    assert "wine: made in" in made.out and "wine_threshold: made in" in made.out

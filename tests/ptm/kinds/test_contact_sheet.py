@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 import ptm
-from ptm import plots
-from ptm.catalog import ImagesSource
-from ptm.content import Artifact
-from ptm.previews import preview
+from ptm import draw
+from ptm.draw import images as drawing
+from ptm.kinds import images
+from ptm.kinds.images import Options as ImagesSource
+from ptm.model import Artifact
 
 COLORS = {"red": (220, 30, 40), "green": (20, 160, 60), "blue": (30, 60, 200)}
 
@@ -32,6 +33,12 @@ def made(root: Path, standardize: bool, mode: str = "RGB") -> Artifact:
     return ptm.load("photos", root / "store")
 
 
+def sheet_of(artifact: Artifact) -> bytes:
+    """The one view of images, as a PNG."""
+    [view] = images.views(artifact)
+    return draw.to_png(view.picture)
+
+
 def often(sheet: bytes, color: tuple[int, ...]) -> int:
     """How many pixels of a sheet have a colour, or nearly so."""
     pixels = np.asarray(Image.open(io.BytesIO(sheet)).convert("RGB")).reshape(-1, 3).astype(int)
@@ -41,8 +48,7 @@ def often(sheet: bytes, color: tuple[int, ...]) -> int:
 @pytest.mark.parametrize("standardize", [False, True])
 def test_true_colours(tmp_path: Path, standardize: bool) -> None:
     """Each colour of the files is on the sheet, also where the tensor is standardised."""
-    sheet = preview(made(tmp_path, standardize))
-    assert sheet is not None
+    sheet = sheet_of(made(tmp_path, standardize))
     for color in COLORS.values():
         assert often(sheet, color) > 1000
 
@@ -50,8 +56,7 @@ def test_true_colours(tmp_path: Path, standardize: bool) -> None:
 @pytest.mark.parametrize("standardize", [False, True])
 def test_true_shades(tmp_path: Path, standardize: bool) -> None:
     """Gray pictures of three close shades are not stretched from black to white."""
-    sheet = preview(made(tmp_path, standardize, "L"))
-    assert sheet is not None
+    sheet = sheet_of(made(tmp_path, standardize, "L"))
     for color in COLORS.values():
         shade = Image.new("RGB", (1, 1), color).convert("L").getpixel((0, 0))
         assert often(sheet, (shade,) * 3) > 1000, "a whole thumbnail, and not the edge of a letter"
@@ -63,10 +68,10 @@ def test_names_stand_below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
     titles: list[str] = []
     monkeypatch.setattr(Axes, "set_title", lambda self, text, **_: titles.append(text))
-    preview(made(tmp_path, standardize=False))
+    sheet_of(made(tmp_path, standardize=False))
     assert titles == [f"{number:02d}.png" for number in range(12)]
     titles.clear()
-    plots.contact_sheet(np.zeros((2, 3, 8, 8), np.uint8), ["a" * 50 + "1.png", "x$2$.png"])
+    draw.contact_sheet(np.zeros((2, 3, 8, 8), np.uint8), ["a" * 50 + "1.png", "x$2$.png"])
     assert titles == [f"…{'a' * 26}1.png", r"x\$2\$.png"]
 
 
@@ -74,8 +79,8 @@ def test_no_more_is_read_than_is_shown(tmp_path: Path, monkeypatch: pytest.Monke
     """Of many images only those that are shown are taken out of the tensor, and scaled."""
     artifact = made(tmp_path, standardize=True)
     seen: list[int] = []
-    before = plots._shrink
-    monkeypatch.setattr(plots, "_shrink", lambda *a: seen.append(len(a[0])) or before(*a))
+    before = drawing.shrink
+    monkeypatch.setattr(drawing, "shrink", lambda *a: seen.append(len(a[0])) or before(*a))
     assert artifact.scaler is not None
     invert = type(artifact.scaler).invert
     sizes: list[int] = []
@@ -84,5 +89,5 @@ def test_no_more_is_read_than_is_shown(tmp_path: Path, monkeypatch: pytest.Monke
         "invert",
         lambda self, values, dim=1: sizes.append(len(values)) or invert(self, values, dim),
     )
-    preview(artifact)
+    sheet_of(artifact)
     assert set(seen) == {1} and len(seen) <= 24 and sizes == [12]

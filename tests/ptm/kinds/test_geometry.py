@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ptm.content import Content
 from ptm.errors import InputError
-from ptm.kinds.geometry import _digits, _even
+from ptm.kinds.volume.geometry import _digits, _even
+from ptm.model import Block
 from tests.support.slices import slice_bytes
 
-Make = Callable[..., Content]
+Make = Callable[..., Block]
 OBLIQUE = (math.cos(0.4), math.sin(0.4))
 
 
@@ -31,7 +31,7 @@ def write(folder: Path, positions: Sequence[str], stored: str = "explicit", **he
         (folder / f"{name:04}.dcm").write_bytes(raw)
 
 
-def spacing(content: Content) -> float:
+def spacing(content: Block) -> float:
     found: float = content.facts["spacing_mm"][0]
     return found
 
@@ -48,7 +48,7 @@ def test_rounded_positions_are_a_line(
     write(tmp_path, texts, stored)
     content = make("volume", ".")
     assert spacing(content) == pytest.approx(step, abs=10.0**-digits / (count - 1) + 1e-9)
-    assert not content.warnings
+    assert not content.notes
     affine = np.array(content.facts["affine"])
     for place, text in zip((0, count - 1), (texts[0], texts[-1]), strict=True):
         written = [float(part) for part in text.split("\\")]
@@ -77,7 +77,7 @@ def test_an_oblique_series_that_was_rounded(make: Make, tmp_path: Path) -> None:
     write(tmp_path, texts, ImageOrientationPatient=f"0\\0\\1\\{a:.6f}\\{b:.6f}\\0")
     content = make("volume", ".")
     assert spacing(content) == pytest.approx(0.8, abs=1e-3)
-    assert not content.warnings
+    assert not content.notes
 
 
 def nearest(value: Fraction, digits: int) -> str:
@@ -169,7 +169,7 @@ def test_a_tilted_gantry_is_told(make: Make, tmp_path: Path) -> None:
     shift = 3 * math.tan(math.radians(15))
     texts = [f"0\\{shift * i:.4f}\\{3 * i}" for i in range(10)]
     write(tmp_path, texts, GantryDetectorTilt="-15")
-    (warning,) = make("volume", ".").warnings
+    (warning,) = make("volume", ".").notes
     assert "tilted gantry" in warning and "15.0 degrees" in warning
     assert "GantryDetectorTilt -15" in warning
 
@@ -177,14 +177,14 @@ def test_a_tilted_gantry_is_told(make: Make, tmp_path: Path) -> None:
 def test_a_tilt_that_no_header_tells(make: Make, tmp_path: Path) -> None:
     """Steps that are not along the scan axis are told by themselves."""
     write(tmp_path, [f"0\\{i * 1.0}\\{3.0 * i}" for i in range(5)])
-    (warning,) = make("volume", ".").warnings
+    (warning,) = make("volume", ".").notes
     assert "18.4 degrees" in warning
 
 
 def test_a_tilt_that_positions_do_not_have(make: Make, tmp_path: Path) -> None:
     """A header that says tilt over positions that do not is told as that."""
     write(tmp_path, [f"0\\0\\{3 * i}" for i in range(5)], GantryDetectorTilt="12.5")
-    (warning,) = make("volume", ".").warnings
+    (warning,) = make("volume", ".").notes
     assert "GantryDetectorTilt is 12.5 degrees, and the positions have no tilt" in warning
 
 
@@ -194,4 +194,4 @@ def test_a_lone_slice_without_thickness(make: Make, tmp_path: Path) -> None:
     (tmp_path / "1.dcm").write_bytes(raw)
     content = make("volume", "1.dcm")
     assert content.facts["spacing_mm"] == [None, 1, 1] and "affine" not in content.facts
-    assert "SliceThickness" in content.warnings[0]
+    assert "SliceThickness" in content.notes[0]

@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis.extra import numpy as arrays
 from PIL import Image, ImageOps
 
-from ptm.catalog import ImagesSource
-from ptm.content import ROWS, Content
 from ptm.errors import InputError
-from ptm.kinds.images import moments, tensorize
+from ptm.kinds.images import Options as ImagesSource
+from ptm.kinds.images import moments
+from ptm.model import Block
+from tests.support.kinds import block_of
 
-Make = Callable[..., Content]
+Make = Callable[..., Block]
 Write = Callable[..., Path]
 ORIENTATION = 0x0112
 
@@ -42,7 +43,7 @@ def test_alpha_is_dropped(make: Make, write_image: Write) -> None:
     write_image("a.png", pixels)
     content = make("images", "a.png")
     assert np.array_equal(content.tensors["images"][0].numpy(), np.moveaxis(pixels[..., :3], -1, 0))
-    assert content.tables[ROWS]["mode"].to_pylist() == ["RGBA"]
+    assert content.rows["mode"].to_pylist() == ["RGBA"]
 
 
 def test_gray_has_one_channel(make: Make, write_image: Write) -> None:
@@ -62,7 +63,7 @@ def test_rgb_and_rgba_go_together(make: Make, write_image: Write) -> None:
     write_image("d/b.png", noise(4, 6, 4))
     content = make("images", "d")
     assert content.tensors["images"].shape == (2, 3, 4, 6)
-    assert content.tables[ROWS]["mode"].to_pylist() == ["RGB", "RGBA"]
+    assert content.rows["mode"].to_pylist() == ["RGB", "RGBA"]
 
 
 def test_order_of_names(make: Make, write_image: Write) -> None:
@@ -72,7 +73,7 @@ def test_order_of_names(make: Make, write_image: Write) -> None:
         write_image(f"d/{name}", np.full((3, 3), int(name[:2]), dtype=np.uint8))
     content = make("images", "d")
     assert content.tensors["images"][:, 0, 0, 0].tolist() == list(range(40))
-    assert content.tables[ROWS]["file"].to_pylist() == names
+    assert content.rows["file"].to_pylist() == names
 
 
 def test_pattern_picks_and_hidden_files_are_left_out(make: Make, write_image: Write) -> None:
@@ -80,7 +81,7 @@ def test_pattern_picks_and_hidden_files_are_left_out(make: Make, write_image: Wr
     write_image("d/a.png", noise(3, 3))
     write_image("d/.hidden.png", noise(9, 9))
     write_image("d/b.jpg", noise(8, 8))
-    assert make("images", "d", pattern="*.png").tables[ROWS]["file"].to_pylist() == ["a.png"]
+    assert make("images", "d", pattern="*.png").rows["file"].to_pylist() == ["a.png"]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -163,7 +164,7 @@ def test_flat_channel(make: Make, write_image: Write) -> None:
     write_image("a.png", pixels)
     content = make("images", "a.png", standardize=True)
     assert (content.tensors["images"][0, 1] == 0).all()
-    assert len(content.warnings) == 1 and "green" in content.warnings[0]
+    assert len(content.notes) == 1 and "green" in content.notes[0]
 
 
 def test_table(make: Make, write_image: Write) -> None:
@@ -171,11 +172,11 @@ def test_table(make: Make, write_image: Write) -> None:
     write_image("d/b.png", noise(4, 6))
     write_image("d/a.png", noise(4, 6))
     content = make("images", "d")
-    assert content.tables[ROWS].to_pylist() == [
+    assert content.rows.to_pylist() == [
         {"file": "a.png", "mode": "L", "height": 4, "width": 6},
         {"file": "b.png", "mode": "L", "height": 4, "width": 6},
     ]
-    assert content.tables[ROWS].schema.field("width").metadata == {b"unit": b"pixels"}
+    assert content.rows.schema.field("width").metadata == {b"unit": b"pixels"}
     assert content.axes == {"images": ("sample", "channel", "height", "width")}
 
 
@@ -197,4 +198,4 @@ def test_several_pages_or_frames(tmp_path: Path, name: str) -> None:
     first.save(tmp_path / name, save_all=True, append_images=[second])
     source = ImagesSource(name="x", root=tmp_path, kind="images", path=name)
     with pytest.raises(InputError, match=f"expected one image, got 2 frames or pages .{name}"):
-        tensorize(source, [tmp_path / name])
+        block_of(source, [tmp_path / name])

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from ptm.content import ROWS, Content
 from ptm.errors import InputError
+from ptm.model import Block
 from tests.support.slices import slice_bytes
 
-Make = Callable[..., Content]
+Make = Callable[..., Block]
 STORAGE = "1.2.840.10008.5.1.4.1.1."
 NO_PIXELS = dict.fromkeys(
     (
@@ -72,8 +72,8 @@ def test_what_lies_beside_a_scan(
     content = make("volume", ".")
     assert content.tensors["volume"].equal(alone.tensors["volume"])
     assert content.facts == alone.facts
-    assert content.tables[ROWS].equals(alone.tables[ROWS])
-    (note,) = content.warnings
+    assert content.rows.equals(alone.rows)
+    (note,) = content.notes
     assert note == f"1 file left out beside the slices: 1 x {kind} (beside.dcm)"
 
 
@@ -82,7 +82,7 @@ def test_all_that_lies_beside_is_counted(make: Make, tmp_path: Path) -> None:
     scan(tmp_path)
     for number, kind in enumerate(["segmentation", *["localizer"] * 3]):
         write(tmp_path, f"beside{number}.dcm", **BESIDE[kind])
-    (note,) = make("volume", ".").warnings
+    (note,) = make("volume", ".").notes
     assert note.startswith("4 files left out beside the slices: 3 x localizer, 1 x segmentation")
 
 
@@ -119,14 +119,14 @@ def test_of_other_series_nothing_is_demanded(make: Make, tmp_path: Path, fault: 
     alone = make("volume", ".")
     write(tmp_path, "a.dcm", **{"SeriesInstanceUID": "7.7", **OTHERS[fault]})
     content = make("volume", ".", series="1.2.3")
-    assert content.tensors["volume"].equal(alone.tensors["volume"]) and not content.warnings
+    assert content.tensors["volume"].equal(alone.tensors["volume"]) and not content.notes
 
 
 def test_a_file_of_another_series_that_is_cut_short(make: Make, tmp_path: Path) -> None:
     """Also one whose pixels end early."""
     scan(tmp_path)
     (tmp_path / "a.dcm").write_bytes(slice_bytes(SeriesInstanceUID="7.7")[:-50])
-    assert make("volume", ".", series="1.2.3").tables[ROWS].num_rows == 4
+    assert make("volume", ".", series="1.2.3").rows.num_rows == 4
 
 
 def test_a_slice_without_series_is_not_passed_over(make: Make, tmp_path: Path) -> None:
@@ -162,11 +162,11 @@ def test_slices_below_folders(make: Make, tmp_path: Path) -> None:
     for number in range(2):
         (tmp_path / f"ct/{number}").mkdir(parents=True)
         write(tmp_path, f"ct/{number}/a.dcm", ImagePositionPatient=f"0\\0\\{number}")
-    table = make("volume", "ct", pattern="**/*.dcm").tables[ROWS]
+    table = make("volume", "ct", pattern="**/*.dcm").rows
     assert table["file"].to_pylist() == ["0/a.dcm", "1/a.dcm"]
 
 
 def test_names_in_capitals(make: Make, tmp_path: Path) -> None:
     """The pattern of a volume takes .DCM as .dcm."""
     write(tmp_path, "0.DCM")
-    assert make("volume", ".").tables[ROWS]["file"].to_pylist() == ["0.DCM"]
+    assert make("volume", ".").rows["file"].to_pylist() == ["0.DCM"]

@@ -16,12 +16,12 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ptm.content import ROWS, Content
 from ptm.encoding import one_hot
 from ptm.errors import InputError
-from ptm.kinds import table_features
+from ptm.kinds.table import features as table_features
+from ptm.model import Block
 
-Make = Callable[..., Content]
+Make = Callable[..., Block]
 # the file is written anew for each example, so a folder that is shared between them is no harm
 SHARED_FOLDER = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -34,7 +34,7 @@ def write(tmp_path: Path) -> Callable[..., None]:
     return write
 
 
-def rows(content: Content) -> list[list[float]]:
+def rows(content: Block) -> list[list[float]]:
     return content.tensors["features"].tolist()
 
 
@@ -62,7 +62,7 @@ def test_not_standardized(make: Make, write: Callable[..., None]) -> None:
 def test_the_table_is_not_scaled(make: Make, write: Callable[..., None]) -> None:
     """The rows behind the tensors stay as they are in the file, target included."""
     write("a,y\n1.5,0\n2.25,1\n")
-    table = make("table", "t.csv", target="y", classes=2).tables[ROWS]
+    table = make("table", "t.csv", target="y", classes=2).rows
     assert table.to_pydict() == {"a": [1.5, 2.25], "y": [0, 1]}
 
 
@@ -101,7 +101,7 @@ def test_categorical(make: Make, write: Callable[..., None]) -> None:
     content = make("table", "t.csv", measures={"colour": "categorical"})
     assert content.facts["features"] == ["a", "colour=red", "colour=rosé", "colour=white"]
     assert rows(content) == [[-1, 1, 0, 0], [0, 0, 0, 1], [1, 0, 1, 0]]
-    assert content.tables[ROWS]["colour"].to_pylist() == ["red", "white", "rosé"]
+    assert content.rows["colour"].to_pylist() == ["red", "white", "rosé"]
     assert content.facts["measures"] == {"a": "continuous", "colour": "categorical"}
 
 
@@ -110,7 +110,7 @@ def test_columns_pick_and_order(make: Make, write: Callable[..., None]) -> None:
     write("a,note,b\n1,x,3\n2,y,5\n")
     content = make("table", "t.csv", columns=("b", "a"), standardize=False)
     assert rows(content) == [[3, 1], [5, 2]]
-    assert content.tables[ROWS].column_names == ["b", "a"]
+    assert content.rows.column_names == ["b", "a"]
 
 
 def test_inline_rows(make: Make, write: Callable[..., None]) -> None:
@@ -119,7 +119,7 @@ def test_inline_rows(make: Make, write: Callable[..., None]) -> None:
     options = {"target": "y", "classes": 3, "units": {"a": "mm"}}
     inline = make("table", columns=("a", "y"), rows=((1.0, 2.0), (4.0, 0.0), (9.0, 1.0)), **options)
     file = make("table", "t.csv", **options)
-    assert inline.tables[ROWS].equals(file.tables[ROWS], check_metadata=True)
+    assert inline.rows.equals(file.rows, check_metadata=True)
     assert inline.scaler == file.scaler
     assert all(torch.equal(inline.tensors[name], file.tensors[name]) for name in file.tensors)
 
@@ -129,7 +129,7 @@ def test_constant_column(make: Make, write: Callable[..., None]) -> None:
     write("a,b\n0.1,1\n0.1,2\n0.1,3\n")
     content = make("table", "t.csv")
     assert rows(content) == [[0, -1], [0, 0], [0, 1]]
-    assert len(content.warnings) == 1 and "'a'" in content.warnings[0]
+    assert len(content.notes) == 1 and "'a'" in content.notes[0]
 
 
 def test_one_row(make: Make, write: Callable[..., None]) -> None:
@@ -154,7 +154,7 @@ def test_spellings_of_one_table(make: Make, write: Callable[..., None], text: st
     """Line ends, quotes, blank lines, a byte order mark and spelling of numbers do not matter."""
     write(text)
     content = make("table", "t.csv", delimiter=";", standardize=False)
-    assert content.tables[ROWS].to_pydict() == {"a": [1, 3], "b": [2, 4]}
+    assert content.rows.to_pydict() == {"a": [1, 3], "b": [2, 4]}
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", " "])
@@ -175,13 +175,13 @@ def test_encodings(make: Make, write: Callable[..., None], encoding: str) -> Non
 def test_utf_8_by_default(tmp_path: Path, make: Make) -> None:
     """A byte order mark is no part of the first column's name."""
     (tmp_path / "t.csv").write_bytes(codecs.BOM_UTF8 + b"a,b\n1,2\n")
-    assert make("table", "t.csv").tables[ROWS].column_names == ["a", "b"]
+    assert make("table", "t.csv").rows.column_names == ["a", "b"]
 
 
 def test_units_and_measures_stand_in_the_metadata(make: Make, write: Callable[..., None]) -> None:
     """Each column of the table carries its measure, and its unit where it has one."""
     write("a,rank\n1,2\n3,4\n")
-    schema = make("table", "t.csv", units={"a": "mm"}, measures={"rank": "ordinal"}).tables[ROWS]
+    schema = make("table", "t.csv", units={"a": "mm"}, measures={"rank": "ordinal"}).rows
     assert schema.field("a").metadata == {b"unit": b"mm", b"measure": b"continuous"}
     assert schema.field("rank").metadata == {b"measure": b"ordinal"}
 
@@ -226,9 +226,9 @@ def test_one_hot_refuses(ids: list[int]) -> None:
 # float64 until the end
 
 
-def raw(content: Content) -> torch.Tensor:
+def raw(content: Block) -> torch.Tensor:
     """The feature matrix as the file has it, float64: numbers, and 0 or 1 for a category."""
-    table, columns = content.tables[ROWS], []
+    table, columns = content.rows, []
     for name in content.facts["features"]:
         if name in table.column_names:
             columns.append(table[name].to_numpy().astype(np.float64))
@@ -267,7 +267,7 @@ def test_scaled_before_rounding(make: Make, write: Callable[..., None], values: 
     content = make("table", "t.csv")
     stored = content.tensors["features"][:, 0].double().numpy()
     assert stored == pytest.approx(exactly_scaled(values), rel=1e-6, abs=1e-7)
-    assert len(set(stored.tolist())) == len(values) and content.warnings == ()
+    assert len(set(stored.tolist())) == len(values) and content.notes == ()
     assert content.scaler is not None
     assert torch.equal(content.scaler.apply(raw(content)).float(), content.tensors["features"])
     inline = tuple((float(value), float(n)) for n, value in enumerate(values))
@@ -332,22 +332,22 @@ def test_merged_values_are_told(
     write("a,t\n" + "".join(f"{n},{1_700_000_000 + 10 * n}\n" for n in range(60)))
     left = len(set((1_700_000_000.0 + 10 * np.arange(60)).astype(np.float32).tolist()))
     content = make("table", "t.csv", **options)
-    assert content.warnings == (f"float32 merges distinct values of column 't' (60 become {left})",)
-    assert content.tables[ROWS]["t"].to_pylist() == [1_700_000_000 + 10 * n for n in range(60)]
+    assert content.notes == (f"float32 merges distinct values of column 't' (60 become {left})",)
+    assert content.rows["t"].to_pylist() == [1_700_000_000 + 10 * n for n in range(60)]
 
 
 def test_nothing_merged_is_not_told(make: Make, write: Callable[..., None]) -> None:
     """Rounding alone is no loss of values: 0.1 and 0.2 stay apart."""
     write("a,y\n" + "".join(f"{n / 10},{n / 7}\n" for n in range(100)))
-    assert make("table", "t.csv", target="y").warnings == ()
-    assert make("table", "t.csv", target="y", standardize=False).warnings == ()
+    assert make("table", "t.csv", target="y").notes == ()
+    assert make("table", "t.csv", target="y", standardize=False).notes == ()
 
 
 def test_values_that_an_outlier_merges(make: Make, write: Callable[..., None]) -> None:
     """Scaled values too, where one is so far off that float32 has one value for all others."""
     write("a,b\n" + "".join(f"{n},{n}\n" for n in range(99)) + "1e30,99\n")
     content = make("table", "t.csv")
-    assert content.warnings == ("float32 merges distinct values of column 'a' (100 become 2)",)
+    assert content.notes == ("float32 merges distinct values of column 'a' (100 become 2)",)
 
 
 def test_large_integers(make: Make, write: Callable[..., None]) -> None:
@@ -355,12 +355,12 @@ def test_large_integers(make: Make, write: Callable[..., None]) -> None:
     values = [2**53 + 1, 2**53, 2**53 + 2, 5]
     write("a,y\n" + "".join(f"{value},{value}\n" for value in values))
     content = make("table", "t.csv", target="y")
-    assert content.tables[ROWS].to_pydict() == {"a": values, "y": values}
-    assert content.warnings == (
+    assert content.rows.to_pydict() == {"a": values, "y": values}
+    assert content.notes == (
         "float32 merges distinct values of 2 columns 'a' (4 become 2), 'y' (4 become 2)",
     )
     write("a,b\n" + "".join(f"{2**53 + n % 2},{n}\n" for n in range(4)))
-    assert make("table", "t.csv").warnings == (
+    assert make("table", "t.csv").notes == (
         "float32 merges distinct values of column 'a' (2 become 1)",
     )
 
@@ -484,7 +484,7 @@ def test_a_wide_table(make: Make, write: Callable[..., None]) -> None:
     content = make("table", "t.csv")
     assert time.process_time() - start < 6, "quadratic work took 14 s"
     assert content.tensors["features"].shape == (2, count)
-    assert content.warnings == (
+    assert content.notes == (
         "2858 columns never vary and are 0 throughout: 'c0', 'c7', 'c14', 'c21', 'c28', 'c35', "
         "'c42', 'c49', 'c56', 'c63', 'c70', 'c77', … and 2846 more",
     )
@@ -515,7 +515,7 @@ def test_line_ends_in_quotes(make: Make, write: Callable[..., None]) -> None:
     write("a,b\n" + "".join(line.replace("{n}", str(n)) for n in range(105_000)))
     content = make("table", "t.csv", measures={"b": "categorical"})
     assert content.facts["features"] == ["a", "b=k\n7,z"]
-    assert content.tables[ROWS]["a"].to_pylist() == list(range(105_000))
+    assert content.rows["a"].to_pylist() == list(range(105_000))
 
 
 def test_notes_in_quotes(make: Make, write: Callable[..., None]) -> None:
@@ -539,4 +539,4 @@ def test_precision_of_the_book(make: Make, write: Callable[..., None]) -> None:
     assert torch.equal(
         content.scaler.apply(torch.from_numpy(raw)).float(), content.tensors["features"]
     )
-    assert any("'a'" in warning for warning in content.warnings), "what float32 merges is told"
+    assert any("'a'" in warning for warning in content.notes), "what float32 merges is told"

@@ -12,12 +12,12 @@ import torch
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from ptm.content import ROWS, Content
 from ptm.errors import InputError
 from ptm.kinds import text as room
 from ptm.kinds.text import ascii_points, clean_words
+from ptm.model import Block
 
-Make = Callable[..., Content]
+Make = Callable[..., Block]
 BOOK_PUNCTUATION = '.,;:"!?”“_-'
 # the file is written anew for each example, so a folder that is shared between them is no harm
 SHARED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -31,9 +31,9 @@ def write(tmp_path: Path) -> Callable[..., None]:
     return write
 
 
-def words_of(content: Content) -> list[str]:
+def words_of(content: Block) -> list[str]:
     """The text's words, from the ids and the vocabulary."""
-    vocabulary = content.tables[ROWS]["word"].to_pylist()
+    vocabulary = content.rows["word"].to_pylist()
     return [vocabulary[i] for i in content.tensors["word_ids"].tolist()]
 
 
@@ -49,7 +49,7 @@ def test_vocabulary(make: Make, write: Callable[..., None]) -> None:
     """The vocabulary is sorted by code point; its table has word, id and count."""
     write("b é a b Z b\n")
     content = make("text", "t.txt")
-    assert content.tables[ROWS].to_pydict() == {
+    assert content.rows.to_pydict() == {
         "word": ["a", "b", "z", "é"],
         "id": [0, 1, 2, 3],
         "count": [1, 3, 1, 1],
@@ -69,7 +69,7 @@ def test_punctuation_is_an_option(make: Make, write: Callable[..., None]) -> Non
     assert words_of(make("text", "t.txt", punctuation="()")) == ["a", "b."]
 
 
-def characters_of(content: Content) -> str:
+def characters_of(content: Block) -> str:
     """The lower-cased text, from the ids and the table of characters."""
     characters = content.tables["characters"]["character"].to_pylist()
     return "".join(characters[i] for i in content.tensors["char_ids"].tolist())
@@ -99,7 +99,7 @@ def test_no_letter_is_lost(make: Make, write: Callable[..., None]) -> None:
     assert content.facts["line_beyond_ascii"] == {
         c: korean.count(c) for c in sorted(set(korean) - {" "})
     }
-    (warning,) = content.warnings
+    (warning,) = content.notes
     assert "14 characters of line 0 beyond ASCII, 0 in line_chars: '안', '녕'" in warning
 
 
@@ -107,7 +107,7 @@ def test_punctuation_of_a_line_needs_no_warning(make: Make, write: Callable[...,
     """Marks that are stripped from words anyway, as the book's quotes, stand in the facts alone."""
     write("“To be”, he said\n")
     content = make("text", "t.txt", line=0)
-    assert content.warnings == () and content.facts["line_beyond_ascii"] == {"“": 1, "”": 1}
+    assert content.notes == () and content.facts["line_beyond_ascii"] == {"“": 1, "”": 1}
 
 
 def test_one_character_for_each_code_point(make: Make, write: Callable[..., None]) -> None:
@@ -136,7 +136,7 @@ def test_line(make: Make, write: Callable[..., None]) -> None:
     chars, words = content.tensors["line_chars"], content.tensors["line_words"]
     assert chars.shape == (7, 128) and chars.dtype == torch.float32
     assert chars.argmax(dim=1).tolist() == [0, *map(ord, "to be"), 0]
-    vocabulary = content.tables[ROWS]["word"].to_pylist()
+    vocabulary = content.rows["word"].to_pylist()
     assert [vocabulary[i] for i in words.argmax(dim=1).tolist()] == ["to", "be"]
     assert words.shape == (2, len(vocabulary))
     assert chars.sum(dim=1).eq(1).all() and words.sum(dim=1).eq(1).all()
@@ -188,7 +188,7 @@ def test_encodings(make: Make, write: Callable[..., None], encoding: str) -> Non
     """The same text has the same words in any encoding that is stated."""
     write("Genève déjà\n", encoding)
     content = make("text", "t.txt", encoding=encoding)
-    assert words_of(content) == ["genève", "déjà"] and content.warnings == ()
+    assert words_of(content) == ["genève", "déjà"] and content.notes == ()
 
 
 def test_byte_order_mark(make: Make, write: Callable[..., None]) -> None:
@@ -196,7 +196,7 @@ def test_byte_order_mark(make: Make, write: Callable[..., None]) -> None:
     write("The end\n", "utf-8-sig")
     content = make("text", "t.txt")
     assert words_of(content) == ["\ufeffthe", "end"]
-    assert len(content.warnings) == 1 and "utf-8-sig" in content.warnings[0]
+    assert len(content.notes) == 1 and "utf-8-sig" in content.notes[0]
 
 
 # no carriage returns (read as line ends), no surrogates (no file holds them)
@@ -211,9 +211,9 @@ def test_ids_spell_the_text(make: Make, tmp_path: Path, text: str) -> None:
     (tmp_path / "t.txt").write_bytes(text.encode())
     content = make("text", "t.txt")
     assert words_of(content) == [w.strip(BOOK_PUNCTUATION) for w in text.lower().split()]
-    vocabulary = content.tables[ROWS]["word"].to_pylist()
+    vocabulary = content.rows["word"].to_pylist()
     assert vocabulary == sorted(set(vocabulary))
-    assert sum(content.tables[ROWS]["count"].to_pylist()) == len(content.tensors["word_ids"])
+    assert sum(content.rows["count"].to_pylist()) == len(content.tensors["word_ids"])
     characters = content.tables["characters"].to_pydict()
     assert characters_of(content) == text.replace("\r\n", "\n").replace("\r", "\n").lower()
     assert characters["character"] == sorted(characters["character"])
@@ -242,7 +242,7 @@ def test_one_word_in_two_spellings(make: Make, write: Callable[..., None]) -> No
     write(f"Café {NFC} plain {NFD} über\n")
     content = make("text", "t.txt")
     assert content.facts["vocabulary_size"] == 6
-    (warning,) = content.warnings
+    (warning,) = content.notes
     assert warning.startswith("2 words in several spellings") and "normalize" in warning
     assert "'café', 'naïve'" in warning
 
@@ -250,7 +250,7 @@ def test_one_word_in_two_spellings(make: Make, write: Callable[..., None]) -> No
 def test_spellings_of_ascii(make: Make, write: Callable[..., None]) -> None:
     """The sign for kelvin is the letter k; the Greek question mark, a semicolon within a word."""
     write("a;b a\u037eb\n")
-    (warning,) = make("text", "t.txt").warnings
+    (warning,) = make("text", "t.txt").notes
     assert warning.startswith("1 word in several spellings") and "'a;b'" in warning
 
 
@@ -262,7 +262,7 @@ def test_normalize(make: Make, write: Callable[..., None], form: str) -> None:
     once = unicodedata.normalize(form, f"ﬁn {NFC}")  # type: ignore[arg-type]
     assert characters_of(content) == f"{once}\n{once}\n"
     assert words_of(content) == once.split() * 2 and content.facts["line"] == once
-    assert not any("spellings" in warning for warning in content.warnings)
+    assert not any("spellings" in warning for warning in content.notes)
     words = content.tensors["line_words"].argmax(dim=1)
     assert words.tolist() == content.tensors["word_ids"].tolist()[3:]
 
@@ -368,7 +368,7 @@ def test_a_zero_is_told(make: Make, write: Callable[..., None]) -> None:
     write("a\0b c\n")
     content = make("text", "t.txt")
     assert words_of(content) == ["a\0b", "c"]
-    assert content.warnings == ("1 character in the text with the code 0, kept",)
+    assert content.notes == ("1 character in the text with the code 0, kept",)
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\r", "\n"], ids=["crlf", "cr", "lf"])

@@ -15,15 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ptm
-from ptm import plots
-from ptm.catalog import KINDS
-from ptm.content import ROWS, Content
+from ptm import draw
 from ptm.errors import InputError
-from ptm.kinds.hours import fill_grid, whole_days
+from ptm.kinds import timeseries
 from ptm.kinds.timeseries import channels_first, day_view
-from ptm.previews import preview
+from ptm.kinds.timeseries.hours import fill_grid, whole_days
+from ptm.model import Block
+from ptm.registry import kind_named
 
-Make = Callable[..., Content]
+Make = Callable[..., Block]
 START = datetime(2011, 1, 1)
 DAY = 24
 
@@ -144,7 +144,7 @@ def test_hourly(make: Make, write: Callable[..., None]) -> None:
     assert hourly[0].tolist() == [1, 0, 1, 744, 844]
     assert hourly[47].tolist() == [2, 23, 4, 791, 891]
     assert content.facts["channels"] == ["date", "hour", "code", "temp", "count"]
-    assert content.warnings == () and content.facts["filled_hours"] == []
+    assert content.notes == () and content.facts["filled_hours"] == []
 
 
 def test_views_copy_nothing(make: Make, write: Callable[..., None]) -> None:
@@ -231,7 +231,7 @@ def test_scaled_before_it_is_rounded(make: Make, tmp_path: Path) -> None:
     assert np.abs(unix.numpy() - expected).max() < 1e-7
     assert np.abs(metre.numpy() - n / 47).max() < 1e-7
     merged = [len({np.float32(v) for v in column}) for column in (UNIX + 10 * n, 100000 + n / 1000)]
-    assert content.warnings == (
+    assert content.notes == (
         "hourly is float32, where distinct values become one: "
         f"of column 'unix' 48 become {merged[0]}, of column 'metre' 48 become {merged[1]}",
     )
@@ -246,8 +246,8 @@ def test_large_integers(make: Make, tmp_path: Path) -> None:
         content = make("timeseries", "t.csv", zero=("id",))
     except InputError:
         return  # refused by name is as good
-    assert content.tables[ROWS]["id"].to_pylist() == [(1 << 60) + h for h in range(24)]
-    assert "of column 'id' 24 become 1" in content.warnings[0]
+    assert content.rows["id"].to_pylist() == [(1 << 60) + h for h in range(24)]
+    assert "of column 'id' 24 become 1" in content.notes[0]
 
 
 def test_scale_beyond_float32(make: Make, write: Callable[..., None]) -> None:
@@ -263,7 +263,7 @@ def test_filled_rows(make: Make, write: Callable[..., None]) -> None:
     """A filled hour has its own date and hour, 0 in `zero` columns, the rest carried over."""
     write([0, *range(4, 24)])
     content = make("timeseries", "t.csv", zero=("count",))
-    table = content.tables[ROWS].to_pandas()
+    table = content.rows.to_pandas()
     assert table["hour"].tolist() == list(range(24))
     assert table["temp"].tolist() == [0, 0, 0, *map(float, [0, *range(4, 24)])]
     assert table["count"].tolist() == [100, 0, 0, 0, *(float(h + 100) for h in range(4, 24))]
@@ -272,7 +272,7 @@ def test_filled_rows(make: Make, write: Callable[..., None]) -> None:
     observed = content.tensors["hourly_observed"]
     assert observed.dtype == torch.bool
     assert observed.tolist() == [hour not in (1, 2, 3) for hour in range(24)]
-    assert content.warnings == (
+    assert content.notes == (
         "3 missing hours were filled with the last row of their day, or else its first, and 0 in "
         "count; hourly_observed is False there",
     )
@@ -283,13 +283,13 @@ def test_hours_outside_are_not_invented(make: Make, write: Callable[..., None]) 
     write([h for h in range(7, 24 * 3 + 5) if h != 30])
     content = make("timeseries", "t.csv")
     hourly, daily = content.tensors["hourly"], content.tensors["daily"]
-    assert hourly.shape == (70, 5) and content.tables[ROWS].num_rows == 70
+    assert hourly.shape == (70, 5) and content.rows.num_rows == 70
     assert hourly[:, 3].tolist() == [float(h - (h == 30)) for h in range(7, 77)]
     assert content.tensors["hourly_observed"].tolist() == [h != 30 for h in range(7, 77)]
     assert daily.shape == (2, 5, 24)
     assert torch.equal(daily, channels_first(day_view(hourly[17 : 17 + 48])))
     assert content.facts["daily_hours"] == {"from": "2011-01-02T00", "to": "2011-01-03T23"}
-    assert content.warnings[1] == (
+    assert content.notes[1] == (
         "the series runs from 2011-01-01T07 to 2011-01-04T04: daily leaves out its first 17 and "
         "last 5 hours, whose days are not whole"
     )
@@ -333,7 +333,7 @@ def test_many_gaps_are_counted(make: Make, write: Callable[..., None]) -> None:
         make("timeseries", "t.csv")
     assert len(caught.value.faults) == 20 and str(caught.value).endswith("… and 9 more")
     content = make("timeseries", "t.csv", gaps="join")
-    assert content.tensors["daily"].shape[0] == 30 and len(content.warnings) == 21
+    assert content.tensors["daily"].shape[0] == 30 and len(content.notes) == 21
 
 
 def test_skipped_hours_are_told(make: Make, write: Callable[..., None]) -> None:
@@ -342,7 +342,7 @@ def test_skipped_hours_are_told(make: Make, write: Callable[..., None]) -> None:
     content = make("timeseries", "t.csv", gaps="join")
     assert content.tensors["daily"].shape[0] == 2
     assert content.facts["skipped_hours"] == [{"from": "2011-01-02T00", "to": "2011-01-03T23"}]
-    assert len(content.warnings) == 1 and "48 hours" in content.warnings[0]
+    assert len(content.notes) == 1 and "48 hours" in content.notes[0]
 
 
 def test_filled_from_another_day(make: Make, write: Callable[..., None]) -> None:
@@ -350,8 +350,8 @@ def test_filled_from_another_day(make: Make, write: Callable[..., None]) -> None
     write([*range(20), *range(60, 72)])
     content = make("timeseries", "t.csv", gaps="join")
     assert content.tensors["hourly"][:, 3].tolist() == [*range(20), *[19] * 16, *range(60, 72)]
-    assert "16 missing hours" in content.warnings[0]
-    assert "(12 on a day without any: the last row before)" in content.warnings[0]
+    assert "16 missing hours" in content.notes[0]
+    assert "(12 on a day without any: the last row before)" in content.notes[0]
 
 
 def test_rows_in_any_order(make: Make, write: Callable[..., None]) -> None:
@@ -361,7 +361,7 @@ def test_rows_in_any_order(make: Make, write: Callable[..., None]) -> None:
     write([*range(12, 24), *range(12)])
     content = make("timeseries", "t.csv")
     assert all(torch.equal(content.tensors[name], sorted_already[name]) for name in sorted_already)
-    assert len(content.warnings) == 1 and "sorted" in content.warnings[0]
+    assert len(content.notes) == 1 and "sorted" in content.notes[0]
 
 
 def test_constant_column(make: Make, tmp_path: Path) -> None:
@@ -377,7 +377,7 @@ def test_units_stand_in_the_metadata(make: Make, write: Callable[..., None]) -> 
     """A column with a unit carries it."""
     write(list(range(24)), "day,hr,code,temp,count")
     content = make("timeseries", "t.csv", date="day", hour="hr", units={"temp": "°C"})
-    assert content.tables[ROWS].schema.field("temp").metadata == {b"unit": "°C".encode()}
+    assert content.rows.schema.field("temp").metadata == {b"unit": "°C".encode()}
     assert content.axes == {
         "hourly": ("hour", "channel"),
         "hourly_observed": ("hour",),
@@ -443,7 +443,7 @@ def test_far_dates(make: Make, tmp_path: Path, day: str) -> None:
     content = make("timeseries", "t.csv")
     assert content.tensors["hourly"][:, 0].tolist() == [float(day[-2:])] * 24
     assert content.facts["daily_hours"] == {"from": f"{day}T00", "to": f"{day}T23"}
-    assert {str(value) for value in content.tables[ROWS]["date"].to_pylist()} == {day}
+    assert {str(value) for value in content.rows["date"].to_pylist()} == {day}
 
 
 def test_onehot_is_known_before_it_is_made(make: Make, tmp_path: Path) -> None:
@@ -514,16 +514,16 @@ def test_picture_leaves_blank_what_is_not_there(
 ) -> None:
     """The heat map stands on the calendar: filled hours, missing days, hours outside are blank."""
     write([*(h for h in range(7, 50) if h != 30), *range(24 * 5 + 2, 24 * 6 + 5)])
-    source = KINDS["timeseries"](
+    source = kind_named("timeseries").options(
         name="s", root=tmp_path, kind="timeseries", path="t.csv", gaps="join", zero=("count",)
     )
     ptm.tensorize(source, tmp_path / "store")
     artifact = ptm.load("s", tmp_path / "store")
-    png = preview(artifact)
-    assert png is not None and png.startswith(b"\x89PNG")
+    [view] = timeseries.views(artifact)
+    assert draw.to_png(view.picture).startswith(b"\x89PNG")
     drawn: list[Any] = []
-    monkeypatch.setattr(plots, "heat_map", lambda *given: drawn.extend(given))
-    preview(artifact)
+    monkeypatch.setattr(draw, "heat_map", lambda *given: drawn.extend(given))
+    list(timeseries.views(artifact))
     daily, weekdays, first = drawn[:3]
     expected = np.full(7 * 24, np.nan)
     for hour in [*(h for h in range(7, 50) if h != 30), *range(122, 149)]:

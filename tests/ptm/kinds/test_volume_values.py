@@ -20,13 +20,14 @@ from pydicom.encaps import encapsulate
 from pydicom.pixels import apply_rescale
 
 import ptm
-from ptm.content import ROWS, Content
+from ptm.draw import images as drawing
 from ptm.errors import InputError
-from ptm.kinds import dicom, pixels
-from ptm.kinds.elements import Inflated
+from ptm.model import Block
+from ptm.readers.dicom import pixels, slices
+from ptm.readers.dicom.elements import Inflated
 from tests.support.slices import PIXELS, slice_bytes
 
-Make = Callable[..., Content]
+Make = Callable[..., Block]
 GONE = {"RescaleSlope": None, "RescaleIntercept": None}
 MANY = 30_000  # rows and columns of a slice of 1.8 GB
 
@@ -67,7 +68,7 @@ def test_the_unit_is_what_the_file_says(make: Make, tmp_path: Path, case: str, s
     write(tmp_path, changes, changes, stored=stored)
     content = make("volume", ".")
     assert content.facts["unit"] == unit
-    metadata = content.tables[ROWS].schema.field("min").metadata
+    metadata = content.rows.schema.field("min").metadata
     assert metadata == ({b"unit": unit.encode()} if unit else None)
 
 
@@ -86,7 +87,7 @@ def test_no_rescale_is_stored_values(make: Make, tmp_path: Path) -> None:
     write(tmp_path, {"Modality": "MR", **GONE})
     content = make("volume", ".")
     assert np.array_equal(content.tensors["volume"][0, 0].numpy(), PIXELS)
-    assert "MR without a rescale" in content.warnings[0]
+    assert "MR without a rescale" in content.notes[0]
 
 
 def test_a_rescale_that_is_there_is_applied(make: Make, tmp_path: Path) -> None:
@@ -148,7 +149,7 @@ def test_dark_is_high(make: Make, tmp_path: Path) -> None:
     write(tmp_path, {"PhotometricInterpretation": "MONOCHROME1"})
     content = make("volume", ".")
     assert np.array_equal(content.tensors["volume"][0, 0].numpy(), PIXELS - 1024)
-    assert any("MONOCHROME1" in warning for warning in content.warnings)
+    assert any("MONOCHROME1" in warning for warning in content.notes)
 
 
 SPOTS = PIXELS.copy()
@@ -163,8 +164,8 @@ def test_padding_is_counted_and_told(make: Make, tmp_path: Path, vr: str) -> Non
     (tmp_path / "1.dcm").write_bytes(raw)
     content = make("volume", "1.dcm")
     assert content.facts["padding"] == {"pixels": 6, "stored": [-2000], "replaced_by": None}
-    assert "6 of 64 pixels are padding" in content.warnings[0]
-    assert "-2000" in content.warnings[0] and "padding = " in content.warnings[0]
+    assert "6 of 64 pixels are padding" in content.notes[0]
+    assert "-2000" in content.notes[0] and "padding = " in content.notes[0]
     assert np.array_equal(content.tensors["volume"][0, 0].numpy(), SPOTS - 1024)
 
 
@@ -175,7 +176,7 @@ def test_padding_is_replaced(make: Make, tmp_path: Path) -> None:
     expected = np.where(SPOTS == -2000, -1000.5, SPOTS.astype(float) - 1024)
     assert np.array_equal(content.tensors["volume"][0, 0].numpy(), expected)
     assert content.facts["padding"]["replaced_by"] == -1000.5
-    table = content.tables[ROWS]
+    table = content.rows
     assert table["min"].to_pylist() == [expected.min()]
     assert table["max"].to_pylist() == [expected.max()]
 
@@ -217,7 +218,7 @@ def test_padding_beyond_the_bits_of_a_pixel(make: Make, tmp_path: Path) -> None:
 def test_padding_that_no_file_names(make: Make, tmp_path: Path) -> None:
     """The option without a value in the files is told; a value that float32 lacks is refused."""
     write(tmp_path, {})
-    assert any("padding" in warning for warning in make("volume", ".", padding=0).warnings)
+    assert any("padding" in warning for warning in make("volume", ".", padding=0).notes)
     with pytest.raises(InputError, match="padding: expected a value that float32 holds"):
         make("volume", ".", padding=1e39)
 
@@ -245,7 +246,7 @@ def test_values_that_float32_merges(make: Make, tmp_path: Path) -> None:
     write(tmp_path, {"RescaleSlope": "1e-6", "RescaleIntercept": "100000"})
     content = make("volume", ".")
     lost = 64 - len(content.tensors["volume"].unique())
-    assert lost > 0 and f"float32 merges {lost} distinct stored values" in content.warnings[0]
+    assert lost > 0 and f"float32 merges {lost} distinct stored values" in content.notes[0]
 
 
 def test_values_beyond_float32(make: Make, tmp_path: Path) -> None:
@@ -453,7 +454,7 @@ def test_memory_that_runs_out_in_a_header(
     def fail(*_: Any) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(dicom, "by_pydicom", fail)
+    monkeypatch.setattr(slices, "by_pydicom", fail)
     with pytest.raises(MemoryError):
         make("volume", ".")
 
@@ -491,8 +492,10 @@ def test_no_patient_gets_out(tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
     assert "secret" not in str(caught.value).lower()
     (tmp_path / "2.dcm").unlink()
     ref = ptm.tensorize(source, tmp_path / "store")
+    (shown,) = ptm.load("s", tmp_path / "store").views
+    assert shown.file and shown.file.read_bytes().startswith(b"\x89PNG")
     written = b"".join(p.read_bytes() for p in (tmp_path / "store").rglob("*") if p.is_file())
-    said = "".join(map(str, (*told, *ref.warnings, *capfd.readouterr())))
+    said = "".join(map(str, (*told, *ref.warnings, *capfd.readouterr(), shown)))
     assert b"secret" not in written.lower() and "secret" not in said.lower()
 
 
@@ -501,24 +504,25 @@ def test_the_picture_names_the_unit(
     tmp_path: Path, unit: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sentence and the picture have the unit that the artifact has, and a window that fits."""
-    from ptm import exhibits, plots
-
     titles: list[str] = []
-    title = plots._title
-    monkeypatch.setattr(plots, "_title", lambda f, text: titles.append(text) or title(f, text))
+    title = drawing.put_title
+    monkeypatch.setattr(drawing, "put_title", lambda f, text: titles.append(text) or title(f, text))
     kind = {"Hounsfield units": {}, "a$b": {"RescaleType": "a$b"}, None: {"Modality": "MR"}}
     write(tmp_path, kind.get(unit, {"Modality": "PT", "Units": unit}))
     (tmp_path / "catalog.toml").write_text('[s]\nkind = "volume"\npath = "."\n')
     source = ptm.load_catalog(tmp_path / "catalog.toml", tmp_path)["s"]
-    ref = ptm.tensorize(source, tmp_path / "store")
-    (shown,) = exhibits.exhibits(ref, tmp_path / "store")
+    ptm.tensorize(source, tmp_path / "store")
+    (shown,) = ptm.load("s", tmp_path / "store").views
+    assert shown.file and shown.file.read_bytes().startswith(b"\x89PNG")
     if unit == "Hounsfield units":
         assert "black is -1350 Hounsfield units" in shown.sentence
         assert titles == ["Middle slices, -1350 to 150 HU"]
     else:
         assert "HU" not in titles[0] and "Hounsfield" not in shown.sentence
         assert (unit or "no unit") in shown.sentence
-        low, high = plots.shades(ptm.load("s", tmp_path / "store").tensors["volume"].numpy(), unit)
+        low, high = drawing.shades(
+            ptm.load("s", tmp_path / "store").tensors["volume"].numpy(), unit
+        )
         assert low < torch.tensor(PIXELS - 1024).float().median() < high
 
 

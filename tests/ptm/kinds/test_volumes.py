@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from ptm.content import ROWS, Content
+from ptm.model import Block
 
-Make = Callable[..., Content]
+Make = Callable[..., Block]
 Write = Callable[..., Path]
 SHUFFLED = (3, 0, 4, 1, 2)  # the place of each file, in the order of their names
 AXIAL = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
@@ -45,7 +45,7 @@ def plant(
     return pixels
 
 
-def voxel_to_mm(content: Content, depth: float, height: float, width: float) -> np.ndarray:
+def voxel_to_mm(content: Block, depth: float, height: float, width: float) -> np.ndarray:
     return (np.array(content.facts["affine"]) @ (depth, height, width, 1))[:3]
 
 
@@ -62,7 +62,7 @@ def test_ordered_by_position(make: Make, write_dicom: Write) -> None:
 def test_table(make: Make, write_dicom: Write) -> None:
     """The table has one row for each slice: file, position in mm, lowest and highest value."""
     pixels = plant(write_dicom)
-    table = make("volume", "ct").tables[ROWS]
+    table = make("volume", "ct").rows
     assert table["file"].to_pylist() == [f"{SHUFFLED.index(place)}.dcm" for place in range(5)]
     assert table["position"].to_pylist() == [-30, -27.5, -25, -22.5, -20]
     assert table["min"].to_pylist() == pixels.min(axis=(1, 2)).tolist()
@@ -135,7 +135,7 @@ def test_series_is_picked(make: Make, write_dicom: Write) -> None:
     write_dicom("ct/9.dcm", np.zeros((2, 2), dtype=np.uint16), SeriesInstanceUID="4.5.6")
     content = make("volume", "ct", series="1.2.3")
     assert np.array_equal(content.tensors["volume"][0].numpy(), pixels)
-    assert content.tables[ROWS].num_rows == 5
+    assert content.rows.num_rows == 5
 
 
 def test_one_slice(make: Make, write_dicom: Write) -> None:

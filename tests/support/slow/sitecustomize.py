@@ -11,22 +11,22 @@ import sys
 import time
 from pathlib import Path
 
-HELD = "ptm.kinds.tables"
+HELD = "ptm.kinds.table"
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
     def exec_module(self, module):
         super().exec_module(module)
-        tensorize = module.tensorize
+        read = module.read
 
         def slow(*arguments):
             hold = Path(os.environ["PTM_TEST_HOLD"])
             hold.with_name(f"{hold.name}-{os.getpid()}").touch()
             while hold.exists():
                 time.sleep(0.05)
-            return tensorize(*arguments)
+            return read(*arguments)
 
-        module.tensorize = slow
+        module.read = slow
 
 
 class _Finder(importlib.abc.MetaPathFinder):

@@ -1,0 +1,37 @@
+"""What the shell completes: names of sources and of artifacts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import typer
+
+from flows.terminal.places import DATA, catalog_for
+
+
+def sources(context: typer.Context, incomplete: str) -> list[str]:
+    """Sources of the catalog that the command would read."""
+    try:
+        from ptm.catalog import load_catalog
+
+        data = Path(context.params.get("data") or DATA)
+        return _fitting(
+            load_catalog(context.params.get("catalog") or catalog_for(data)), incomplete
+        )
+    except Exception:  # there is nobody to tell: what is printed here goes into the command line
+        return []
+
+
+def artifacts(context: typer.Context, incomplete: str) -> list[str]:
+    """Artifacts of the store that the command would read."""
+    try:
+        from ptm import store
+
+        return _fitting(store.names(Path(context.params["artifacts"])), incomplete)
+    except Exception:
+        return []
+
+
+def _fitting(names: Iterable[str], incomplete: str) -> list[str]:
+    return [name for name in names if name.startswith(incomplete)]

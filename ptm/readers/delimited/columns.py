@@ -1,0 +1,148 @@
+"""Delimited text with a header (CSV) into Arrow columns; errors name row and column."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ptm.errors import BadInput, Faults
+from ptm.readers.delimited.faults import Wanted, check_rows, is_blank, shown, some
+from ptm.readers.delimited.faults import not_valid as not_valid
+from ptm.readers.delimited.header import read_header
+from ptm.readers.delimited.numbers import MOST_EXACT, exact_integers
+from ptm.readers.delimited.rows import MOST_AT_ONCE, Rows, RowTooLarge
+from ptm.readers.text import read_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def read_delimited(
+    path: Path,
+    delimiter: str = ",",
+    encoding: str = "utf-8",
+    header: bool | None = None,
+    columns: tuple[str, ...] = (),
+    text: frozenset[str] = frozenset(),
+    categories: frozenset[str] = frozenset(),
+    unscaled: frozenset[str] | None = None,
+) -> pa.Table:
+    """Columns of a delimited file: float64, all finite, or string for those left as text.
+
+    A column of integers some of which float64 would round is int64.
+
+    Args:
+        path: the file.
+        delimiter: between two fields, one ASCII character.
+        encoding: of the file, as Python names it.
+        header: whether the first line names the columns; None: it does, and has not numbers only.
+        columns: the columns to read, in this order; all of them where empty.
+        text: the columns to leave as text.
+        categories: the same, where an empty text is a missing value.
+        unscaled: the columns that become float32 as they are, and so must be in its range; all
+            where None.
+
+    Raises:
+        BadInput: the file is empty, is no text, has no rows, or its header names no columns, has
+            one twice or lacks one; a row has too few or too many fields, or a quote that is never
+            closed; a number is none, not finite, or an integer that neither int64 nor float64 can
+            hold. All of it is told together. Rows count from 1 below the header.
+    """
+    content = read_text(path, encoding).lstrip("\ufeff")
+    _check_letters(path, content, encoding)
+    names, start = read_header(path, content, delimiter, header)
+    check_names([*columns, *sorted(text | categories)], names, str(path))
+    body = content[start:].encode()
+    wanted = Wanted(
+        columns or tuple(names),
+        text,
+        categories,
+        frozenset(names) if unscaled is None else unscaled,
+    )
+    rows = Rows(body, names, delimiter)
+    try:
+        table = _read(rows, wanted)
+        if table is None:
+            check_rows(path, rows, wanted)
+    except RowTooLarge as error:
+        raise BadInput(
+            expected=f"rows of at most {MOST_AT_ONCE} bytes",
+            got="a longer one, or a quote that is never closed",
+            file=str(path),
+        ) from error
+    if table is None or not table.num_rows:
+        raise BadInput(expected="rows below the header", got="none", file=str(path))
+    return table
+
+
+def check_names(columns: list[str], names: list[str], file: str) -> None:
+    """Looks whether the columns are among the names of a header.
+
+    Raises:
+        BadInput: some are not; each is named.
+    """
+    known, faults = set(names), Faults()
+    for column in dict.fromkeys(columns):
+        if column not in known:
+            faults.add(
+                BadInput(
+                    where="header",
+                    expected=f"a column '{shown(column)}'",
+                    got=some(names),
+                    file=file,
+                )
+            )
+    faults.check()
+
+
+def _check_letters(path: Path, content: str, encoding: str) -> None:
+    place = content.find("\0")
+    if place >= 0:
+        raise BadInput(
+            where=f"line {content.count(chr(10), 0, place) + 1}",
+            expected=f"{encoding} text",
+            got="a NUL byte",
+            file=str(path),
+        )
+
+
+def _read(rows: Rows, wanted: Wanted) -> pa.Table | None:
+    """The columns, or None where something is wrong with a row or a value."""
+    import pyarrow as pa
+
+    types = {
+        column: pa.float64() if wanted.is_number(column) else pa.string()
+        for column in wanted.columns
+    }
+    table = rows.read(types)
+    if table is None or not table.num_rows:
+        return table
+    large = []
+    for column, values in zip(table.column_names, table.columns, strict=True):
+        if wanted.is_number(column):
+            numbers = values.to_numpy()
+            magnitude = max(numbers.max(), -numbers.min())  # NaN where one is
+            if not magnitude <= wanted.largest(column):
+                return None
+            if magnitude >= MOST_EXACT:
+                large.append(column)
+        elif column in wanted.categories and is_blank(values.unique()).any():
+            return None
+    return _with_integers(rows, table, large)
+
+
+def _with_integers(rows: Rows, table: pa.Table, columns: list[str]) -> pa.Table | None:
+    """The table with those of the columns as int64 that float64 rounds; None where none holds."""
+    import pyarrow as pa
+
+    texts = rows.read(dict.fromkeys(columns, pa.string())) if columns else None
+    if texts is None:
+        return table
+    for column in columns:
+        integers, bad = exact_integers(texts[column].combine_chunks(), table[column].to_numpy())
+        if bad:
+            return None
+        if integers is not None:
+            place = table.column_names.index(column)
+            table = table.set_column(place, column, pa.array(integers))
+    return table

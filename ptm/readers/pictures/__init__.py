@@ -1,0 +1,1 @@
+"""Pictures: bytes to pixels of 8 bits."""

@@ -1,0 +1,120 @@
+"""Source: the options that every entry of a catalog has, and the types of options that kinds share.
+
+The options of a kind are a subclass of it. Frozen, validated, and in JSON a part of the key.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+)
+
+from ptm.names import NAME
+from ptm.spans import seconds_of
+
+Measure = Literal["continuous", "ordinal", "categorical"]
+MOST_CLASSES = 100_000  # one-hot rows longer than that are a slip of the pen
+MOST_COLUMNS = 10_000
+GIB = 1 << 30
+MOST_EXACT = 1 << 53  # up to here every integer is a float64
+LARGEST = 1 << 1023
+LIMITS = frozenset({"max_bytes", "max_columns", "timeout"})  # they decide whether, not what is made
+LETTERS = 80  # of a value in a message
+
+
+def short(value: object) -> str:
+    """A value in a message."""
+    text = repr(value)
+    return text if len(text) <= LETTERS else f"{text[:LETTERS]} …"
+
+
+def _single_ascii(delimiter: str) -> str:
+    if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '\r\n"\0':
+        raise ValueError(f"one ASCII character that is no quote or line end, got '{delimiter}'")
+    return delimiter
+
+
+def _inside(path: str) -> str:
+    parts = PurePosixPath(path)
+    if parts.is_absolute() or ".." in parts.parts or "\\" in path or "\0" in path:
+        raise ValueError(f"a path inside the data root, got '{path}'")
+    return path
+
+
+def _pattern(pattern: str) -> str:
+    parts = PurePosixPath(_inside(pattern)).parts
+    if not parts or any("**" in part and part != "**" for part in parts):
+        raise ValueError(f"a pattern as '*.png' or '**/*.png', got '{pattern}'")
+    return pattern
+
+
+def _exact(value: object) -> object:
+    """An integer becomes float64 without a word only where that holds it."""
+    if (
+        isinstance(value, int)
+        and abs(value) > MOST_EXACT
+        and (abs(value) > LARGEST or int(float(value)) != value)
+    ):
+        raise ValueError(f"a number that float64 can hold, got {short(value)}")
+    return value
+
+
+def _listed(names: object) -> object:
+    return (names,) if isinstance(names, str) else names
+
+
+Number = Annotated[float, BeforeValidator(_exact), Field(allow_inf_nan=False)]
+Span = Annotated[float, BeforeValidator(seconds_of)]
+Delimiter = Annotated[str, AfterValidator(_single_ascii)]
+InsidePath = Annotated[str, AfterValidator(_inside)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+Name = Annotated[str, Field(pattern=NAME)]
+
+
+class Source(BaseModel):
+    """One entry of the catalog: a name, a kind, where its input is, options.
+
+    Attributes:
+        name: of the entry, and of its artifact.
+        root: the data root that `path` is relative to. Not an option: it decides no content.
+        kind: what reads it, or analyses what it is of.
+        path: file or folder below the data root, with forward slashes.
+        of: the entry, or list of entries, whose artifacts are analysed; instead of a path.
+        timeout: seconds that a run may take to make it, or "90s", "10m", "2h"; then it is ended.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    needs_path: ClassVar[bool] = True  # whether there is nothing to read without a path
+    takes_folders: ClassVar[bool] = True  # else its path is one file
+
+    name: Name
+    root: Path
+    kind: str
+    path: InsidePath = ""
+    of: Annotated[tuple[Name, ...], BeforeValidator(_listed)] = ()
+    timeout: Span | None = None
+    _kind: Any = PrivateAttr(None)  # of `ptm.registry`, where the entry comes from a catalog
+
+    def options(self) -> dict[str, Any]:
+        """The JSON values that decide the content: the options of the kind, but for its limits."""
+        return self.model_dump(mode="json", exclude={*Source.model_fields, *LIMITS})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._kind is None:
+            return super().__reduce__()  # type: ignore[return-value]
+        return _restored, (self._kind, dict(self))
+
+
+def _restored(kind: Any, values: dict[str, Any]) -> Source:
+    """An entry whose kind may be a file beside the catalog, which travels along."""
+    source: Source = kind.options.model_construct(**values)
+    source._kind = kind
+    return source

@@ -1,0 +1,70 @@
+"""Views of the rows of an artifact, whatever its kind: what each column holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ptm.model import ROWS, Artifact, View
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = ["column", "unit", "values", "missing", "distinct", "least", "mean", "most"]
+
+
+def summaries(artifact: Artifact) -> Iterator[View]:
+    """What there is to show of an artifact whose kind has no views: its columns."""
+    if ROWS in artifact.manifest["tables"] and len(artifact.table.columns):
+        yield columns_view(artifact)
+        yield histograms_view(artifact)
+
+
+def columns_view(artifact: Artifact) -> View:
+    """A row for each column of the rows: what it holds, and how much of it is missing."""
+    import pandas as pd
+
+    table = artifact.table
+    rows = [_described(table, str(name)) for name in table.columns]
+    missing = int(table.isna().sum().sum())
+    return View(
+        "columns",
+        f"What each column of the {len(table):,} rows holds, in its unit; "
+        f"{missing:,} values are missing.",
+        table=pd.DataFrame(rows, columns=COLUMNS),
+    )
+
+
+def histograms_view(artifact: Artifact) -> View:
+    """A picture of each column: how its numbers are spread, or which categories are frequent."""
+    from ptm import draw
+
+    return View(
+        "histograms",
+        "How the values of each column are spread; of a column of texts, the most frequent ones.",
+        picture=draw.histograms(artifact.table),
+        title=f"{artifact.name}: histograms",
+    )
+
+
+def _described(table: pd.DataFrame, name: str) -> dict[str, Any]:
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    values = table[name]
+    is_number = is_numeric_dtype(values) and not is_bool_dtype(values)
+    numbers = (values.min(), values.mean(), values.max()) if is_number else ("", "", "")
+    try:
+        distinct: Any = values.nunique()
+    except TypeError:  # lists cannot be counted
+        distinct = ""
+    least, mean, most = numbers
+    return {
+        "column": name,
+        "unit": table.attrs.get("units", {}).get(name, ""),
+        "values": str(values.dtype) if is_number else "text",
+        "missing": int(values.isna().sum()),
+        "distinct": distinct,
+        "least": least,
+        "mean": mean,
+        "most": most,
+    }

@@ -1,0 +1,220 @@
+"""Views: the tables and pictures of an artifact, drawn once for each publication, shown everywhere.
+
+They come from its kind, and decide nothing: other code that draws makes nothing again.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ptm import store
+from ptm.errors import PtmError
+from ptm.model import Artifact, View
+from ptm.registry import Kind, known_kind
+from ptm.store.drawn import keep_views, kept_views
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HERE = Path(__file__).parent
+DRAWERS = ("draw", "summaries.py", "views.py")  # the code that every drawing goes through
+MOST_ROWS = 1000  # of a table
+NOTEBOOK_ROWS = 12
+NAME = re.compile("[a-z0-9]+(-[a-z0-9]+)*")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A view as people see it.
+
+    Attributes:
+        name: of the view; of a-z, 0-9 and '-'.
+        sentence: what it shows, with the units.
+        title: of a picture.
+        rows: of a table: JSON values by column; None of a picture.
+        png: of a picture; b"" of a table.
+        file: where the picture is kept; None where it is not.
+    """
+
+    name: str
+    sentence: str
+    title: str = ""
+    rows: list[dict[str, Any]] | None = None
+    png: bytes = b""
+    file: Path | None = None
+
+    @property
+    def picture(self) -> bytes:
+        """The PNG of a picture, wherever it is; b"" of a table."""
+        return self.png or (self.file.read_bytes() if self.file else b"")
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the sentence, and the first rows or the picture."""
+        sentence = f"<div>{escape(self.sentence)}</div>"
+        if self.rows is None:
+            png = base64.b64encode(self.picture).decode()
+            shown = f'<img alt="{escape(self.title)}" src="data:image/png;base64,{png}">'
+        else:
+            shown = _html_table(self.rows)
+        return f'<div style="margin-top: 1em">{sentence}{shown}</div>'
+
+
+def load(name: str, artifacts: str | Path = "artifacts") -> Artifact:
+    """The current artifact of a name, after checking every file of it against its digest.
+
+    A file whose digest was checked before is not read again where stat vouches that it did not
+    change. Tensors are memory-mapped; tables are read when they are asked for. As long as the
+    result lives, `ptm gc` leaves its folder alone.
+
+    Raises:
+        ArtifactMissing: the store has none of that name.
+        ArtifactCorrupt: a file is missing or is not what the manifest says; the file, the expected
+            and the actual digest are named.
+        StoreError: the store may not be read.
+    """
+    artifact = store.load(name, artifacts)
+    return replace(artifact, draw=partial(drawn, Path(artifacts)))
+
+
+def drawn(root: Path, artifact: Artifact, kind: Kind | None = None) -> list[Drawn]:
+    """The views of an artifact: those that the store has kept, else drawn now, and kept.
+
+    Args:
+        root: the store.
+        artifact: of it.
+        kind: of the artifact; looked for by its name where it is left out. One whose code is not
+            known in this process has the views that were kept.
+    """
+    kind = kind or known_kind(artifact.manifest)
+    kept = _kept(root, artifact.name, artifact.path.name, kind)
+    if kept is not None or kind is None:
+        return kept or []
+    try:
+        fresh = [_drawn(view) for view in _views(artifact, kind)]
+    except Exception as error:  # the artifact is none the worse for it
+        return [_not_drawn(kind, error)]
+    given = [(_values(one), one.png) for one in fresh]
+    keep_views(root, artifact.name, artifact.path.name, _stamp(kind), given)
+    again = _kept(root, artifact.name, artifact.path.name, kind)
+    return fresh if again is None else again
+
+
+def views_of(root: Path, name: str, publication: str, kind: Kind | None = None) -> list[Drawn]:
+    """The views of a publication, which is loaded only where they have to be drawn.
+
+    Raises:
+        ArtifactMissing, ArtifactCorrupt: as `load`.
+    """
+    kept = _kept(root, name, publication, kind)
+    return drawn(root, store.load(name, root), kind) if kept is None else kept
+
+
+def table_rows(table: Any) -> list[dict[str, Any]]:
+    """Rows of a table as JSON: numbers of five digits, and words where JSON has no number."""
+    frame = _frame(table)[:MOST_ROWS]
+    columns: Iterable[str] = map(str, frame.columns)
+    names = list(columns)
+    return [
+        {column: _cell(value) for column, value in zip(names, row, strict=True)}
+        for row in frame.itertuples(index=False)
+    ]
+
+
+def _kept(root: Path, name: str, publication: str, kind: Kind | None) -> list[Drawn] | None:
+    found = kept_views(root, name, publication, _stamp(kind) if kind else "")
+    if found is None:
+        return None
+    return [Drawn(**{**one, "file": one["file"] or None}) for one in found]
+
+
+def _views(artifact: Artifact, kind: Kind) -> Iterator[View]:
+    from ptm.summaries import summaries
+
+    return (kind.views or summaries)(artifact)
+
+
+def _drawn(view: View) -> Drawn:
+    from ptm.draw import small_png, to_png
+
+    if not isinstance(view, View):
+        raise PtmError(f"expected a ptm.View, got {type(view).__name__}")
+    if not NAME.fullmatch(view.name):
+        raise PtmError(f"expected the name of a view in a-z, 0-9 and '-', got '{view.name}'")
+    if view.table is not None:
+        rows = table_rows(view.table)
+        return Drawn(view.name, view.sentence, view.title, rows)
+    drawn_already = isinstance(view.picture, bytes)
+    png = small_png(view.picture) if drawn_already else to_png(view.picture)
+    return Drawn(view.name, view.sentence, view.title or view.name, png=png)
+
+
+def _not_drawn(kind: Kind, error: Exception) -> Drawn:
+    line = kind.own.line_of(error) if kind.own else ""
+    where = f" ({line})" if line else ""
+    said = f"The views could not be drawn: {type(error).__name__}: {error}{where}"
+    return Drawn("not-drawn", said, rows=[])
+
+
+def _values(one: Drawn) -> dict[str, Any]:
+    return {"name": one.name, "sentence": one.sentence, "title": one.title, "rows": one.rows}
+
+
+def _stamp(kind: Kind) -> str:
+    """A digest of the code that draws: what it drew before an edit is drawn again."""
+    digest = hashlib.sha256(_drawers() + kind.module.encode())
+    for name, source in sorted(kind.sources.items()):
+        digest.update(name.encode() + source)
+    if not kind.own:
+        for place in _files(HERE.parent.joinpath(*kind.module.split("."))):
+            digest.update(place.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def _drawers() -> bytes:
+    code = [place.read_bytes() for name in DRAWERS for place in _files(HERE / name)]
+    return hashlib.sha256(b"".join(code)).digest()
+
+
+def _files(place: Path) -> list[Path]:
+    """The files of a package, or the one of a module."""
+    return sorted(place.glob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
+
+
+def _frame(table: Any) -> pd.DataFrame:
+    import pandas as pd
+    import pyarrow as pa
+
+    if isinstance(table, pa.Table):
+        return table.to_pandas()
+    return table if isinstance(table, pd.DataFrame) else pd.DataFrame(table)
+
+
+def _html_table(rows: list[dict[str, Any]]) -> str:
+    def line(tag: str, cells: Iterable[Any]) -> str:
+        return "<tr>" + "".join(f"<{tag}>{escape(str(c))}</{tag}>" for c in cells) + "</tr>"
+
+    body = "".join(line("td", row.values()) for row in rows[:NOTEBOOK_ROWS])
+    left = len(rows) - NOTEBOOK_ROWS
+    more = f"<div>… and {left} more rows</div>" if left > 0 else ""
+    return f"<table>{line('th', rows[0]) if rows else ''}{body}</table>{more}"
+
+
+def _cell(value: Any) -> Any:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if hasattr(value, "item"):
+        return _cell(value.item())
+    if isinstance(value, float):
+        usual = value == 0 or 1e-4 <= abs(value) < 1e6
+        return float(f"{value:.5g}") if usual else f"{value:.4g}"
+    return value if isinstance(value, (str, int, bool)) else str(value)

@@ -1,0 +1,206 @@
+"""Views: drawn once for a publication, kept by the store, the same everywhere, in no key."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import ptm
+from ptm import draw, store
+from ptm.catalog import load_catalog
+from ptm.model import Artifact, View
+from ptm.prepare import tensorize
+from ptm.registry import KINDS, Kind, kind_named
+from ptm.views import Drawn, drawn, load, table_rows, views_of
+from tests.support.stores import BOOK, listing
+
+# by entry of the book, the names of its views
+VIEWS = {
+    "dog": ["contact-sheet"],
+    "cats": ["contact-sheet"],
+    "ct": ["slices"],
+    "wine": ["columns", "histograms", "classes"],
+    "bikes": ["week"],
+    "austen": ["words", "word-counts", "characters"],
+    "temperature": ["columns", "histograms"],
+    "wine_threshold": ["groups", "group-means", "columns", "roc"],
+    "temperature_fits": ["fits", "readings", "lines", "loss-curves"],
+}
+
+
+@pytest.fixture(scope="module")
+def root(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with all of the sample's entries."""
+    root = tmp_path_factory.mktemp("views") / "store"
+    for source in load_catalog(BOOK, sample).values():
+        tensorize(source, root)
+    return root
+
+
+@pytest.fixture
+def copy(root: Path, tmp_path: Path) -> Path:
+    """A copy of that store, in which nothing was drawn."""
+    left_out = shutil.ignore_patterns("views")
+    return shutil.copytree(root, tmp_path / "copy", ignore=left_out)
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_every_entry_has_views(root: Path, name: str) -> None:
+    """Each has its tables and pictures, each with a sentence; pictures fit into the dashboard."""
+    views = load(name, root).views
+    assert [view.name for view in views] == VIEWS[name]
+    for view in views:
+        assert view.sentence.endswith(".") and (view.rows is None) == bool(view.picture)
+        if view.picture:
+            assert len(view.picture) < draw.PNG_LIMIT and view.title.startswith(name)
+            with Image.open(BytesIO(view.picture)) as image:
+                assert min(image.size) > 100
+        else:
+            assert view.rows and json.dumps(view.rows, allow_nan=False)
+
+
+def test_every_kind_has_views() -> None:
+    """No kind of ptm is without."""
+    assert all(kind_named(name).views for name in KINDS)
+
+
+def test_drawn_once_and_kept(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was drawn is kept by the store; the next time nothing is drawn, and it is the same."""
+    first = load("wine", copy).views
+    monkeypatch.setattr(draw, "histograms", None)
+    assert load("wine", copy).views == first
+    assert all(view.file and view.file.is_relative_to(copy / "wine" / "views")
+               for view in first if view.rows is None)  # fmt: skip
+    publication = load("wine", copy).path.name
+    assert views_of(copy, "wine", publication, kind_named("table")) == first
+
+
+def test_views_are_no_part_of_an_artifact(copy: Path) -> None:
+    """The artifact's files, and what is verified of them, are the same with views and without."""
+    before = listing(copy / "wine")
+    load("wine", copy).views  # noqa: B018
+    added = {name for name in listing(copy / "wine") if name not in before}
+    assert added and all(name.startswith("views") for name in added)
+    assert not [finding for finding in store.verify(copy, ["wine"]) if finding.error]
+    shutil.rmtree(copy / "wine" / "views")
+    assert [view.name for view in load("wine", copy).views] == VIEWS["wine"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "no JSON",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("no picture", "of other code")),
+    ],
+)
+def test_what_is_kept_and_wrong_is_drawn_again(copy: Path, damage: str) -> None:
+    """Damage of what was kept costs a drawing, and nothing else."""
+    first = load("wine", copy).views
+    [index] = (copy / "wine" / "views").glob("*.json")
+    if damage == "no JSON":
+        index.write_bytes(b"{")
+    elif damage == "no picture":
+        next((copy / "wine" / "views").glob("*.png")).unlink()
+    else:
+        index.write_bytes(index.read_bytes().replace(b'"stamp": "', b'"stamp": "0'))
+    assert load("wine", copy).views == first
+
+
+def test_views_go_with_their_publication(copy: Path, sample: Path) -> None:
+    """What gc takes away leaves no view behind; what stays keeps its own."""
+    catalog = load_catalog(BOOK, sample)
+    for number in range(4):
+        load("cats", copy).views  # noqa: B018
+        tensorize(catalog["cats"].model_copy(update={"standardize": bool(number % 2)}), copy,
+                  force=True)  # fmt: skip
+    load("cats", copy).views  # noqa: B018
+    store.gc(copy, keep=1)
+    kept = store.publications(copy / "cats")
+    left = {place.name[: len(kept[0])] for place in (copy / "cats" / "views").iterdir()}
+    assert left <= set(kept)
+
+
+def test_a_store_where_nothing_can_be_kept(copy: Path) -> None:
+    """A file in place of the folder: drawn all the same, and shown."""
+    (copy / "cats" / "views").write_text("")
+    [sheet] = load("cats", copy).views
+    assert sheet.file is None and sheet.picture.startswith(b"\x89PNG")
+
+
+def planted(*views: Any) -> Kind:
+    """A kind with these views."""
+    kind = Kind("planted", "ptm.kinds.table")
+
+    def all_of_them(_artifact: Artifact) -> Iterator[Any]:
+        yield from views
+
+    kind.__dict__["code"] = type("code", (), {"read": None, "views": staticmethod(all_of_them)})
+    return kind
+
+
+def test_tables_of_every_sort() -> None:
+    """Data frames, columns and Arrow tables are shown alike; what JSON lacks becomes words."""
+    columns = {"a": [1.23456789, float("nan"), 1e9], "b": ["x", None, "z"], "c": [1, 2, 3]}
+    expected = [
+        {"a": 1.2346, "b": "x", "c": 1},
+        {"a": "", "b": "", "c": 2},
+        {"a": "1e+09", "b": "z", "c": 3},
+    ]
+    assert table_rows(pd.DataFrame(columns)) == table_rows(columns) == expected
+    assert table_rows({"a": np.array([True, False]), "b": np.array([np.inf, -np.inf])}) == [
+        {"a": True, "b": "inf"},
+        {"a": False, "b": "-inf"},
+    ]
+
+
+def test_a_large_picture_of_ones_own_is_made_to_fit(copy: Path) -> None:
+    """PNG bytes that the dashboard would refuse are shown with fewer colours, and smaller."""
+    noise = np.random.default_rng(0).integers(0, 255, (400, 600, 3), dtype=np.uint8)
+    buffer = BytesIO()
+    Image.fromarray(noise).save(buffer, "PNG")
+    kind = planted(View("noise", "Noise.", picture=buffer.getvalue()))
+    [view] = drawn(copy, load("wine", copy), kind)
+    assert len(buffer.getvalue()) > draw.PNG_LIMIT > len(view.picture)
+
+
+WRONG = {
+    "no view": ("wine", "expected a ptm.View, got str"),
+    "a name with a space": (View("a b", "x", table={"a": [1]}), "the name of a view"),
+    "no picture": (View("a", "x", picture=b"GIF"), "cannot identify"),
+}
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+def test_views_that_are_none(copy: Path, mistake: str) -> None:
+    """What is wrong is said in their place; nothing is kept, so that a mend shows at once."""
+    view, message = WRONG[mistake]
+    if mistake == "no picture":
+        view = View("a", "x", picture=b"GIF" * draw.PNG_LIMIT)
+    [told] = drawn(copy, load("wine", copy), planted(view))
+    assert "could not be drawn" in told.sentence and message in told.sentence
+    assert not list((copy / "wine").glob("views/*.json"))
+
+
+def test_a_notebook_shows_them(root: Path) -> None:
+    """The HTML of an artifact has sentence, rows and picture of each view, all escaped."""
+    html = load("wine", root)._repr_html_()
+    assert html.count("<img ") == 2 and "data:image/png;base64," in html
+    assert "What each column of the" in html and "<td>alcohol</td>" in html
+    view = Drawn("a", "a < b", rows=[{"<i>": "<b>"}] * 20)
+    assert "a &lt; b" in view._repr_html_() and "<th>&lt;i&gt;</th>" in view._repr_html_()
+    assert "… and 8 more rows" in view._repr_html_() and "<b>" not in view._repr_html_()
+
+
+def test_loading_draws_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who only wants tensors pays for no picture."""
+    monkeypatch.setattr("ptm.views._views", None)
+    assert ptm.load("wine", root).tensors["features"].shape[1] == 11

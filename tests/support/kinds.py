@@ -1,0 +1,78 @@
+"""What a kind makes of files or artifacts, without key and store; errors as a run names them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from ptm.blocks import whole
+from ptm.catalog import load_catalog, with_options
+from ptm.errors import BadInput
+from ptm.listing import list_files
+from ptm.model import ROWS, Artifact, ArtifactRef, Block, File, Part
+from ptm.prepare import tensorize
+from ptm.registry import kind_of
+from ptm.source import Source
+from tests.support.stores import BOOK
+
+
+def block_of(source: Source, paths: Sequence[Path] | None = None) -> Block:
+    """What the kind of a source makes of its files, or of those that are given."""
+    listed = [source.root / name for name in list_files(source).names] if paths is None else paths
+    place = source.root / source.path
+    files = tuple(
+        File(path.name if path == place else path.relative_to(place).as_posix(), str(path))
+        for path in listed
+    )
+
+    def shown(file: str) -> str:
+        path = Path(file)
+        inside = path.is_absolute() and path.is_relative_to(source.root)
+        return path.relative_to(source.root).as_posix() if inside else file
+
+    try:
+        return whole(kind_of(source).code.read(source, Part(0, files)), source.kind)
+    except BadInput as bad:
+        raise bad.of_source(source.name, shown) from bad
+
+
+def analyze(
+    name: str, artifacts: Path, options: Mapping[str, Any] | None = None, **how: Any
+) -> ArtifactRef:
+    """One of the book's analyses, with other options, on what a store has."""
+    return tensorize(with_options(load_catalog(BOOK)[name], options or {}), artifacts, **how)
+
+
+def analysis_of(source: Source, artifact: Artifact) -> Block:
+    """What the kind of an entry makes of an artifact, with errors named as a run names them."""
+    try:
+        return whole(kind_of(source).code.analyze(source, {artifact.name: artifact}), source.kind)
+    except BadInput as bad:
+        raise bad.of_source(source.name) from bad
+
+
+def artifact_of(block: Block, name: str, kind: str, **options: Any) -> Artifact:
+    """What a block would be once it was stored under that name, and loaded."""
+    tables = dict(block.tables) if block.rows is None else {ROWS: block.rows, **block.tables}
+    files = {f"{table}.parquet": _parquet(content) for table, content in tables.items()}
+    manifest = {
+        "kind": kind,
+        "options": options,
+        "facts": dict(block.facts),
+        "tables": {table: {"file": f"{table}.parquet"} for table in tables},
+    }
+
+    def file(wanted: str) -> Any:
+        return BytesIO(files[wanted])
+
+    return Artifact(name, Path(name), manifest, block.tensors, block.scaler, file)
+
+
+def _parquet(table: Any) -> bytes:
+    file = BytesIO()
+    pq.write_table(table, file)
+    return file.getvalue()
