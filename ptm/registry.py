@@ -33,6 +33,7 @@ KINDS = {
     "table": "ptm.kinds.table",
     "timeseries": "ptm.kinds.timeseries",
     "text": "ptm.kinds.text",
+    "audio": "ptm.kinds.audio",
     "threshold": "ptm.kinds.threshold",
     "fits": "ptm.kinds.fits",
 }
