@@ -98,14 +98,11 @@ class BadInput(PtmError):
         return BadInput, (self.where, self.expected, self.got, self.file)
 
 
-class BadInputs(BadInput):
-    """Several faults told together; the fields are those of the first."""
+class _Several:
+    """What errors have that tell several faults; the fields are those of the first."""
 
-    def __init__(self, faults: Sequence[BadInput], count: int) -> None:
-        self._faults, self._count = tuple(faults), count
-        first = faults[0]
-        super().__init__(first.where, first.expected, first.got, first.file)
-        self.args = (_told(faults, count),)
+    _faults: tuple[BadInput, ...]
+    _count: int
 
     @property
     def faults(self) -> tuple[BadInput, ...]:
@@ -116,6 +113,16 @@ class BadInputs(BadInput):
     def count(self) -> int:
         """See BadInput."""
         return self._count
+
+
+class BadInputs(_Several, BadInput):
+    """Several faults told together; the fields are those of the first."""
+
+    def __init__(self, faults: Sequence[BadInput], count: int) -> None:
+        self._faults, self._count = tuple(faults), count
+        first = faults[0]
+        super().__init__(first.where, first.expected, first.got, first.file)
+        self.args = (_told(faults, count),)
 
     def of_source(self, source: str, shown: Callable[[str], str] = str) -> InputErrors:
         """See BadInput."""
@@ -146,7 +153,7 @@ class InputError(BadInput):
         return _input_error, (self.source, self.expected, self.got, self.where, self.file)
 
 
-class InputErrors(InputError):
+class InputErrors(_Several, InputError):
     """Several faults of one source, told together; the fields are those of the first."""
 
     def __init__(self, faults: Sequence[InputError], count: int) -> None:
@@ -160,16 +167,6 @@ class InputErrors(InputError):
         )
         self._faults, self._count = tuple(faults), count
         self.args = (f"{first.source}: {_told(faults, count)}",)
-
-    @property
-    def faults(self) -> tuple[BadInput, ...]:
-        """See BadInput."""
-        return self._faults
-
-    @property
-    def count(self) -> int:
-        """See BadInput."""
-        return self._count
 
     def __reduce__(self) -> tuple[object, ...]:
         return InputErrors, (self._faults, self._count)

@@ -9,7 +9,7 @@ import base64
 import hashlib
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from html import escape
@@ -99,7 +99,7 @@ def drawn(root: Path, artifact: Artifact, kind: Kind | None = None) -> list[Draw
     if kept is not None or kind is None:
         return kept or []
     try:
-        fresh = [_drawn(view) for view in _views(artifact, kind)]
+        fresh = _all_drawn(artifact, kind)
     except Exception as error:  # the artifact is none the worse for it
         return [_not_drawn(kind, error)]
     given = [(_values(one), one.png) for one in fresh]
@@ -136,10 +136,17 @@ def _kept(root: Path, name: str, publication: str, kind: Kind | None) -> list[Dr
     return [Drawn(**{**one, "file": one["file"] or None}) for one in found]
 
 
-def _views(artifact: Artifact, kind: Kind) -> Iterator[View]:
+def _all_drawn(artifact: Artifact, kind: Kind) -> list[Drawn]:
+    """All views of a kind, each name once."""
     from ptm.summaries import summaries
 
-    return (kind.views or summaries)(artifact)
+    found: dict[str, Drawn] = {}
+    for view in (kind.views or summaries)(artifact):
+        one = _drawn(view)
+        if one.name in found:
+            raise PtmError(f"expected views of different names, got two of '{one.name}'")
+        found[one.name] = one
+    return list(found.values())
 
 
 def _drawn(view: View) -> Drawn:
@@ -149,9 +156,13 @@ def _drawn(view: View) -> Drawn:
         raise PtmError(f"expected a ptm.View, got {type(view).__name__}")
     if not NAME.fullmatch(view.name):
         raise PtmError(f"expected the name of a view in a-z, 0-9 and '-', got '{view.name}'")
+    if (view.table is None) == (view.picture is None):
+        raise PtmError(f"view '{view.name}': expected either a table or a picture")
     if view.table is not None:
-        rows = table_rows(view.table)
-        return Drawn(view.name, view.sentence, view.title, rows)
+        frame = _frame(view.table)
+        left_out = len(frame) > MOST_ROWS
+        of = f" The first {MOST_ROWS:,} of {len(frame):,} rows." if left_out else ""
+        return Drawn(view.name, view.sentence + of, view.title, table_rows(frame))
     drawn_already = isinstance(view.picture, bytes)
     png = small_png(view.picture) if drawn_already else to_png(view.picture)
     return Drawn(view.name, view.sentence, view.title or view.name, png=png)

@@ -49,9 +49,15 @@ def to_png(figure: Figure, dpi: int = 110) -> bytes:
 
 
 def small_png(png: bytes) -> bytes:
-    """A PNG as it is, or with fewer colours and smaller, so that it is under PNG_LIMIT."""
+    """A PNG as it is, or with fewer colours and smaller, so that it is under PNG_LIMIT.
+
+    Raises:
+        ValueError: the bytes are no PNG.
+    """
     from PIL import Image as Images
 
+    if not png.startswith(b"\x89PNG\r\n\x1a\n"):
+        raise ValueError(f"expected the bytes of a PNG, got {png[:8]!r}")
     if len(png) < PNG_LIMIT:
         return png
     with Images.open(BytesIO(png)) as image:

@@ -70,17 +70,10 @@ class Publication(NamedTuple):
 
 
 def load(name: str, artifacts: str | Path = "artifacts") -> Artifact:
-    """The current artifact of a name, after checking every file of it against its digest.
-
-    A file whose digest was checked before is not read again where stat vouches that it did not
-    change. Tensors are memory-mapped; tables are read when they are asked for. As long as the
-    result lives, `ptm gc` leaves its folder alone.
+    """The current artifact of a name, verified: as `ptm.load`, without views.
 
     Raises:
-        ArtifactMissing: the store has none of that name.
-        ArtifactCorrupt: a file is missing or is not what the manifest says; the file, the expected
-            and the actual digest are named.
-        StoreError: the store may not be read.
+        ArtifactMissing, ArtifactCorrupt, StoreError: as there.
     """
     publication = current(name, Path(artifacts))
     memory = Memory(Path(artifacts) / name)

@@ -175,7 +175,9 @@ def test_a_large_picture_of_ones_own_is_made_to_fit(copy: Path) -> None:
 WRONG = {
     "no view": ("wine", "expected a ptm.View, got str"),
     "a name with a space": (View("a b", "x", table={"a": [1]}), "the name of a view"),
-    "no picture": (View("a", "x", picture=b"GIF"), "cannot identify"),
+    "no picture": (View("a", "x", picture=b"GIF89a"), "the bytes of a PNG"),
+    "neither": (View("a", "x"), "either a table or a picture"),
+    "both": (View("a", "x", table={"a": [1]}, picture=b"x"), "either a table or a picture"),
 }
 
 
@@ -183,11 +185,24 @@ WRONG = {
 def test_views_that_are_none(copy: Path, mistake: str) -> None:
     """What is wrong is said in their place; nothing is kept, so that a mend shows at once."""
     view, message = WRONG[mistake]
-    if mistake == "no picture":
-        view = View("a", "x", picture=b"GIF" * draw.PNG_LIMIT)
     [told] = drawn(copy, load("wine", copy), planted(view))
     assert "could not be drawn" in told.sentence and message in told.sentence
     assert not list((copy / "wine").glob("views/*.json"))
+
+
+def test_two_views_of_one_name(copy: Path) -> None:
+    """They would be kept as one file: that is said, and neither is shown for the other."""
+    twice = planted(View("a", "First.", table={"a": [1]}), View("a", "Second.", table={"a": [2]}))
+    [told] = drawn(copy, load("wine", copy), twice)
+    assert "expected views of different names, got two of 'a'" in told.sentence
+
+
+def test_a_long_table_says_what_it_leaves_out(copy: Path) -> None:
+    """Of very many rows the first are shown, and how many there are."""
+    kind = planted(View("a", "Numbers.", table={"a": range(1500)}))
+    [view] = drawn(copy, load("wine", copy), kind)
+    assert view.rows and len(view.rows) == 1000
+    assert view.sentence == "Numbers. The first 1,000 of 1,500 rows."
 
 
 def test_a_notebook_shows_them(root: Path) -> None:
@@ -202,5 +217,5 @@ def test_a_notebook_shows_them(root: Path) -> None:
 
 def test_loading_draws_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who only wants tensors pays for no picture."""
-    monkeypatch.setattr("ptm.views._views", None)
+    monkeypatch.setattr("ptm.views._all_drawn", None)
     assert ptm.load("wine", root).tensors["features"].shape[1] == 11
