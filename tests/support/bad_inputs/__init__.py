@@ -1,0 +1,23 @@
+"""Inputs and catalogs that are wrong, each with what is said of it."""
+
+from tests.support.bad_inputs.building import TABLE, WINE, BadInput, file, write_all
+from tests.support.bad_inputs.catalogs import CATALOG_MISTAKES, CatalogMistake
+from tests.support.bad_inputs.images import BAD_IMAGES
+from tests.support.bad_inputs.series import BAD_SERIES
+from tests.support.bad_inputs.tables import BAD_TABLES
+from tests.support.bad_inputs.texts import BAD_TEXTS
+from tests.support.bad_inputs.volumes import BAD_VOLUMES
+
+BAD_INPUTS = BAD_IMAGES + BAD_VOLUMES + BAD_TABLES + BAD_SERIES + BAD_TEXTS
+
+__all__ = [
+    "BAD_IMAGES",
+    "BAD_INPUTS",
+    "CATALOG_MISTAKES",
+    "TABLE",
+    "WINE",
+    "BadInput",
+    "CatalogMistake",
+    "file",
+    "write_all",
+]
