@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import Ptm, Started, run_ptm
+from tests.support.letters import lay_out_letters
 from tests.support.machine import ROOT
 from tests.support.servers import (
     Hold,
@@ -104,3 +105,11 @@ def processes_run(server: str, sample: Path, tmp_path_factory: pytest.TempPathFa
 def place(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
     """A folder with `data/`: the book's catalog, and the sample's files."""
     return lay_out(tmp_path_factory.mktemp("place"), sample)
+
+
+@pytest.fixture(scope="module")
+def letters(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with data of many letters, `data/catalog.toml`, and its `artifacts/`."""
+    place = tmp_path_factory.mktemp("letters")
+    lay_out_letters(place)
+    return place
