@@ -12,6 +12,8 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint
 SAMPLE := data/sample
 
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+# of the slow ones many wait: for a clock, a server, what was killed
+PYTEST_SLOW := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile
 
 .PHONY: setup run test test-all test-rest lint bench faults
 
@@ -43,11 +45,10 @@ run: $(VENV)/.run
 test: $(VENV)/.dev
 	$(PYTEST) -m "not slow"
 
-test-all: $(VENV)/.dev
-	$(PYTEST)
+test-all: test test-rest
 
 test-rest: $(VENV)/.dev
-	$(PYTEST) -m slow
+	$(PYTEST_SLOW) -m slow
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -7,9 +7,9 @@ from pathlib import Path
 from prefect import get_run_logger
 from prefect.artifacts import create_table_artifact
 
-from flows.running.parameters import catalog_name
 from flows.running.served import served_flow
 from ptm import store
+from ptm.catalog import catalog_name
 from ptm.model import readable_size
 from ptm.names import catalog_key
 

@@ -9,13 +9,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ptm.errors import BadInput, Faults, PtmError
-from ptm.model import ROWS, SAMPLE, Block
+from ptm.model import ROWS, SAMPLE, Bad, Block
+from ptm.scaling import Scaler
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
     import torch
+    from numpy.typing import NDArray
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")  # of tensors and tables
+OF_THE_STORE = re.compile(r"part-\d+")  # what it calls files of its own
+BY_NAME = {
+    "tensors": "tensors by name",
+    "axes": "names of axes by tensor",
+    "tables": "tables by name",
+    "facts": "JSON values by name",
+}
 
 
 def whole(block: object, who: str) -> Block:
@@ -31,40 +41,96 @@ def whole(block: object, who: str) -> Block:
     """
     if not isinstance(block, Block):
         raise PtmError(f"{who}: expected a ptm.Block, got {type(block).__name__}")
-    if block.bad:
-        faults = Faults()
-        for bad in block.bad:
-            faults.add(BadInput(bad.where, bad.expected, bad.got, bad.file))
-        faults.check()
-    problems: list[str] = []
-    tensors = {name: _tensor(name, value, problems) for name, value in block.tensors.items()}
+    problems, none = list(_wrong_bad(block.bad)), dict[str, Any]()
+    for field, expected in BY_NAME.items():
+        value = getattr(block, field)
+        if not isinstance(value, Mapping):
+            problems.append(f"{field}: expected {expected}, got {type(value).__name__}")
+            none[field] = {}
+    block = replace(block, **none)
+    problems += _wrong(block)
+    given = {name: _tensor(name, value, problems) for name, value in block.tensors.items()}
+    tensors = {name: tensor for name, tensor in given.items() if tensor is not None}
+    axes = {name: _axes(block, name, tensor.shape, problems) for name, tensor in tensors.items()}
     tables = {name: _table(name, value, problems) for name, value in block.tables.items()}
     rows = None if block.rows is None else _table(ROWS, block.rows, problems)
-    problems += _wrong(block, tensors)
+    problems += _unlike(rows, tensors, axes)
+    if not (problems or tensors or tables) and rows is None:
+        problems.append("expected tensors or tables, got none")
     if problems:
         raise PtmError(f"{who}: " + "\n  ".join(problems))
-    axes = {name: tuple(block.axes.get(name) or _axes(tensor)) for name, tensor in tensors.items()}
     return replace(block, tensors=tensors, axes=axes, rows=rows, tables=tables)
 
 
-def _tensor(name: str, value: Any, problems: list[str]) -> torch.Tensor:
+def with_index(value: Any) -> pd.DataFrame:
+    """A data frame, or a series as one, with its index as columns, unless that is 0, 1, 2, …
+
+    Raises:
+        ValueError: the index is called as a column.
+    """
+    import pandas as pd
+
+    frame = value.to_frame() if isinstance(value, pd.Series) else value
+    index = frame.index
+    if index.names == [None] and index.equals(pd.RangeIndex(len(frame))):
+        return frame
+    unnamed = "index" if index.nlevels == 1 else "level_{}"
+    names = [unnamed.format(n) if name is None else name for n, name in enumerate(index.names)]
+    for name in names:
+        if name in frame.columns:
+            expected = "an index that is called as no column (or `reset_index(drop=True)`)"
+            raise ValueError(f"expected {expected}, got '{name}'")
+    return frame.reset_index(names=names)
+
+
+def _tensor(name: str, value: Any, problems: list[str]) -> torch.Tensor | None:
     import numpy as np
     import torch
 
+    got = type(value).__name__
     try:
-        tensor = torch.from_numpy(value) if isinstance(value, np.ndarray) else value
-    except TypeError as error:
-        tensor, value = None, error
+        tensor = _of_array(value) if isinstance(value, np.ndarray) else value
+    except (TypeError, ValueError) as error:
+        tensor, got = None, str(error)
     if not isinstance(tensor, torch.Tensor):
-        problems.append(f"tensors['{name}']: expected a tensor or an array of numbers, got {value}")
-        return torch.empty(0)
+        problems.append(f"tensors['{name}']: expected a tensor or an array of numbers, got {got}")
+        return None
+    if tensor.layout is not torch.strided or tensor.is_nested or tensor.is_meta:
+        got = f"{tensor.layout} on {tensor.device}"
+        problems.append(f"tensors['{name}']: expected a dense tensor with values, got {got}")
+        return None
     tensor = tensor.detach().cpu().contiguous()
     if tensor.untyped_storage().nbytes() != tensor.numel() * tensor.element_size():
         return tensor.clone()  # of a view, all that it is a view of would be stored
     return tensor
 
 
-def _table(name: str, value: Any, problems: list[str]) -> pa.Table:
+def _of_array(array: NDArray[Any]) -> torch.Tensor:
+    """The tensor of an array, which is copied where its strides or its byte order need it."""
+    import numpy as np
+    import torch
+
+    if np.ma.is_masked(array):
+        raise ValueError("one with masked values")
+    backwards = min(array.strides, default=0) < 0
+    native = array.dtype.newbyteorder("=")
+    return torch.from_numpy(array.astype(native, order="C", copy=backwards))
+
+
+def _axes(block: Block, name: str, shape: torch.Size, problems: list[str]) -> tuple[str, ...]:
+    """The name of each axis of a tensor; none where something is wrong with them."""
+    usual = tuple(SAMPLE if not axis else f"axis_{axis}" for axis in range(len(shape)))
+    axes, got = block.axes.get(name, usual), ""
+    if not isinstance(axes, (list, tuple)) or not all(isinstance(axis, str) for axis in axes):
+        got = repr(axes)
+    elif len(axes) != len(shape):
+        got = f"{len(axes)} for shape {list(shape)}"
+    if got:
+        problems.append(f"axes['{name}']: expected a name for each axis, got {got}")
+    return () if got else tuple(axes)
+
+
+def _table(name: str, value: Any, problems: list[str]) -> pa.Table | None:
     import pyarrow as pa
 
     try:
@@ -74,34 +140,87 @@ def _table(name: str, value: Any, problems: list[str]) -> pa.Table:
             return pa.table(dict(value))
         if isinstance(value, list):
             return pa.Table.from_pylist(value)
-        return pa.Table.from_pandas(value, preserve_index=False).replace_schema_metadata()
+        return _of_frame(with_index(value))
     except (pa.ArrowException, TypeError, ValueError, AttributeError) as error:
         got = f"{type(value).__name__}: {error}"
         problems.append(f"table '{name}': expected a table, a data frame or columns, got {got}")
-        return pa.table({})
+        return None
 
 
-def _wrong(block: Block, tensors: Mapping[str, torch.Tensor]) -> Iterator[str]:
-    if not tensors and not block.tables and block.rows is None:
-        yield "expected tensors or tables, got none"
+def _of_frame(frame: pd.DataFrame) -> pa.Table:
+    """The table of a data frame, with the units that stand in its `attrs`."""
+    import pyarrow as pa
+
+    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata()
+    units = frame.attrs.get("units") or {}
+    if not isinstance(units, Mapping) or not all(isinstance(u, str) for u in units.values()):
+        raise ValueError(f"expected a text for each column in attrs['units'], got {units!r}")
+    fields = [
+        field.with_metadata({"unit": units[name]}) if name in units else field
+        for name, field in zip(frame.columns, table.schema, strict=True)
+    ]
+    return table.cast(pa.schema(fields))
+
+
+def _unlike(
+    rows: pa.Table | None, tensors: Mapping[str, torch.Tensor], axes: Mapping[str, tuple[str, ...]]
+) -> Iterator[str]:
+    """Of which tensors there are more samples than rows, or fewer."""
+    for name, tensor in tensors.items():
+        if rows is not None and axes[name][:1] == (SAMPLE,) and len(tensor) != rows.num_rows:
+            yield (
+                f"rows: expected {len(tensor)}, one for each sample of tensors['{name}'] (or "
+                f"another name in `axes` for its first axis), got {rows.num_rows}"
+            )
+
+
+def _wrong_bad(bad: Any) -> Iterator[str]:
+    """What is no bad sample.
+
+    Raises:
+        BadInput: all are.
+    """
+    several = bad if isinstance(bad, (list, tuple)) and not isinstance(bad, Bad) else None
+    if several is None or not all(isinstance(one, Bad) for one in several):
+        yield f"bad: expected ptm.Bad for each sample, got {bad!r}"
+        return
+    faults = Faults()
+    for one in several:
+        faults.add(BadInput(one.where, one.expected, one.got, one.file))
+    faults.check()
+
+
+def _wrong(block: Block) -> Iterator[str]:
+    """What is wrong beside tensors and tables: names, facts, scaler, notes."""
     for name in (*block.tensors, *block.tables):
         if not isinstance(name, str) or not NAME.fullmatch(name):
             yield f"expected names of letters, digits, '_', '-' and '.', got {name!r}"
-    if ROWS in block.tables:
-        yield f"expected the table '{ROWS}' as `rows`, got it among `tables`"
-    for name, axes in block.axes.items():
-        if name not in tensors:
-            yield f"axes['{name}']: expected the name of a tensor, got none such"
-        elif len(axes) != tensors[name].ndim:
-            got = f"{len(axes)} for shape {list(tensors[name].shape)}"
-            yield f"axes['{name}']: expected a name for each axis, got {got}"
+    for name in block.tables:
+        if name == ROWS:
+            yield f"expected the table '{ROWS}' as `rows`, got it among `tables`"
+        elif OF_THE_STORE.fullmatch(str(name)):
+            yield f"tables: expected no name that the store uses itself, got '{name}'"
+    for name in (name for name in block.axes if name not in block.tensors):
+        yield f"axes['{name}']: expected the name of a tensor, got none such"
+    yield from _wrong_scaler(block.scaler)
+    yield from _no_json("facts", dict(block.facts))
+    notes = block.notes if isinstance(block.notes, (list, tuple)) else [None]
+    if not all(isinstance(note, str) for note in notes):
+        yield f"notes: expected sentences, got {block.notes!r}"
+
+
+def _wrong_scaler(scaler: Any) -> Iterator[str]:
+    if isinstance(scaler, Scaler):
+        each = scaler.names, scaler.shift, scaler.scale
+        if not all(isinstance(one, (list, tuple)) and len(one) == len(each[0]) for one in each):
+            yield f"scaler: expected a shift and a scale for each of its names, got {scaler}"
+        yield from _no_json("scaler", scaler.to_json())
+    elif scaler is not None:
+        yield f"scaler: expected a ptm.Scaler, got {type(scaler).__name__}"
+
+
+def _no_json(field: str, values: dict[str, Any]) -> Iterator[str]:
     try:
-        json.dumps(dict(block.facts), allow_nan=False)
+        json.dumps(values, allow_nan=False)
     except (TypeError, ValueError) as error:
-        yield f"facts: expected values of JSON, all finite, got: {error}"
-    if not all(isinstance(note, str) for note in block.notes):
-        yield "notes: expected sentences, got something else"
-
-
-def _axes(tensor: torch.Tensor) -> tuple[str, ...]:
-    return tuple(SAMPLE if not axis else f"axis_{axis}" for axis in range(tensor.ndim))
+        yield f"{field}: expected values of JSON, all finite, got: {error}"

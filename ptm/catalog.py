@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import to_json
 
 from ptm.errors import CatalogError
 from ptm.hints import catalogs, listed
-from ptm.names import NAME
+from ptm.names import NAME, is_name
 from ptm.registry import KINDS, Kind, kind_named, kind_of
 from ptm.source import Source, short
 
@@ -102,18 +103,11 @@ def load_catalog(catalog: str | Path, data: str | Path = "data") -> Catalog:
             is wrong is listed, each with the entry and the option it stands in.
     """
     catalog = Path(catalog)
-    try:
-        entries = tomllib.loads(catalog.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        there = catalogs(catalog) if isinstance(error, OSError) else ""
-        raise CatalogError(f"{catalog}: expected a catalog, got: {reason}{there}") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        got = "lists in lists, too deep" if isinstance(error, RecursionError) else error
-        raise CatalogError(f"{catalog}: expected TOML, got: {got}") from error
+    entries = _tables(catalog)
     problems: list[str] = []
     about = _about(entries.pop(ABOUT, {}), problems)
     files = {name: catalog.parent / path for name, path in about.kinds.items()}
+    problems += _wrong_files(files, entries)
     known = set(entries)
     sources, kinds = {}, dict[str, Kind]()
     for name, entry in entries.items():
@@ -130,6 +124,23 @@ def load_catalog(catalog: str | Path, data: str | Path = "data") -> Catalog:
     return Catalog(sources, about.name or catalog.stem)
 
 
+def catalog_name(catalog: Path) -> str:
+    """The name of a catalog, whatever its entries are; of one that cannot be read of its file."""
+    try:
+        return _about(_tables(catalog).get(ABOUT, {}), []).name or catalog.stem
+    except CatalogError:
+        return catalog.stem if is_name(catalog.stem) else "catalog"
+
+
+def entry_names(catalog: Path) -> list[str]:
+    """The names of the entries of a catalog, as they stand in it; none is looked at, nor run.
+
+    Raises:
+        CatalogError: the file is missing or not TOML.
+    """
+    return [name for name in _tables(catalog) if name != ABOUT]
+
+
 def with_options(source: Source, options: Mapping[str, Any]) -> Source:
     """The same entry with other options.
 
@@ -144,6 +155,18 @@ def with_options(source: Source, options: Mapping[str, Any]) -> Source:
     return _source(source.name, {**entry, **options}, source.root, kind_of(source))
 
 
+def _tables(catalog: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(catalog.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        there = catalogs(catalog) if isinstance(error, OSError) else ""
+        raise CatalogError(f"{catalog}: expected a catalog, got: {reason}{there}") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        got = "lists in lists, too deep" if isinstance(error, RecursionError) else error
+        raise CatalogError(f"{catalog}: expected TOML, got: {got}") from error
+
+
 def _about(table: object, problems: list[str]) -> _About:
     try:
         return _About.model_validate(table)
@@ -153,6 +176,16 @@ def _about(table: object, problems: list[str]) -> _About:
             "'kinds', Python files by the names of the kinds in them"
         )
         return _About()
+
+
+def _wrong_files(files: Mapping[str, Path], entries: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the files of kinds of one's own; of one that is used its entries tell."""
+    used = [entry.get("kind") for entry in entries.values() if isinstance(entry, dict)]
+    for name, file in files.items():
+        if name in KINDS:
+            yield f"[{ABOUT}] kinds.{name}: expected another name, got that of a kind of ptm"
+        elif name not in used and not file.is_file():
+            yield f"[{ABOUT}] kinds.{name}: expected a Python file, got none ({file})"
 
 
 def _in_order(sources: Mapping[str, Source]) -> list[str]:
@@ -204,7 +237,7 @@ def _kind(name: str, entry: object, files: Mapping[str, Path], known: dict[str, 
             raise CatalogError(f"expected one of {', '.join([*KINDS, *files])}, got {got}")
         if kind not in known:
             known[kind] = kind_named(kind, files)
-            known[kind].options  # noqa: B018 - what is wrong with its code is told here
+        known[kind].options  # noqa: B018 - what is wrong with its code is told here
     except CatalogError as error:
         raise CatalogError(f"[{name}] kind: {error}") from error
     return known[kind]
@@ -220,7 +253,9 @@ def _source(name: str, entry: dict[str, Any], root: Path, kind: Kind) -> Source:
         told.append(f"[{name}] {needed}: expected this option ({what}), got {got}")
     given = {option: value for option, value in entry.items() if option not in _hidden(kind)}
     try:
-        source = spec(name=name, root=root, **_tuples(given))
+        # as JSON, where an array is what the option says: a tuple, a list, a set
+        values = to_json({**given, "name": name, "root": ""})
+        source = spec.model_validate_json(values).model_copy(update={"root": root})
     except ValidationError as error:
         told += [_explain(name, kind, problem) for problem in error.errors()]
     if told:
@@ -232,13 +267,6 @@ def _source(name: str, entry: dict[str, Any], root: Path, kind: Kind) -> Source:
 def _hidden(kind: Kind) -> set[str]:
     """What no entry of a kind may say."""
     return {"name", "root", "path" if kind.analyzes else "of"}
-
-
-def _tuples(value: Any) -> Any:
-    """TOML arrays as tuples: options are frozen."""
-    if isinstance(value, dict):
-        return {key: _tuples(entry) for key, entry in value.items()}
-    return tuple(_tuples(entry) for entry in value) if isinstance(value, list) else value
 
 
 def _unknown(name: str, option: str, kind: Kind) -> str:

@@ -90,7 +90,7 @@ def causes(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> list[C
         else:
             state = UNCHANGED if old == new else CHANGED
         found.append(Cause(kind, name, state, old, new))
-    return found
+    return _without_followers(found)
 
 
 def why(
@@ -188,6 +188,14 @@ def shown(value: Any) -> str:
 def minute(when: str) -> str:
     """A time in ISO 8601 for people."""
     return f"{when[:16].replace('T', ' ')} UTC"
+
+
+def _without_followers(found: list[Cause]) -> list[Cause]:
+    """Without what is said of an upstream, where its files changed: that follows from them."""
+    files = [c for c in found if c.kind == "upstream" and not c.name.endswith(f" {store.MANIFEST}")]
+    changed = {cause.name.partition(" ")[0] for cause in files if cause.state != UNCHANGED}
+    followers = {("upstream", f"{name} {store.MANIFEST}") for name in changed}
+    return [cause for cause in found if (cause.kind, cause.name) not in followers]
 
 
 def _components(manifest: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Any]]:

@@ -29,11 +29,12 @@ if TYPE_CHECKING:
 PACKAGE = Path(__file__).parent
 STARTED = time.time_ns()
 BESIDE = ("views", "inspect")  # functions of a kind that decide no content
+CALLED = ("read", "analyze", "Options", "NAMES_MATTER")  # what decides it, whatever uses them
 ALWAYS = ("numpy", "pyarrow", "torch")  # they write every artifact
 ON_ARTIFACTS = ("pandas",)  # in whose frames an analysis gets the tables
 DISTRIBUTIONS = {"PIL": "pillow"}  # the others' names are asked for, which takes its time
-# they word errors, check options, which stand in the key themselves, and hand values on
-NEUTRAL = ("ptm.errors", "ptm.source", "ptm.model", "pydantic")
+# they word errors, check options, which stand in the key themselves, hand values on, count threads
+NEUTRAL = ("ptm.errors", "ptm.source", "ptm.model", "ptm.budget", "pydantic")
 _codes: dict[object, Code] = {}
 _modules: dict[tuple[Path, tuple[str, ...]], _Module] = {}
 
@@ -112,7 +113,7 @@ def distribution_of(package: str) -> str:
 
 def _find(kind: Kind, memo: dict[str, Any]) -> Code:
     walk = _Walk(kind, memo)
-    walk.go([kind.module])
+    walk.go(filter(walk.is_module, walk.with_parents(kind.module)))
     unresolved = tuple(walk.unresolved)  # that is told, and not what all the other code has
     if unresolved:
         walk.go(walk.all_modules())
@@ -172,31 +173,31 @@ class _Walk:
         for one in module.deciding:
             self.unresolved |= {f"{name}, {place}": None for place in one.unresolved}
             for what in one.imports:
-                if what.bound not in aside:
+                if what.inside or what.bound not in aside:
                     yield from self._follow(what, name, uses)
 
     def _follow(self, what: Import, at: str, uses: Iterable[str]) -> Iterator[str]:
         base = self._absolute(what.module, at)
         package = base.partition(".")[0]
-        if base == PACKAGE.name:
+        if package == PACKAGE.name and (base == package or what.bound == package):
             gets = [what.name] if what.name else _attributes(what.bound, uses)
-            names = [self._given(name) for name in gets]
+            names = [*([base] if base != package else []), *map(self._given, gets)]
         elif what.name:
             names = [base, f"{base}.{what.name}" if base else ""]  # none is above all packages
         else:  # import a.b binds a, and so all that is in it
             names = [base, *([package] if what.bound == package else [])]
         for name in names:
-            if not name.startswith(NEUTRAL):
-                yield from filter(self._is_module, self._with_parents(name))
-        if package and package != PACKAGE.name and not self._is_module(package):
+            if not f"{name}.".startswith(tuple(f"{one}." for one in NEUTRAL)):
+                yield from filter(self.is_module, self.with_parents(name))
+        if package and package != PACKAGE.name and not self.is_module(package):
             self.packages |= {distribution_of(package)} - {""}
 
     def _given(self, name: str) -> str:
         """The module in which a name is that ptm itself gives."""
         inside = f"{PACKAGE.name}.{name}"
-        return inside if self._is_module(inside) else HOME.get(name, PACKAGE.name)
+        return inside if name and self.is_module(inside) else HOME.get(name, PACKAGE.name)
 
-    def _with_parents(self, module: str) -> Iterator[str]:
+    def with_parents(self, module: str) -> Iterator[str]:
         """The module and the packages that it is in, but for ptm, which only gives names."""
         yield module
         while "." in module:
@@ -204,7 +205,7 @@ class _Walk:
             if module != PACKAGE.name:
                 yield module
 
-    def _is_module(self, name: str) -> bool:
+    def is_module(self, name: str) -> bool:
         if name.partition(".")[0] != PACKAGE.name:
             return name in self.kind.sources
         return _file_of(name).is_file()
@@ -252,7 +253,7 @@ def _read(name: str, raw: bytes, memo: dict[str, Any], beside: tuple[str, ...]) 
         except SyntaxError as error:
             where = f"line {error.lineno}: {error.msg}"
             raise CatalogError(f"{name}: expected Python, got {where}") from error
-    return _Module(source, found, deciding(found, beside))
+    return _Module(source, found, deciding(found, beside, CALLED if beside else ()))
 
 
 def _check_loaded(name: str, place: Path) -> None:

@@ -87,7 +87,8 @@ class Block:
         axes: for each tensor, the name of each axis; of a tensor that is not named here the first
             is "sample", the others "axis_1", "axis_2", …
         rows: a row for each sample, in the order of the tensors: an Arrow table, a data frame, or
-            columns by name. Units stand in the metadata of Arrow fields. None of an analysis.
+            columns by name. Units stand in the metadata of Arrow fields, or in `attrs["units"]` of
+            a frame, whose index becomes columns. None of an analysis.
         tables: other tables, by name.
         scaler: what normalised the tensors, if anything did.
         bad: samples that could not be read.

@@ -91,7 +91,8 @@ def _analyzed(
         memory = store.Memory(root / name, rehash)
         store.verify_files(publication, memory.parts)
         memory.save()
-        artifacts[name] = store.opened(publication, memory.parts)
+        whole_one = store.opened(publication, store.Memory(root / name).parts)
+        artifacts[name] = replace(whole_one, manifest=store.content(publication.manifest))
     with _named(source, kind):
         return whole(kind.code.analyze(source, artifacts), f"kind '{kind.name}'")
 
@@ -283,14 +284,16 @@ def _named(source: Source, kind: Kind, files: InputFiles | None = None) -> Itera
         raise
     except BadInput as bad:
         raise bad.of_source(source.name, files.shown if files else str) from bad
-    except (PtmError, OSError, MemoryError):
-        raise  # says enough, or may pass
-    except Exception as error:
-        line = kind.own.line_of(error) if kind.own else ""
-        if not line:
+    except (OSError, MemoryError):
+        raise  # may pass
+    except PtmError as error:
+        if type(error) is not PtmError or str(error).startswith(f"{source.name}: "):
+            raise  # says enough
+        raise PtmError(f"{source.name}: {error}") from error
+    except (Exception, SystemExit) as error:
+        if not kind.own:
             raise
-        text = f"{source.name}: {type(error).__name__}: {error} ({line})"
-        raise PtmError(text) from error
+        raise PtmError(f"{source.name}: {kind.own.told(error)}") from error
 
 
 def _of_files(source: Source, kind: Kind, root: Path, rehash: bool) -> _Wanted:
@@ -305,10 +308,7 @@ def _of_artifacts(
     source: Source, kind: Kind, upstream: Mapping[str, Any], root: Path, rehash: bool
 ) -> _Wanted:
     memory = store.Memory(root / source.name, rehash)
-    inputs = {
-        name: {part["file"]: part["sha256"] for part in manifest["parts"]}
-        for name, manifest in upstream.items()
-    }
+    inputs = {name: store.digests(manifest) for name, manifest in upstream.items()}
     return _wanted(source, kind, inputs, root, memory, None)
 
 

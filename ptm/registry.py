@@ -4,7 +4,8 @@ A kind is a module of functions, all but one of which may be left out:
 
 Options                         a subclass of Source: what an entry of the kind may say
 read(options, part) -> Block    what is in the files of a part; or, instead of it,
-analyze(options, artifacts)     what the artifacts say that an entry is of, by name
+analyze(options, artifacts)     what the artifacts say that an entry is of, by name; of their
+                                manifests they have what says what they hold, as that is in the key
 views(artifact)                 tables and pictures of an artifact, each a View
 NAMES_MATTER                    False where no row has the name of a file
 """
@@ -20,8 +21,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ptm.errors import CatalogError
-from ptm.own_code import OwnCode, code_in, code_of_module
+from ptm.errors import CatalogError, PtmError
+from ptm.own_code import OwnCode, code_in, code_of_module, plain
 from ptm.source import Source
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ KINDS = {
     "fits": "ptm.kinds.fits",
 }
 GROUP = "ptm.kinds"  # of the entry points by which installed packages name theirs
-_files_seen: dict[str, Kind] = {}  # the last of each name that a catalog had in this process
+_seen: dict[str, dict[str, Kind]] = {}  # own code that was run here: by name and digest, last last
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,12 @@ class Kind:
     Attributes:
         name: as entries of a catalog say it.
         module: of its code.
-        own: its code, where that is not ptm's.
-        travels: whether the code is a file beside a catalog, which other processes do not have.
+        own: its code, where that is not ptm's; it travels along, and is what runs.
     """
 
     name: str
     module: str
     own: OwnCode | None = None
-    travels: bool = False
 
     @cached_property
     def code(self) -> ModuleType:
@@ -64,13 +63,20 @@ class Kind:
         Raises:
             CatalogError: it cannot be run, or is no kind.
         """
-        module = self.own.load() if self.own and self.travels else import_module(self.module)
+        try:
+            module = self.own.load() if self.own else import_module(self.module)
+        except CatalogError as error:
+            raise CatalogError(f"kind '{self.name}': {error}") from error
         if hasattr(module, "read") == hasattr(module, "analyze"):
             both = "both" if hasattr(module, "read") else "neither"
             raise CatalogError(
                 f"kind '{self.name}': expected a function `read(options, part)`, or "
                 f"`analyze(options, artifacts)`, got {both} ({self.module})"
             )
+        if self.own:
+            seen = _seen.setdefault(self.name, {})
+            seen.pop(self.own.digest, None)
+            seen[self.own.digest] = self
         return module
 
     @cached_property
@@ -80,7 +86,7 @@ class Kind:
         if not (isinstance(options, type) and issubclass(options, Source)):
             raise CatalogError(
                 f"kind '{self.name}': expected `Options` to be a subclass of ptm.Source, "
-                f"got {options!r} ({self.module})"
+                f"got {plain(repr(options))} ({self.module})"
             )
         return options
 
@@ -111,7 +117,7 @@ class Kind:
         return self.name, self.own.digest if self.own else ""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Kind, (self.name, self.module, self.own, self.travels)
+        return Kind, (self.name, self.module, self.own)
 
 
 def kind_named(name: str, files: Mapping[str, Path] | None = None) -> Kind:
@@ -126,13 +132,15 @@ def kind_named(name: str, files: Mapping[str, Path] | None = None) -> Kind:
     """
     if files and name in files:
         own = code_in(files[name])
-        _files_seen[name] = Kind(name, own.module, own, travels=True)
-        return _files_seen[name]
+        return Kind(name, own.module, own)
     if name in KINDS:
         return _built_in(name)
     installed = _installed()
     if name in installed:
-        return Kind(name, installed[name], code_of_module(installed[name]))
+        try:
+            return Kind(name, installed[name], code_of_module(installed[name]))
+        except CatalogError as error:
+            raise CatalogError(f"kind '{name}': {error}") from error
     known = [*KINDS, *installed, *(files or ())]
     close = difflib.get_close_matches(name, known, n=1)
     hint = f" (did you mean '{close[0]}'?)" if close else ""
@@ -150,16 +158,36 @@ def kind_of(source: Source) -> Kind:
 
 
 def known_kind(manifest: Mapping[str, Any]) -> Kind | None:
-    """The kind that made an artifact; None where this process does not know its code."""
-    name, labels = manifest["kind"], [code for code in manifest["code"] if " " in code]
-    seen = _files_seen.get(name)
-    if seen and any(label.partition(" ")[2].startswith(f"{seen.module}.") for label in labels):
-        return seen
+    """The kind that made an artifact; None where this process does not know its code.
+
+    Of several of that name the one whose code made it, else the last one.
+    """
+    name = manifest["kind"]
+    seen = [kind for kind in list(_seen.get(name, {}).values()) if _fits(kind, manifest)]
+    if len(seen) > 1:
+        seen.sort(key=lambda kind: _made(kind, manifest))  # it keeps the order of the others
     try:
-        kind = kind_named(name)
+        kind = seen[-1] if seen else kind_named(name)
     except CatalogError:
         return None
-    return kind if bool(kind.own) == bool(labels) else None
+    return kind if _fits(kind, manifest) else None
+
+
+def _fits(kind: Kind, manifest: Mapping[str, Any]) -> bool:
+    """Whether an artifact was made by that kind, before or after edits of its code."""
+    places = [label.partition(" ")[2] for label in manifest["code"] if " " in label]
+    inside = any(f"{place}.".startswith(f"{kind.module}.") for place in places)
+    return inside if kind.own else not places
+
+
+def _made(kind: Kind, manifest: Mapping[str, Any]) -> bool:
+    """Whether that very code made an artifact."""
+    from ptm.key import code_of
+
+    try:
+        return bool(code_of(kind).digests == manifest["code"])
+    except PtmError:
+        return False
 
 
 @cache

@@ -5,6 +5,7 @@ The options of a kind are a subclass of it. Frozen, validated, and in JSON a par
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -16,6 +17,7 @@ from pydantic import (
     Field,
     PrivateAttr,
 )
+from pydantic_core import to_jsonable_python
 
 from ptm.names import NAME
 from ptm.spans import seconds_of
@@ -26,7 +28,6 @@ MOST_COLUMNS = 10_000
 GIB = 1 << 30
 MOST_EXACT = 1 << 53  # up to here every integer is a float64
 LARGEST = 1 << 1023
-LIMITS = frozenset({"max_bytes", "max_columns", "timeout"})  # they decide whether, not what is made
 LETTERS = 80  # of a value in a message
 
 
@@ -67,8 +68,19 @@ def _exact(value: object) -> object:
     return value
 
 
+def _in_order(value: object) -> object:
+    """The same value with its sets as lists in an order that is the same in every process."""
+    if isinstance(value, Mapping):
+        return {name: _in_order(inside) for name, inside in value.items()}
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(_in_order, value), key=repr)
+    return [*map(_in_order, value)] if isinstance(value, (list, tuple)) else value
+
+
 def _listed(names: object) -> object:
-    return (names,) if isinstance(names, str) else names
+    return (
+        (names,) if isinstance(names, str) else tuple(names) if isinstance(names, list) else names
+    )
 
 
 Number = Annotated[float, BeforeValidator(_exact), Field(allow_inf_nan=False)]
@@ -91,7 +103,10 @@ class Source(BaseModel):
         timeout: seconds that a run may take to make it, or "90s", "10m", "2h"; then it is ended.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    limits: ClassVar[frozenset[str]] = (
+        frozenset()
+    )  # options that decide whether it is made, not what
     needs_path: ClassVar[bool] = True  # whether there is nothing to read without a path
     takes_folders: ClassVar[bool] = True  # else its path is one file
 
@@ -103,9 +118,21 @@ class Source(BaseModel):
     timeout: Span | None = None
     _kind: Any = PrivateAttr(None)  # of `ptm.registry`, where the entry comes from a catalog
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        if taken := Source.model_fields.keys() & vars(cls).get("__annotations__", {}).keys():
+            raise TypeError(f"expected other names of options, got {min(taken)!r} of every entry")
+
     def options(self) -> dict[str, Any]:
-        """The JSON values that decide the content: the options of the kind, but for its limits."""
-        return self.model_dump(mode="json", exclude={*Source.model_fields, *LIMITS})
+        """The JSON values that decide the content: the options of the kind, but for its limits.
+
+        With them the order of `of`, where it has one.
+        """
+        left_out = {*Source.model_fields, *self.limits}
+        if len(self.of) > 1:
+            left_out -= {"of"}
+        values: dict[str, Any] = to_jsonable_python(_in_order(self.model_dump(exclude=left_out)))
+        return values
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._kind is None:

@@ -1,7 +1,8 @@
-"""Views of the rows of an artifact, whatever its kind: what each column holds."""
+"""Views of the tables of an artifact, whatever its kind: what each column of the rows holds."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,27 @@ COLUMNS = ["column", "unit", "values", "missing", "distinct", "least", "mean", "
 
 
 def summaries(artifact: Artifact) -> Iterator[View]:
-    """What there is to show of an artifact whose kind has no views: its columns."""
+    """What there is to show of an artifact whose kind has no views: its columns, its tables."""
+    taken: set[str] = set()
     if ROWS in artifact.manifest["tables"] and len(artifact.table.columns):
-        yield columns_view(artifact)
-        yield histograms_view(artifact)
+        for view in (columns_view(artifact), histograms_view(artifact)):
+            taken.add(view.name)
+            yield view
+    for name, table in artifact.tables.items():
+        if name != ROWS:
+            view = _table_view(name, table, taken)
+            taken.add(view.name)
+            yield view
+
+
+def _table_view(name: str, table: pd.DataFrame, taken: set[str]) -> View:
+    """A table as it is, under its name as views write it, which is none of those."""
+    plain = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-") or "table"
+    while plain in taken:
+        plain += "-2"
+    rows = "row" if len(table) == 1 else f"{len(table):,} rows"
+    units = [f"{column} is in {unit}" for column, unit in table.attrs["units"].items()]
+    return View(plain, f"The {'; '.join([f'{rows} of the table {name}', *units])}.", table=table)
 
 
 def columns_view(artifact: Artifact) -> View:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
@@ -25,14 +25,16 @@ class Import:
     """One thing that an import binds.
 
     Attributes:
-        bound: the name that it gets; "" where it is bound inside of a definition, and used there.
+        bound: the name that it gets; "" where it gets none.
         module: absolute, or with leading dots.
         name: what of the module; "" for the module itself, "*" for all.
+        inside: whether it stands inside of a definition, and is used there.
     """
 
     bound: str
     module: str
     name: str = ""
+    inside: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Statement:
 
     def to_json(self) -> list[Any]:
         """JSON values from which `from_json` makes an equal one."""
-        imports = [[one.bound, one.module, one.name] for one in self.imports]
+        imports = [[one.bound, one.module, one.name, one.inside] for one in self.imports]
         return [self.kind, self.names, self.digest, self.uses, imports, self.unresolved]
 
     @classmethod
@@ -80,19 +82,29 @@ def statements(source: bytes) -> list[Statement]:
         return [_statement(node) for node in tree.body if not isinstance(node, ast.Pass)]
 
 
-def deciding(found: list[Statement], beside: Iterable[str]) -> list[Statement]:
+def deciding(
+    found: list[Statement], beside: Iterable[str], called: Iterable[str] = ()
+) -> list[Statement]:
     """The statements of a module but those that are there for some of its functions alone.
 
     Args:
         found: all of them.
         beside: names of those functions; what else they use, and nothing else does, goes with them.
+        called: names that stay, whatever uses them: they are asked for from elsewhere.
     """
     if any(not set(SPACES).isdisjoint(one.uses) for one in found):
         return found
     aside = _reached(
         found, [n for n, one in enumerate(found) if not set(one.names).isdisjoint(beside)]
     )
-    kept = _reached(found, [number for number in range(len(found)) if number not in aside])
+    kept = _reached(
+        found,
+        [
+            number
+            for number, one in enumerate(found)
+            if number not in aside or not set(one.names).isdisjoint(called)
+        ],
+    )
     return [found[number] for number in sorted(kept)]
 
 
@@ -121,7 +133,7 @@ def _statement(node: ast.stmt) -> Statement:
     elif kind == "import":
         names = tuple(one.bound for one in imports)
     else:
-        imports = tuple(Import("", one.module, one.name) for one in imports)
+        imports = tuple(replace(one, inside=True) for one in imports)
     digest = hashlib.sha256(ast.dump(node).encode()).hexdigest()
     return Statement(kind, names, digest, _uses(node), imports, tuple(_unresolved(node)))
 

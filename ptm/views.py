@@ -9,7 +9,7 @@ import base64
 import hashlib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from html import escape
@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptm import store
-from ptm.errors import PtmError
+from ptm.blocks import with_index
+from ptm.errors import ArtifactMissing, PtmError, StoreError
 from ptm.model import Artifact, View
 from ptm.registry import Kind, known_kind
 from ptm.store.drawn import keep_views, kept_views
@@ -26,10 +27,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 HERE = Path(__file__).parent
-DRAWERS = ("draw", "summaries.py", "views.py")  # the code that every drawing goes through
+# the code that every drawing goes through
+DRAWERS = ("blocks.py", "draw", "summaries.py", "views.py")
 MOST_ROWS = 1000  # of a table
 NOTEBOOK_ROWS = 12
 NAME = re.compile("[a-z0-9]+(-[a-z0-9]+)*")
+NOT_DRAWN = "not-drawn"
+PASSING = (OSError, MemoryError, ImportError, StoreError)  # no fault of the code that draws
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,8 @@ def load(name: str, artifacts: str | Path = "artifacts") -> Artifact:
 def drawn(root: Path, artifact: Artifact, kind: Kind | None = None) -> list[Drawn]:
     """The views of an artifact: those that the store has kept, else drawn now, and kept.
 
+    In place of one that could not be drawn it is said why.
+
     Args:
         root: the store.
         artifact: of it.
@@ -98,10 +104,9 @@ def drawn(root: Path, artifact: Artifact, kind: Kind | None = None) -> list[Draw
     kept = _kept(root, artifact.name, artifact.path.name, kind)
     if kept is not None or kind is None:
         return kept or []
-    try:
-        fresh = _all_drawn(artifact, kind)
-    except Exception as error:  # the artifact is none the worse for it
-        return [_not_drawn(kind, error)]
+    fresh, passing = _all_drawn(artifact, kind)
+    if passing:
+        return fresh
     given = [(_values(one), one.png) for one in fresh]
     keep_views(root, artifact.name, artifact.path.name, _stamp(kind), given)
     again = _kept(root, artifact.name, artifact.path.name, kind)
@@ -111,11 +116,16 @@ def drawn(root: Path, artifact: Artifact, kind: Kind | None = None) -> list[Draw
 def views_of(root: Path, name: str, publication: str, kind: Kind | None = None) -> list[Drawn]:
     """The views of a publication, which is loaded only where they have to be drawn.
 
-    Raises:
-        ArtifactMissing, ArtifactCorrupt: as `load`.
+    Where it is damaged, or no more in the store, that is said in their place.
     """
     kept = _kept(root, name, publication, kind)
-    return drawn(root, store.load(name, root), kind) if kept is None else kept
+    if kept is not None:
+        return kept
+    try:
+        return drawn(root, _published(root, name, publication), kind)
+    except StoreError as error:
+        said = f"The views of publication {publication} could not be drawn: {error}"
+        return [Drawn(NOT_DRAWN, said, rows=[])]
 
 
 def table_rows(table: Any) -> list[dict[str, Any]]:
@@ -133,29 +143,64 @@ def _kept(root: Path, name: str, publication: str, kind: Kind | None) -> list[Dr
     found = kept_views(root, name, publication, _stamp(kind) if kind else "")
     if found is None:
         return None
-    return [Drawn(**{**one, "file": one["file"] or None}) for one in found]
+    try:
+        return [Drawn(**{**one, "file": one["file"] or None}) for one in found]
+    except TypeError:  # fields of another version
+        return None
 
 
-def _all_drawn(artifact: Artifact, kind: Kind) -> list[Drawn]:
-    """All views of a kind, each name once."""
+def _published(root: Path, name: str, publication: str) -> Artifact:
+    """The artifact of a publication, checked.
+
+    Raises:
+        ArtifactMissing: no pointer names it.
+        ArtifactCorrupt, StoreError: as `load`.
+    """
+    shelf = root / name
+    for pointer in store.pointers(shelf).values():
+        if pointer and pointer["publication"] == publication:
+            held, memory = store.publication(shelf, pointer), store.Memory(shelf)
+            store.verify_files(held, memory.parts)
+            memory.save()
+            return store.opened(held, memory.parts)
+    raise ArtifactMissing(f"{name}: expected {publication} in {root}, got none that counts")
+
+
+def _all_drawn(artifact: Artifact, kind: Kind) -> tuple[list[Drawn], bool]:
+    """All views of a kind, each name once; whether one could not be drawn for what may pass."""
+    found: dict[str, Drawn] = {}
+    passing = False
+    for view in _given(artifact, kind):
+        try:
+            one = _drawn(view, found)
+        except Exception as error:  # the artifact is none the worse for it, nor are the others
+            one = _not_drawn(view, error, found, kind)
+            passing = passing or isinstance(error, PASSING)
+        found[one.name] = one
+    return list(found.values()), passing
+
+
+def _given(artifact: Artifact, kind: Kind) -> Iterator[View | Exception]:
+    """The views of a kind, and what it raised after them, if anything."""
     from ptm.summaries import summaries
 
-    found: dict[str, Drawn] = {}
-    for view in (kind.views or summaries)(artifact):
-        one = _drawn(view)
-        if one.name in found:
-            raise PtmError(f"expected views of different names, got two of '{one.name}'")
-        found[one.name] = one
-    return list(found.values())
+    try:
+        yield from (kind.views or summaries)(artifact)
+    except Exception as error:
+        yield error
 
 
-def _drawn(view: View) -> Drawn:
+def _drawn(view: View | Exception, found: Mapping[str, Drawn]) -> Drawn:
     from ptm.draw import small_png, to_png
 
+    if isinstance(view, Exception):
+        raise view
     if not isinstance(view, View):
         raise PtmError(f"expected a ptm.View, got {type(view).__name__}")
-    if not NAME.fullmatch(view.name):
+    if not isinstance(view.name, str) or not NAME.fullmatch(view.name):
         raise PtmError(f"expected the name of a view in a-z, 0-9 and '-', got '{view.name}'")
+    if view.name in found:
+        raise PtmError(f"expected views of different names, got two of '{view.name}'")
     if (view.table is None) == (view.picture is None):
         raise PtmError(f"view '{view.name}': expected either a table or a picture")
     if view.table is not None:
@@ -168,11 +213,15 @@ def _drawn(view: View) -> Drawn:
     return Drawn(view.name, view.sentence, view.title or view.name, png=png)
 
 
-def _not_drawn(kind: Kind, error: Exception) -> Drawn:
-    line = kind.own.line_of(error) if kind.own else ""
-    where = f" ({line})" if line else ""
-    said = f"The views could not be drawn: {type(error).__name__}: {error}{where}"
-    return Drawn("not-drawn", said, rows=[])
+def _not_drawn(view: Any, error: Exception, found: Mapping[str, Drawn], kind: Kind) -> Drawn:
+    """What stands in place of a view: under its name, where it has one of its own."""
+    name = view.name if isinstance(view, View) else ""
+    what = f"View '{name}'" if name else "Other views" if found else "The views"
+    told = kind.own.told(error) if kind.own else f"{type(error).__name__}: {error}"
+    said = f"{what} could not be drawn: {told}"
+    names = [str(name), NOT_DRAWN, *(f"{NOT_DRAWN}-{n + 2}" for n in range(len(found)))]
+    free = next(name for name in names if NAME.fullmatch(name) and name not in found)
+    return Drawn(free, said, rows=[])
 
 
 def _values(one: Drawn) -> dict[str, Any]:
@@ -206,8 +255,8 @@ def _frame(table: Any) -> pd.DataFrame:
     import pyarrow as pa
 
     if isinstance(table, pa.Table):
-        return table.to_pandas()
-    return table if isinstance(table, pd.DataFrame) else pd.DataFrame(table)
+        table = table.to_pandas()
+    return with_index(table if isinstance(table, pd.DataFrame) else pd.DataFrame(table))
 
 
 def _html_table(rows: list[dict[str, Any]]) -> str:

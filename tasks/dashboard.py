@@ -83,8 +83,9 @@ def _failures(outcome: Outcome) -> Drawn:
 def _sources(outcome: Outcome) -> Drawn:
     return _table(
         "sources",
-        "Each tensor of the run. MB (10^6 bytes) and seconds are those of its whole artifact; "
-        "digest is how the SHA-256 of its file begins, in which there may be several.",
+        "Each tensor of the run, and what has tables alone. MB (10^6 bytes) and seconds are those "
+        "of a whole artifact; digest is how the SHA-256 of the tensor's file begins, in which "
+        "there may be several.",
         source_rows(outcome),
     )
 
@@ -132,7 +133,7 @@ def _unmade(outcome: Outcome) -> dict[str, dict[str, str]]:
 
 
 def source_rows(outcome: Outcome) -> list[dict[str, Any]]:
-    """One row for each tensor; one for each source that failed, was skipped or cancelled.
+    """One row for each tensor; one for each source without any, or that was not made.
 
     All have the same columns: the dashboard shows those of the first row only. What matters comes
     first: of a narrow page the right is out of sight.
@@ -144,20 +145,20 @@ def source_rows(outcome: Outcome) -> list[dict[str, Any]]:
         for name in reasons
     ]
     for name, ref in outcome.made.items():
-        for tensor, entry in ref.tensors.items():
-            rows.append(
-                {
-                    "state": "cached" if ref.cached else "made",
-                    "source": name,
-                    "tensor": tensor,
-                    "shape": "x".join(map(str, entry["shape"])),
-                    "dtype": entry["dtype"],
-                    "MB": _megabytes(ref.bytes),
-                    "seconds": round(ref.seconds, 3),
-                    "digest": ref.digests.get(entry["file"], "")[:DIGITS],
-                }
-            )
+        made: dict[str, Any] = {"state": "cached" if ref.cached else "made", "source": name}
+        made |= {**blank, "MB": _megabytes(ref.bytes), "seconds": round(ref.seconds, 3)}
+        rows += [made | _tensor_cells(ref, tensor) for tensor in ref.tensors] or [made]
     return rows
+
+
+def _tensor_cells(ref: ArtifactRef, tensor: str) -> dict[str, str]:
+    entry = ref.tensors[tensor]
+    return {
+        "tensor": tensor,
+        "shape": "x".join(map(str, entry["shape"])),
+        "dtype": entry["dtype"],
+        "digest": ref.digests.get(entry["file"], "")[:DIGITS],
+    }
 
 
 def _megabytes(size: int) -> float:

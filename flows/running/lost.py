@@ -18,7 +18,8 @@ from prefect.states import Failed
 from ptm.errors import PtmError
 from tasks.outcome import Outcome, skipped
 
-LOOKS, LOOK_SECONDS = 10, 0.5  # for a task run whose first words are still on their way
+# words of a task run may still be on their way, and stand for what it was told before them
+LOOKS, HOLDS, LOOK_SECONDS = 20, 3, 0.5
 
 
 def end_of(future: PrefectFuture[Any]) -> State[Any] | None:
@@ -61,10 +62,15 @@ def _reason(future: PrefectFuture[Any]) -> str:
 
 
 def _tell(task_run: UUID, name: str, end: State[Any]) -> None:
+    held = 0
     with get_client(sync_client=True) as client, suppress(httpx.HTTPError):
         for _ in range(LOOKS):
             with suppress(ObjectNotFound):
-                client.set_task_run_name(task_run, name)  # it has none before it runs
-                client.set_task_run_state(task_run, end, force=True)
-                return
+                known = client.read_task_run(task_run)
+                held = held + 1 if (known.name, known.state_name) == (name, end.name) else 0
+                if held == HOLDS:
+                    return
+                if not held:
+                    client.set_task_run_name(task_run, name)  # it has none before it runs
+                    client.set_task_run_state(task_run, end, force=True)
             time.sleep(LOOK_SECONDS)

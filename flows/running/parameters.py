@@ -11,9 +11,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
 
 from ptm.book.sample import is_sample
-from ptm.catalog import load_catalog
-from ptm.errors import CatalogError
-from ptm.names import NAME, is_name
+from ptm.catalog import catalog_name
+from ptm.names import NAME
 from ptm.source import Source
 from ptm.spans import seconds_of
 
@@ -73,11 +72,3 @@ def _what(given: dict[str, object]) -> str:
     if is_sample(Path(str(given["data"]))):
         return "sample"
     return catalog_name(Path(str(given["catalog"])))
-
-
-def catalog_name(catalog: Path) -> str:
-    """The name of a catalog; of one that cannot be read that of its file."""
-    try:
-        return load_catalog(catalog).name
-    except CatalogError:  # the run itself will say what is wrong with it
-        return catalog.stem if is_name(catalog.stem) else "catalog"

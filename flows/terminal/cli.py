@@ -230,11 +230,13 @@ def show(
     """One artifact: tensors, scaler, facts, first rows, tables and pictures to look at."""
     from flows.terminal import screen
     from ptm.catalog import load_catalog
+    from ptm.registry import KINDS
     from ptm.views import load
 
     artifact = load(name, artifacts)
-    with suppress(CatalogError):  # it only tells kinds of one's own
-        load_catalog(catalog or catalog_for(data), data)
+    if artifact.manifest["kind"] not in KINDS:
+        with suppress(CatalogError):  # it only tells kinds of one's own
+            load_catalog(catalog or catalog_for(data), data)
     screen.show(artifact)
 
 

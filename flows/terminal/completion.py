@@ -11,14 +11,13 @@ from flows.terminal.places import DATA, catalog_for
 
 
 def sources(context: typer.Context, incomplete: str) -> list[str]:
-    """Sources of the catalog that the command would read."""
+    """Sources of the catalog that the command would read: the TOML only, nothing of it is run."""
     try:
-        from ptm.catalog import load_catalog
+        from ptm.catalog import entry_names
 
         data = Path(context.params.get("data") or DATA)
-        return _fitting(
-            load_catalog(context.params.get("catalog") or catalog_for(data)), incomplete
-        )
+        catalog = Path(context.params.get("catalog") or catalog_for(data))
+        return _fitting(entry_names(catalog), incomplete)
     except Exception:  # there is nobody to tell: what is printed here goes into the command line
         return []
 

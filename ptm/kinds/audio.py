@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from decimal import Decimal, localcontext
 from functools import cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from ptm.errors import BadInput, Faults
+from ptm.limits import check_size
 from ptm.model import CHANNEL, SAMPLE, Artifact, Block, File, Part, View
 from ptm.readers.sound import Sound, read_sound
 from ptm.source import GIB, Number, Pattern, Source
@@ -33,6 +34,7 @@ LN2 = 0.6931471805599453
 TERMS = 12  # of the series of the logarithm: what is left out is below 1e-20
 AT_ONCE = 1 << 8  # windows that are transformed together: what that takes stays in the cache
 SHOWN = 4  # clips of a picture
+LONGEST = 1 << 62  # samples of a clip, more than any memory has
 
 
 class Options(Source):
@@ -46,8 +48,10 @@ class Options(Source):
         hop: samples from the start of one window to that of the next.
         mels: bands of the spectrogram.
         low, high: Hz, the ends of the bands; without `high` half of the sample rate.
-        max_bytes: of one decoded clip.
+        max_bytes: of one decoded clip; of the waveforms of all together, of their spectrograms.
     """
+
+    limits: ClassVar[frozenset[str]] = frozenset({"max_bytes"})
 
     pattern: Pattern = "*.wav"
     seconds: Number | None = Field(default=None, gt=0)
@@ -56,7 +60,7 @@ class Options(Source):
     mels: int = Field(default=64, ge=1, le=1024)
     low: Number = Field(default=0.0, ge=0)
     high: Number | None = Field(default=None, gt=0)
-    max_bytes: int = Field(default=GIB // 2, ge=1)
+    max_bytes: int = Field(default=GIB, ge=1)
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -79,7 +83,8 @@ def read(options: Options, part: Part) -> Block:
 
     Raises:
         BadInput: a file that is no whole WAV, or differs from most in sample rate, channels or,
-            where no `seconds` are given, in length. All that is wrong is told, with the files.
+            where no `seconds` are given, in length. All that is wrong is told, with the files. Or
+            a tensor would be larger than `max_bytes`: that is known after the first file.
     """
     import numpy as np
     import torch
@@ -89,8 +94,7 @@ def read(options: Options, part: Part) -> Block:
     rate = _alike(part.files, sounds, options, faults)
     faults.check()
     clips = [sound for sound in sounds if sound is not None]
-    length = round(options.seconds * rate) if options.seconds else len(clips[0].samples)
-    length = max(length, 1)
+    length = _length(clips[0], options)
     waveform = np.zeros((len(clips), clips[0].samples.shape[1], length), dtype=np.float32)
     for number, clip in enumerate(clips):
         kept = clip.samples[:length]
@@ -272,14 +276,46 @@ def log(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _sounds(files: Sequence[File], options: Options, faults: Faults) -> list[Sound | None]:
+    """The clips; None for each that is bad. They end where all together would be too large."""
     sounds: list[Sound | None] = []
     for file in files:
+        sound = None
         try:
-            sounds.append(read_sound(file.path, options.max_bytes))
+            sound = read_sound(file.path, options.max_bytes)
         except BadInput as bad:
             faults.add(bad)
-            sounds.append(None)
+        if sound and not any(sounds):  # the others are like the first, or refused
+            _check_sizes(len(files), sound, options, faults)
+        sounds.append(sound)
     return sounds
+
+
+def _check_sizes(clips: int, like: Sound, options: Options, faults: Faults) -> None:
+    """Looks whether the tensors of so many clips may be made, before memory is taken for them.
+
+    Raises:
+        BadInput: they may not; what was wrong before is told too.
+    """
+    layers, length = clips * like.samples.shape[1], _length(like, options)
+    frames = 1 + max(length - options.window, 0) // options.hop
+    before = faults.count
+    for name, rows, columns in (
+        ("waveform", layers, length),
+        ("log_mel", layers * options.mels, frames),
+    ):
+        try:
+            check_size(options, rows, columns, name)
+        except BadInput as error:
+            faults.add(error)
+    if faults.count > before:
+        faults.check()
+
+
+def _length(clip: Sound, options: Options) -> int:
+    """The samples that each clip has in the tensor."""
+    if options.seconds is None:
+        return len(clip.samples)
+    return max(round(min(options.seconds * clip.rate, LONGEST)), 1)
 
 
 def _alike(

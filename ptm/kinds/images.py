@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -39,6 +39,8 @@ class Options(Source):
             or "note" it as a warning.
         max_bytes: of one decoded picture.
     """
+
+    limits: ClassVar[frozenset[str]] = frozenset({"max_bytes"})
 
     pattern: Pattern = "*"
     standardize: bool = False

@@ -53,6 +53,7 @@ class Options(Source):
         max_bytes: of the one-hot encoding of the line.
     """
 
+    limits: ClassVar[frozenset[str]] = frozenset({"max_bytes"})
     takes_folders: ClassVar[bool] = False
     encoding: str = "utf-8"
     line: int | None = Field(default=None, ge=0)
@@ -284,7 +285,7 @@ def views(artifact: Artifact) -> Iterator[View]:
 
     words, characters = artifact.table, artifact.tables[CHARACTERS]
     total = int(words["count"].sum())
-    head = words.nlargest(MOST_SHOWN, "count")
+    head = words.nlargest(MOST_SHOWN, "count").reset_index(drop=True)
     yield View(
         "words",
         f"The {len(head)} words that come most often, of {len(words):,} different ones in a text "
@@ -298,7 +299,7 @@ def views(artifact: Artifact) -> Iterator[View]:
         picture=draw.bars(counts, f"{artifact.name}: the most frequent words", "times"),
         title=f"{artifact.name}: head of the vocabulary",
     )
-    letters = characters.nlargest(MOST_SHOWN, "count")
+    letters = characters.nlargest(MOST_SHOWN, "count").reset_index(drop=True)
     yield View(
         "characters",
         f"The {len(letters)} characters that come most often, of {len(characters)} different ones.",

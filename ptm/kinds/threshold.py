@@ -206,7 +206,7 @@ def analyze(options: Options, artifacts: Mapping[str, Artifact]) -> Block:
         got = f"none: it is of kind '{artifact.manifest['kind']}'"
         raise BadInput(expected="an artifact with rows", got=got, file=artifact.name)
     table = artifact.table
-    target = options.target or artifact.manifest["options"].get("target")
+    target = options.target or artifact.manifest["facts"].get("target")
     score, values, skipped = _columns(artifact.name, table, target, options.column)
     rules = _rules(target, score, options)
     actual = score > rules.actual_above

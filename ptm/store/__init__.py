@@ -16,7 +16,7 @@ folder of a publication it is damage, unless it is stray (`ptm.names`).
 from ptm.command import KEEP
 from ptm.store.collecting import Collected, gc
 from ptm.store.lease import sweep
-from ptm.store.manifest import FORMAT
+from ptm.store.manifest import FORMAT, MANIFEST, content, digests
 from ptm.store.memory import Memory
 from ptm.store.pointers import CURRENT, Pointer, pointers, publications, read_pointer
 from ptm.store.publishing import find, look, publish
@@ -39,12 +39,15 @@ __all__ = [
     "CURRENT",
     "FORMAT",
     "KEEP",
+    "MANIFEST",
     "Collected",
     "Finding",
     "Memory",
     "Pointer",
     "Publication",
+    "content",
     "current",
+    "digests",
     "find",
     "gc",
     "load",

@@ -14,7 +14,7 @@ from ptm.store import disk
 from ptm.store.drawn import drop_views
 from ptm.store.lease import LEASE, STAGING, held, lease, leftovers, sweep, undecided
 from ptm.store.locks import lock_exclusive
-from ptm.store.manifest import MANIFEST
+from ptm.store.manifest import MANIFEST, digests
 from ptm.store.memory import Memory
 from ptm.store.pointers import CURRENT, KEYS, PUBLICATION, pointers, read_pointer
 from ptm.store.reading import publication, shelves, verify_files
@@ -95,7 +95,7 @@ def _kept(root: Path, whole: dict[str, Any], keep: int) -> dict[str, set[str]]:
             inputs = whole[name][folder][1]["inputs"]
             for source, parts in inputs.items() if isinstance(inputs, dict) else ():
                 for other, (_, manifest) in whole.get(source, {}).items():
-                    if parts == {part["file"]: part["sha256"] for part in manifest["parts"]}:
+                    if parts == digests(manifest):
                         kept[source].add(other)
     return kept
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ptm.store.pointers import DIGEST
@@ -25,6 +26,8 @@ ENTRIES: dict[str, tuple[type, ...]] = {
     "facts": (dict,),
     "warnings": (list,),
 }
+# the other entries say of what it was made, and by what
+CONTENT = ("kind", "tensors", "tables", "scaler", "facts", "warnings")
 FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")  # none leaves the folder or hides in it
 
 
@@ -36,6 +39,18 @@ def problem(manifest: Any, name: str) -> str:
         return f"a manifest with all its entries, got one without {error}"
     except (TypeError, AttributeError) as error:
         return f"entries of the right types, got others: {error}"
+
+
+def content(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What a manifest says of the content, and nothing of what, how and when it was made."""
+    return {entry: manifest[entry] for entry in ("name", "parts", *CONTENT)}
+
+
+def digests(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Digests of all that an analysis gets of an artifact: its files, and what is said of them."""
+    said = json.dumps({entry: manifest[entry] for entry in CONTENT}, sort_keys=True)
+    files = {part["file"]: part["sha256"] for part in manifest["parts"]}
+    return files | {MANIFEST: hashlib.sha256(said.encode()).hexdigest()}
 
 
 def parse(text: bytes) -> Any:

@@ -206,6 +206,32 @@ def test_completion_of_sources() -> None:
     assert completed("ptm run --catalog mine.toml ") == ["mine"]
 
 
+RUNS = 'from pathlib import Path\nPath("was-run").touch()\n\n\ndef read(options, part):\n    pass\n'
+
+
+def test_completion_runs_nothing() -> None:
+    """A press of TAB runs no code of a catalog, and tells entries that are not right too."""
+    Path("catalog.toml").write_text(
+        '[catalog]\nkinds = { pets = "pets.py" }\n'
+        '[dogs]\nkind = "pets"\n[wrong]\nkind = "nothing"\n'
+    )
+    Path("pets.py").write_text(RUNS)
+    assert completed("ptm run ") == ["dogs", "wrong"]
+    assert not Path("was-run").exists()
+
+
+def test_show_runs_nothing_that_it_does_not_need(tmp_path: Path) -> None:
+    """What a kind of ptm made is shown without the catalog of the working folder."""
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n3,4\n")
+    tensorize(table(tmp_path, "first"), "elsewhere")
+    Path("catalog.toml").write_text(
+        '[catalog]\nkinds = { pets = "pets.py" }\n[dogs]\nkind = "pets"\npath = "t.csv"\n'
+    )
+    Path("pets.py").write_text(RUNS)
+    assert call_ptm("show", "first", "--artifacts", "elsewhere").code == 0
+    assert not Path("was-run").exists()
+
+
 def test_completion_of_artifacts(tmp_path: Path) -> None:
     """For `show`, `explain` and `verify` it completes the artifacts of the store."""
     (tmp_path / "t.csv").write_text("a,b\n1,2\n3,4\n")

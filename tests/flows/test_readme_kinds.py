@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from ptm.registry import KINDS
 from tests.support.commands import Done, call_ptm, run_ptm
 from tests.support.machine import ROOT
 from tests.support.servers import Recorded, flow_run_in
@@ -55,6 +58,22 @@ def test_the_code_is_short() -> None:
     assert len([line for text in code for line in text.splitlines() if line.strip()]) <= MOST_LINES
 
 
+def test_who_looks_at_the_catalog_waits_for_no_torch(place: Path) -> None:
+    """Reading the catalog runs the files of the README, which import it only to make tensors."""
+    code = "import sys, ptm; ptm.load_catalog('catalog.toml'); print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], cwd=place, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"
+
+
+def test_the_table_of_kinds_is_one() -> None:
+    """Every kind of ptm has a row of it, and no empty line breaks it."""
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    first = lines.index("| kind | tensors | options |") + 2
+    assert [line.split("`")[1] for line in lines[first : first + len(KINDS)]] == list(KINDS)
+
+
 def test_from_the_empty_folder_to_the_screens(
     place: Path, history: Callable[[object], Recorded]
 ) -> None:
@@ -72,6 +91,9 @@ def test_from_the_empty_folder_to_the_screens(
     keys = history(flow_run_in(first.out)).artifacts
     assert json.loads(keys["catalog-dogs-columns"]["data"])[1]["column"] == "weight"
     assert "data:image/png;base64," in keys["catalog-dogs-histograms"]["data"]
+    assert json.loads(keys["catalog-dogs-mean-mean"]["data"]) == [{"of": "dogs", "mean": 5.0}]
+    sources = json.loads(keys["catalog-sources"]["data"])
+    assert [row["source"] for row in sources] == ["dogs", "dogs_mean"]
     code = place / "pets.py"
     code.write_text(code.read_text().replace("* float(", "* 10 * float("))
     again = run(place, "run")

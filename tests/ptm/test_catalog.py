@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from ptm.catalog import Catalog, load_catalog
+from ptm.catalog import Catalog, catalog_name, entry_names, load_catalog
 from ptm.errors import CatalogError
 from ptm.kinds.images import Options as ImagesSource
 from ptm.kinds.table import Options as TableSource
@@ -232,6 +232,36 @@ def test_not_utf_8(tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_bytes(b'[x]\nkind = "\xe9"\n')
     with pytest.raises(CatalogError, match=r"c\.toml"):
         load_catalog(tmp_path / "c.toml")
+
+
+NAMES = {
+    "its own": ('[catalog]\nname = "zoo"\n[a]\nkind = "nothing"\n', "zoo"),
+    "of the file": ('[a]\nkind = "nothing"\n', "c"),
+    "no name": ("[catalog]\nname = 3\n", "c"),
+    "no TOML": ("[a\n", "c"),
+}
+
+
+@pytest.mark.parametrize("what", NAMES)
+def test_name_alone(tmp_path: Path, what: str) -> None:
+    """The name of a catalog is asked for without its entries: no file of a kind is needed."""
+    text, name = NAMES[what]
+    (tmp_path / "c.toml").write_text(text)
+    assert catalog_name(tmp_path / "c.toml") == name
+
+
+def test_name_of_what_is_not_there(tmp_path: Path) -> None:
+    """A catalog that cannot be read has the name of its file, where that is one."""
+    assert catalog_name(tmp_path / "zoo.toml") == "zoo"
+    assert catalog_name(tmp_path / "My Zoo.toml") == "catalog"
+
+
+def test_entry_names(tmp_path: Path) -> None:
+    """The names of entries, in the order of the file, right or not."""
+    (tmp_path / "c.toml").write_text('[b]\nof = "a"\n[catalog]\n[a]\nkind = "nothing"\n')
+    assert entry_names(tmp_path / "c.toml") == ["b", "a"]
+    with pytest.raises(CatalogError, match="No such file"):
+        entry_names(tmp_path / "none.toml")
 
 
 def test_integers_are_numbers(load: Callable[[str], Catalog]) -> None:

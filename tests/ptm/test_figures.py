@@ -20,7 +20,6 @@ import pytest
 import torch
 
 import ptm
-from ptm.kinds.timeseries import channels_first, day_view
 
 ROOT = Path(__file__).parents[2]
 CT = "p1ch4/volumetric-dicom/2-LUNG 3.0  B70f-04083"
@@ -196,11 +195,11 @@ def test_wine_threshold_tensors(load: Any, figures: Figures) -> None:
 def test_bikes_views(load: Any, figures: Figures) -> None:
     """The hours, and their views by day and channels first, have the printed shapes and strides."""
     hourly, printed = load("bikes").tensors["hourly"], figures["bikes"]
-    days = day_view(hourly)
+    days = hourly.view(-1, 24, hourly.shape[1])
     for tensor, name in (
         (hourly, "hourly"),
         (days, "daily_view"),
-        (channels_first(days), "daily_channels_first"),
+        (days.transpose(1, 2), "daily_channels_first"),
     ):
         assert list(tensor.shape) == printed[f"{name}_shape"]
         assert list(tensor.stride()) == printed[f"{name}_stride"]
@@ -223,14 +222,14 @@ def test_bikes_daily(load: Any, figures: Figures) -> None:
     assert channels[17:] == [f"weathersit={code}" for code in (1, 2, 3, 4)]
     onehot = daily[:, 17:]
     assert onehot.unique().tolist() == [0, 1] and onehot.sum(1).eq(1).all()
-    weather = channels_first(day_view(bikes.tensors["hourly"]))[:, channels.index("weathersit")]
+    weather = bikes.tensors["hourly"][:, channels.index("weathersit")].view(-1, 24)
     assert torch.equal(onehot.argmax(1) + 1, weather.long())
 
 
 def test_bikes_rescaled(load: Any) -> None:
     """Weather becomes (w - 1) / 3; temperature mean 0, deviation 1; the rest is left alone."""
     bikes = load("bikes")
-    raw, daily = channels_first(day_view(bikes.tensors["hourly"])), bikes.tensors["daily"]
+    raw, daily = bikes.tensors["hourly"].view(730, 24, 17).transpose(1, 2), bikes.tensors["daily"]
     weather, temp = map(bikes.manifest["facts"]["channels"].index, ("weathersit", "temp"))
     assert torch.allclose(daily[:, weather], (raw[:, weather] - 1) / 3)
     expected = (raw[:, temp] - raw[:, temp].mean()) / raw[:, temp].std()

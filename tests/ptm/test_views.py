@@ -5,23 +5,25 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from PIL import Image
 
 import ptm
 from ptm import draw, store
 from ptm.catalog import load_catalog
-from ptm.model import Artifact, View
+from ptm.model import Artifact, Block, View
 from ptm.prepare import tensorize
 from ptm.registry import KINDS, Kind, kind_named
-from ptm.views import Drawn, drawn, load, table_rows, views_of
-from tests.support.stores import BOOK, listing
+from ptm.views import NAME, Drawn, drawn, load, table_rows, views_of
+from tests.support.stores import ABOUT, BOOK, listing
 
 # by entry of the book, the names of its views
 VIEWS = {
@@ -181,20 +183,159 @@ WRONG = {
 }
 
 
+A, B = View("a", "First.", table={"a": [1]}), View("b", "Second.", table={"b": [2]})
+
+
 @pytest.mark.parametrize("mistake", WRONG)
 def test_views_that_are_none(copy: Path, mistake: str) -> None:
-    """What is wrong is said in their place; nothing is kept, so that a mend shows at once."""
+    """What is wrong with one is said in its place; the others are shown, and all of it is kept."""
     view, message = WRONG[mistake]
-    [told] = drawn(copy, load("wine", copy), planted(view))
+    kind = planted(B, view, View("c", "Third.", table={"c": [3]}))
+    second, told, third = drawn(copy, load("wine", copy), kind)
+    assert (second.rows, third.rows) == ([{"b": 2}], [{"c": 3}])
     assert "could not be drawn" in told.sentence and message in told.sentence
-    assert not list((copy / "wine").glob("views/*.json"))
+    assert told.rows == [] and NAME.fullmatch(told.name)
+    kind.__dict__["code"] = None  # nothing is drawn again
+    assert drawn(copy, load("wine", copy), kind) == [second, told, third]
 
 
 def test_two_views_of_one_name(copy: Path) -> None:
-    """They would be kept as one file: that is said, and neither is shown for the other."""
-    twice = planted(View("a", "First.", table={"a": [1]}), View("a", "Second.", table={"a": [2]}))
-    [told] = drawn(copy, load("wine", copy), twice)
-    assert "expected views of different names, got two of 'a'" in told.sentence
+    """They would be kept as one file: that is said in place of the second."""
+    twice = planted(
+        A, View("a", "Second.", table={"a": [2]}), View("a", "Third.", table={"a": [3]})
+    )
+    first, *told = drawn(copy, load("wine", copy), twice)
+    assert first.rows == [{"a": 1}]
+    assert [view.name for view in told] == ["not-drawn", "not-drawn-2"]
+    assert all("different names, got two of 'a'" in view.sentence for view in told)
+
+
+def test_a_view_of_an_error_has_the_name_of_the_view(copy: Path) -> None:
+    """In the history of the dashboard it stands where the view stood, and goes as that comes."""
+    kind = planted(View("roc", "A curve.", picture=b"GIF89a"))
+    [told] = drawn(copy, load("wine", copy), kind)
+    assert told.name == "roc" and told.sentence.startswith("View 'roc' could not be drawn: ")
+    [told] = drawn(copy, load("cats", copy), raising(AttributeError("x", name="colour")))
+    assert told.name == "not-drawn" and told.sentence.startswith("The views could not be drawn: ")
+
+
+def raising(error: Exception, *views: View) -> Kind:
+    """A kind that yields some views, and raises that before the next."""
+    kind = planted()
+
+    def some_of_them(_artifact: Artifact) -> Iterator[View]:
+        yield from views
+        raise error
+
+    code = type("code", (), {"read": None, "views": staticmethod(some_of_them)})
+    kind.__dict__["code"] = code
+    return kind
+
+
+def test_what_came_before_an_error(copy: Path) -> None:
+    """Views that were there when it was raised are shown and kept, and so is what was raised."""
+    kind = raising(KeyError("colour"), A, B)
+    first, second, told = found = drawn(copy, load("wine", copy), kind)
+    assert (first.rows, second.rows) == ([{"a": 1}], [{"b": 2}])
+    assert told.name == "not-drawn" and "could not be drawn: KeyError: 'colour'" in told.sentence
+    kind.__dict__["code"] = None
+    assert drawn(copy, load("wine", copy), kind) == found
+
+
+@pytest.mark.parametrize("error", [OSError(24, "Too many open files"), MemoryError(),
+                                   ModuleNotFoundError("No module named 'seaborn'")])  # fmt: skip
+def test_what_may_pass_is_not_kept(copy: Path, error: Exception) -> None:
+    """Where the machine is at fault and not the code, the next look draws again."""
+    first, told = drawn(copy, load("wine", copy), raising(error, A))
+    assert first.rows == [{"a": 1}] and "could not be drawn" in told.sentence
+    assert not list((copy / "wine").glob("views/*.json"))
+    assert drawn(copy, load("wine", copy), planted(A, B))[1].rows == [{"b": 2}]
+
+
+OTHERS: dict[str, Any] = {
+    "more": {"name": "a", "sentence": "A.", "title": "", "rows": [], "file": "", "colour": "red"},
+    "less": {"name": "a", "file": ""},
+    "a list": ["a"],
+}
+
+
+@pytest.mark.parametrize("fields", OTHERS)
+def test_kept_with_other_fields(copy: Path, fields: str) -> None:
+    """What another version kept is drawn again; without the code of the kind there is nothing."""
+    kind = kind_named("table")
+    artifact = load("wine", copy)
+    first = drawn(copy, artifact, kind)
+    [index] = (copy / "wine" / "views").glob("*.json")
+    index.write_text(json.dumps(json.loads(index.read_bytes()) | {"views": [OTHERS[fields]]}))
+    unknown = replace(artifact, manifest=artifact.manifest | {"kind": "nobody's"})
+    assert drawn(copy, unknown) == []
+    assert drawn(copy, artifact, kind) == first
+
+
+def test_views_of_an_older_publication(copy: Path, sample: Path) -> None:
+    """Those of the publication that is asked for, although another is current."""
+    old = load("cats", copy)
+    source = load_catalog(BOOK, sample)["cats"].model_copy(update={"standardize": False})
+    assert Path(tensorize(source, copy).path).name != old.path.name
+    kind = planted()
+    looked: list[str] = []
+
+    def views(artifact: Artifact) -> Iterator[View]:
+        looked.append(artifact.path.name)
+        yield A
+
+    kind.__dict__["code"] = type("code", (), {"read": None, "views": staticmethod(views)})
+    [view] = views_of(copy, "cats", old.path.name, kind)
+    assert view.rows == [{"a": 1}] and looked == [old.path.name]
+    assert [path.name for path in (copy / "cats" / "views").iterdir()] == [f"{old.path.name}.json"]
+
+
+@pytest.mark.parametrize("gone", ["no pointer", "damaged"])
+def test_views_of_what_is_gone(copy: Path, gone: str) -> None:
+    """A publication that cannot be read is told, not raised: the others' are shown."""
+    publication = load("wine", copy).path.name
+    if gone == "damaged":
+        (copy / "wine" / publication / "part-00000.parquet").write_bytes(b"")
+    else:
+        publication = "0" * 12 + "-" + "1" * 12
+    [told] = views_of(copy, "wine", publication, kind_named("table"))
+    assert "could not be drawn" in told.sentence and publication in told.sentence
+    assert told.rows == [] and not (copy / "wine" / "views").exists()
+
+
+def test_tables_of_a_kind_without_views(tmp_path: Path) -> None:
+    """Each table is shown under its name, with its units, beside what the columns of rows hold."""
+    fields = [pa.field("breed", pa.string()), pa.field("kg", pa.float64(), metadata={"unit": "kg"})]
+    by_breed = pa.table([["lab", "pug"], [30.0, 7.0]], schema=pa.schema(fields))
+    names = ["by_breed", "By-Breed", "columns", "__"]
+    tables = {"by_breed": by_breed, **{name: pa.table({"x": [1, 2, 3]}) for name in names[1:]}}
+    for rows in (None, pa.table({"file": ["a", "b"]})):
+        block = Block(rows=rows, tables=tables)
+        store.publish(tmp_path, ABOUT, block, 0.5, forced=True)
+        views = {view.name: view for view in drawn(tmp_path, load("planted", tmp_path), bare())}
+        of_rows = ["columns", "histograms"] if rows else []
+        again = "columns-2" if rows else "columns"
+        assert list(views) == [*of_rows, "by-breed", "by-breed-2", again, "table"]
+        assert views["by-breed"].rows == [{"breed": "lab", "kg": 30.0}, {"breed": "pug", "kg": 7.0}]
+        assert views["by-breed"].sentence == "The 2 rows of the table by_breed; kg is in kg."
+        assert views[again].sentence == "The 3 rows of the table columns."
+
+
+def bare() -> Kind:
+    """A kind without views."""
+    kind = Kind("bare", "ptm.kinds.table")
+    kind.__dict__["code"] = type("code", (), {"read": None})
+    return kind
+
+
+def test_views_keep_the_index_of_a_frame(copy: Path) -> None:
+    """The names of groups are a column of a table, as they are in what is stored."""
+    frame = pd.DataFrame({"breed": ["lab", "pug", "lab"], "kg": [28.0, 7.0, 32.0]})
+    expected = [{"breed": "lab", "kg": 30.0}, {"breed": "pug", "kg": 7.0}]
+    grouped = frame.groupby("breed")["kg"].mean()
+    assert table_rows(grouped) == table_rows(grouped.to_frame()) == expected
+    [view] = drawn(copy, load("wine", copy), planted(View("kg", "Weights.", table=grouped)))
+    assert view.rows == expected
 
 
 def test_a_long_table_says_what_it_leaves_out(copy: Path) -> None:

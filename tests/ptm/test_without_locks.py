@@ -60,7 +60,8 @@ for number in range(count):
     if os.fork() == 0:
         os.close(begin)
         os.read(waiting, 1)
-        print(tensorize(source, root / "store").path, flush=True)
+        line = f"{tensorize(source, root / 'store').path}\\n"
+        os.write(1, line.encode())  # whole, whoever writes beside it
         os._exit(0)
 os.close(begin)
 for number in range(count):

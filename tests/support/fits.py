@@ -36,7 +36,7 @@ def readings(x: Any, y: Any, names: tuple[str, str] = ("x", "y"), **options: Any
     rows = tuple(zip(map(float, x), map(float, y), strict=True))
     given = {"columns": names, "rows": rows, "target": names[1], "standardize": False, **options}
     source = table.Options(name="plane", root=Path(), kind="table", **given)
-    return artifact_of(table.read(source, Part(0, ())), "plane", "table", target=source.target)
+    return artifact_of(table.read(source, Part(0, ())), "plane", "table")
 
 
 def analysed(t_u: list[float] = T_U, t_c: list[float] = T_C, **options: Any) -> Block:

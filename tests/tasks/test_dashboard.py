@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import pandas as pd
 from ptm import views
 from tasks import dashboard
 from tasks.outcome import Outcome
-from tests.tasks.test_outcome import ended
+from tests.tasks.test_outcome import ended, ref
 
 
 def test_rows_are_strict_json() -> None:
@@ -44,6 +45,14 @@ def test_source_rows() -> None:
     columns = ["state", "source", "tensor", "shape", "dtype", "MB", "seconds", "digest"]
     assert all(list(row) == columns for row in rows)
     json.dumps(rows, allow_nan=False)
+
+
+def test_a_source_without_tensors_has_a_row() -> None:
+    """An analysis may be of tables alone: it was made all the same, and took its time."""
+    [row] = dashboard.source_rows(Outcome(made={"mean": replace(ref("mean"), tensors={})}))
+    assert list(row) == list(dashboard.source_rows(ended())[0])
+    assert (row["state"], row["source"], row["seconds"]) == ("made", "mean", 0.5)
+    assert [row[column] for column in ("tensor", "shape", "dtype", "digest")] == [""] * 4
 
 
 def test_failure_rows() -> None:

@@ -202,7 +202,8 @@ def _readings(artifact: Artifact, options: Options) -> Readings:
             got=f"{shape}, {'no ' if target is None else 'a '}target",
             file=artifact.name,
         )
-    facts, asked = artifact.manifest["facts"], artifact.manifest["options"].get("target")
+    facts = artifact.manifest["facts"]
+    asked = facts.get("target")
     names = (*facts.get("features", ["x"])[:1], asked or "y")
     x, y = _as_read(artifact, names[0], features)[:, 0].contiguous().float(), target.float()
     units = artifact.table.attrs["units"] if ROWS in artifact.manifest["tables"] else {}

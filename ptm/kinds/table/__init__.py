@@ -53,6 +53,7 @@ class Options(Source):
         max_columns, max_bytes: of one encoding: of a categorical column, of the target.
     """
 
+    limits: ClassVar[frozenset[str]] = frozenset({"max_bytes", "max_columns"})
     needs_path: ClassVar[bool] = False
     takes_folders: ClassVar[bool] = False
     columns: tuple[str, ...] = ()
@@ -140,6 +141,7 @@ def read(options: Options, part: Part) -> Block:
         scaler=features.scaler,
         facts={
             "features": features.names,
+            "target": options.target,
             "measures": {c: options.measures.get(c, "continuous") for c in table.column_names},
         },
         notes=warnings_of(features.constant, merged),

@@ -41,7 +41,6 @@ from ptm.source import GIB, MOST_CLASSES, MOST_COLUMNS, Delimiter, Number, Sourc
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
-    import torch
     from numpy.typing import NDArray
 
 NAMES_MATTER = False  # of files: no row has them
@@ -65,6 +64,7 @@ class Options(Source):
         max_columns, max_bytes: of one encoding.
     """
 
+    limits: ClassVar[frozenset[str]] = frozenset({"max_bytes", "max_columns"})
     takes_folders: ClassVar[bool] = False
     delimiter: Delimiter = ","
     encoding: str = "utf-8"
@@ -173,16 +173,6 @@ def read(options: Options, part: Part) -> Block:
         },
         notes=(*_notes(options, grid, left_out), *_merged(options, table)),
     )
-
-
-def day_view(hourly: torch.Tensor) -> torch.Tensor:
-    """Hours of whole days, [hour, channel], seen as [day, 24, channel], without a copy."""
-    return hourly.view(-1, HOURS, hourly.shape[1])
-
-
-def channels_first(days: torch.Tensor) -> torch.Tensor:
-    """[day, 24, channel] seen as [day, channel, 24], without a copy."""
-    return days.transpose(1, 2)
 
 
 def _check_options(options: Options, path: Path, table: pa.Table, faults: Faults) -> None:

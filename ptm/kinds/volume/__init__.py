@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -38,6 +38,8 @@ class Options(Source):
             as they are in the file without it.
         max_bytes: of one decoded slice.
     """
+
+    limits: ClassVar[frozenset[str]] = frozenset({"max_bytes"})
 
     pattern: Pattern = "*.dcm"
     series: str | None = None

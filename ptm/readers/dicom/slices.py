@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ptm.errors import BadInput, Faults
+from ptm.errors import BadInput
 from ptm.model import readable_size
-from ptm.readers.dicom.demands import PADDING, RESCALE, RULES, SLICE, check
+from ptm.readers.dicom.demands import PADDING, RESCALE, RULES, SLICE
 from ptm.readers.dicom.elements import (
     BIG_ENDIAN,
     BINARY,
@@ -151,20 +151,6 @@ class Slice:
 def file_error(path: Path, expected: str, got: str) -> BadInput:
     """An error that names the file."""
     return BadInput(expected=expected, got=got, file=str(path))
-
-
-def read_slice(path: Path, name: str, max_bytes: int) -> Slice:
-    """The header of one file, checked; the pixels are read when they are asked for.
-
-    Raises:
-        BadInput: as `read_header` and `check`.
-    """
-    found = read_header(path, name, max_bytes)
-    faults = Faults()
-    for fault in check(found):
-        faults.add(fault)
-    faults.check()
-    return found
 
 
 def read_header(path: Path, name: str, max_bytes: int) -> Slice:

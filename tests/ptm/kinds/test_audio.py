@@ -300,6 +300,44 @@ def test_too_large(tmp_path: Path, make: Make) -> None:
         make("audio", "a.wav", max_bytes=8000)
 
 
+WHOLES = {
+    "waveforms": ({"max_bytes": 40_000}, "waveform", "max_bytes = 48000", "4000 columns of 3 rows"),
+    "spectrograms": ({"max_bytes": 50_000, "hop": 8}, "log_mel", "max_bytes = 286464", "373 col"),
+    "a century": ({"seconds": 3e9}, "waveform", "max_bytes = 576000000000000", "of 3 rows"),
+    "for ever": ({"seconds": 1e15}, "waveform", "expected an encoding of at most 1.07 GB", "got "),
+    "beyond float64": ({"seconds": 1e308}, "log_mel", "an encoding of at most 1.07 GB", "got "),
+}
+
+
+@pytest.mark.parametrize("what", WHOLES)
+def test_too_large_together(
+    tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """What all clips take together is known after the first, and refused before it is taken."""
+    for name in ("a", "b", "c"):
+        write(tmp_path / "clips" / f"{name}.wav", tone(500))
+    options, *messages = WHOLES[what]
+    decoded: list[Path] = []
+    read = audio.read_sound
+    monkeypatch.setattr(
+        audio, "read_sound", lambda path, *of: decoded.append(path) or read(path, *of)
+    )
+    with pytest.raises(InputError) as raised:
+        make("audio", "clips", **options)
+    assert [message for message in messages if message not in str(raised.value)] == []
+    assert len(decoded) == 1
+
+
+def test_as_large_as_allowed(tmp_path: Path, make: Make) -> None:
+    """What is just within the limit is made."""
+    for name in ("a", "b", "c"):
+        write(tmp_path / "clips" / f"{name}.wav", tone(500))
+    block = make("audio", "clips", max_bytes=48_000)
+    assert block.tensors["waveform"].nbytes == 48_000
+    block = make("audio", "clips", max_bytes=286_464, hop=8)
+    assert block.tensors["log_mel"].nbytes == 286_464
+
+
 def test_bands_beyond_the_rate(tmp_path: Path, make: Make) -> None:
     """Bands above half of the sample rate are refused."""
     write(tmp_path / "a.wav", tone(500))

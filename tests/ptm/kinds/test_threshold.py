@@ -44,7 +44,7 @@ def stored(table: pd.DataFrame, **options: Any) -> Artifact:
         for field in plain.schema
     ]
     rows = plain.cast(pa.schema(fields))
-    return artifact_of(Block(rows=rows), "wine", "table", **options)
+    return artifact_of(Block(rows=rows, facts=options), "wine", "table")
 
 
 def analysed(table: pd.DataFrame, **options: Any) -> Block:

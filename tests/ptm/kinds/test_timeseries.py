@@ -18,7 +18,6 @@ import ptm
 from ptm import draw
 from ptm.errors import InputError
 from ptm.kinds import timeseries
-from ptm.kinds.timeseries import channels_first, day_view
 from ptm.kinds.timeseries.hours import fill_grid, whole_days
 from ptm.model import Block
 from ptm.registry import kind_named
@@ -26,6 +25,11 @@ from ptm.registry import kind_named
 Make = Callable[..., Block]
 START = datetime(2011, 1, 1)
 DAY = 24
+
+
+def by_day(hourly: torch.Tensor) -> torch.Tensor:
+    """Hours of whole days, [hour, channel], seen as [day, channel, 24]."""
+    return hourly.view(-1, DAY, hourly.shape[1]).transpose(1, 2)
 
 
 def series(gaps: st.SearchStrategy[int]) -> st.SearchStrategy[np.ndarray]:
@@ -147,18 +151,6 @@ def test_hourly(make: Make, write: Callable[..., None]) -> None:
     assert content.notes == () and content.facts["filled_hours"] == []
 
 
-def test_views_copy_nothing(make: Make, write: Callable[..., None]) -> None:
-    """Days and channels-first days are views of `hourly`: the same memory, other strides."""
-    write(list(range(48)))
-    hourly = make("timeseries", "t.csv").tensors["hourly"]
-    days = day_view(hourly)
-    first = channels_first(days)
-    assert (days.shape, days.stride()) == ((2, 24, 5), (120, 5, 1))
-    assert (first.shape, first.stride()) == ((2, 5, 24), (120, 1, 5))
-    assert days.data_ptr() == first.data_ptr() == hourly.data_ptr()
-    assert first[1, 3, 5] == hourly[24 + 5, 3]
-
-
 def test_daily_onehot(make: Make, write: Callable[..., None]) -> None:
     """`daily` ends with one channel for each code: 1 in the hours that have it, 0 elsewhere."""
     write(list(range(48)))
@@ -182,7 +174,7 @@ def test_daily_scaled(make: Make, write: Callable[..., None]) -> None:
     assert temp.mean().item() == pytest.approx(0, abs=1e-6)
     assert temp.std().item() == pytest.approx(1, abs=1e-6)
     assert torch.allclose(count, torch.arange(48) / 47)
-    raw = channels_first(day_view(hourly))
+    raw = by_day(hourly)
     assert torch.equal(daily[:, :2], raw[:, :2])
     scaler = content.scaler
     assert scaler is not None and list(scaler.names) == content.facts["channels"]
@@ -287,7 +279,7 @@ def test_hours_outside_are_not_invented(make: Make, write: Callable[..., None]) 
     assert hourly[:, 3].tolist() == [float(h - (h == 30)) for h in range(7, 77)]
     assert content.tensors["hourly_observed"].tolist() == [h != 30 for h in range(7, 77)]
     assert daily.shape == (2, 5, 24)
-    assert torch.equal(daily, channels_first(day_view(hourly[17 : 17 + 48])))
+    assert torch.equal(daily, by_day(hourly[17 : 17 + 48]))
     assert content.facts["daily_hours"] == {"from": "2011-01-02T00", "to": "2011-01-03T23"}
     assert content.notes[1] == (
         "the series runs from 2011-01-01T07 to 2011-01-04T04: daily leaves out its first 17 and "

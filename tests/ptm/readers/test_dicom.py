@@ -19,10 +19,12 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from ptm.errors import Faults
+from ptm.readers.dicom.demands import check
 from ptm.readers.dicom.elements import HEAD, WANTED, More, Unknown, read_meta, walk
 from ptm.readers.dicom.pixels import rescale
 from ptm.readers.dicom.pixels import stored as stored_pixels
-from ptm.readers.dicom.slices import Slice, read_slice
+from ptm.readers.dicom.slices import Slice, read_header
 from ptm.source import GIB
 
 Write = Callable[..., Path]
@@ -37,7 +39,12 @@ def stored(dtype: str, *shape: int) -> np.ndarray:
 
 
 def read(path: Path) -> Slice:
-    return read_slice(path, path.name, GIB)
+    """The header of one file, checked."""
+    found, faults = read_header(path, path.name, GIB), Faults()
+    for fault in check(found):
+        faults.add(fault)
+    faults.check()
+    return found
 
 
 def by_pydicom(path: Path) -> tuple[dict[str, Any], np.ndarray]:
