@@ -1,3 +1,5 @@
-"""How much of a machine one entry takes while it is made; a run makes several side by side."""
+"""How much of a machine a run takes: what goes on side by side."""
 
-THREADS = 4  # that hash, read or decode files
+ENTRIES = 4  # made at once: enough to hide the disk, few enough to stay small in memory
+THREADS = 4  # of one entry, that hash, read or decode files
+DOWNLOADS = 8  # at once: they wait for the network

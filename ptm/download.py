@@ -19,9 +19,9 @@ from queue import Empty, SimpleQueue
 from typing import BinaryIO
 from urllib.parse import quote, urlsplit
 
+from ptm.budget import DOWNLOADS
 from ptm.errors import CatalogError, DownloadError
 
-_THREADS = 8
 _ATTEMPTS = 4
 _CHUNK = 1 << 14  # bytes; an origin that sends less in connect + read timeout counts as silent
 _SHOWN = 3  # failures that an error names
@@ -114,7 +114,7 @@ def pull(
 
     registered = read_registry(registry)
     paths = [data / name for name in registered]
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(DOWNLOADS) as pool:
         whole = list(pool.map(_is_whole, paths, registered.values()))
     there = dict(zip(registered, whole, strict=True))
     kept = tuple(name for name in registered if there[name])
@@ -175,7 +175,7 @@ class _Pull:
         self.last_sign = time.monotonic()
         # Daemons, not a pool: an interpreter that exits would wait for a pool's threads, and to
         # look up a host, or to try its many addresses, can take minutes.
-        count = min(_THREADS, len(self.lacking))
+        count = min(DOWNLOADS, len(self.lacking))
         threads = [threading.Thread(target=self._work, daemon=True) for _ in range(count)]
         try:
             for thread in threads:

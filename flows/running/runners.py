@@ -13,15 +13,15 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from flows.running import fence
 from flows.running.runner_names import split
 from flows.running.server import ServerError
+from ptm.budget import ENTRIES
 from ptm.errors import PtmError
 from tasks.terms import Terms
 
-WORKERS = 4  # sources at once: enough to hide the disk, few enough to stay small in memory
 PACKAGES = {
     "dask": ("prefect_dask", "DaskTaskRunner"),
     "ray": ("prefect_ray", "RayTaskRunner"),
 }
-ONE_EACH = {"n_workers": WORKERS, "threads_per_worker": 1}
+ONE_EACH = {"n_workers": ENTRIES, "threads_per_worker": 1}
 # a task whose worker was lost is tried once more; none waits at a worker that makes another
 TRIED_TWICE = {
     "distributed.scheduler.allowed-failures": 1,
@@ -45,9 +45,9 @@ def task_runner(wanted: str) -> Any:
     """
     name, address = split(wanted)
     if name == "threads":
-        return ThreadPoolTaskRunner(max_workers=WORKERS)
+        return ThreadPoolTaskRunner(max_workers=ENTRIES)
     if name == "processes":
-        return WorkerTaskRunner(max_workers=WORKERS)
+        return WorkerTaskRunner(max_workers=ENTRIES)
     package, kind = PACKAGES[name]
     try:
         runner = getattr(importlib.import_module(package), kind)
@@ -57,7 +57,7 @@ def task_runner(wanted: str) -> Any:
             f"install it with: pip install 'ptm[{name}]'"
         ) from error
     if name == "ray":
-        here = {} if address else {"num_cpus": WORKERS, "include_dashboard": False}
+        here = {} if address else {"num_cpus": ENTRIES, "include_dashboard": False}
         return _tried_twice(runner)(address=address or None, init_kwargs={**here, **ON_RAY})
     if address:
         return runner(address=address)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.terminal import completion, streams
-from flows.terminal.places import DATA, catalog_for, next_run
-from ptm.command import KEEP
+from flows.terminal.places import catalog_for, next_run
+from ptm.command import DATA, KEEP
 from ptm.errors import CatalogError, PtmError
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import typer
 
-from flows.terminal.places import DATA, catalog_for
+from flows.terminal.places import catalog_for
+from ptm.command import DATA
 
 
 def sources(context: typer.Context, incomplete: str) -> list[str]:

@@ -8,10 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ptm.command import ARTIFACTS, DATA, command
+from ptm.command import DATA, command
 from ptm.errors import CatalogError
 
-__all__ = ["ARTIFACTS", "DATA", "catalog_for", "command", "next_run", "same_run"]
 NAME = "catalog.toml"
 
 

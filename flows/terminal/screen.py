@@ -15,7 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from flows.terminal.console import Rows, console, labelled, listed, prose, say, shown, spinner
-from flows.terminal.places import command, same_run
+from flows.terminal.places import same_run
+from ptm.command import command
 from ptm.model import readable_size
 
 if TYPE_CHECKING:

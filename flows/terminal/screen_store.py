@@ -10,8 +10,8 @@ from rich.progress import Progress, TextColumn
 from rich.text import Text
 
 from flows.terminal.console import Rows, console, labelled, prose, say, side_by_side, spinner
-from flows.terminal.places import command
 from flows.terminal.screen import nothing
+from ptm.command import command
 from ptm.model import readable_size
 
 if TYPE_CHECKING:

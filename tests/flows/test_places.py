@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 import ptm
-from flows.terminal.places import catalog_for, command, next_run, same_run
+from flows.terminal.places import catalog_for, next_run, same_run
 from ptm.book import CATALOG, catalog_of
+from ptm.command import command
 from ptm.errors import ArtifactMissing, CatalogError
 from ptm.hints import not_there
 from ptm.prepare import tensorize
