@@ -58,6 +58,7 @@ def test_more_than_forty(server: str, tmp_path: Path, runner: str) -> None:
     assert set(made.values()) == {"Completed"}, made
 
 
+@pytest.mark.slow
 def test_up_to_forty(server: str, tmp_path: Path) -> None:
     """Forty stand alone, as ever."""
     catalog = write_many(tmp_path / "some", 40)

@@ -58,6 +58,7 @@ def test_more_than_thirty(tmp_path: Path) -> None:
     assert size and len(done.out.splitlines()) < 40
 
 
+@pytest.mark.slow
 def test_up_to_thirty(tmp_path: Path) -> None:
     """Of 30 sources each has a line as it ends, and a row."""
     catalog = write_many(tmp_path / "some", 30, BAD)

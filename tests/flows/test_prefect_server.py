@@ -15,7 +15,7 @@ from tests.support.servers import Home, client_of
 from tests.support.serving import lay_out_tables
 
 pytestmark = pytest.mark.operate
-RUNS, AT_ONCE = 200, 8
+AT_ONCE = 8
 TAG = {"prefect.resource.id": "prefect.tag.ptm", "prefect.resource.role": "tag"}
 
 
@@ -33,13 +33,14 @@ def tell(api: str, run: uuid.UUID) -> None:
             client.post("/events", json=[told]).raise_for_status()
 
 
-def test_every_end_is_counted(home: Home, tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [30, pytest.param(200, marks=pytest.mark.slow)])
+def test_every_end_is_counted(home: Home, tmp_path: Path, count: int) -> None:
     """Runs that end all at once are known to have ended: none is taken for dead afterwards."""
     lay_out_tables(place := tmp_path / "place", "ends", "a")
     where = ("--catalog", place / "data/catalog.toml", "--data", place / "data")
     done = run_ptm("run", *where, "--artifacts", tmp_path / "artifacts", **home.environment)
     assert done.code == 0, done
-    runs = [uuid.uuid4() for _ in range(RUNS)]
+    runs = [uuid.uuid4() for _ in range(count)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(lambda run: tell(home.api, run), runs))
 
@@ -49,7 +50,7 @@ def test_every_end_is_counted(home: Home, tmp_path: Path) -> None:
             [[ended]] = database.execute(ends)
             # what the automation waits for: it takes those away that had their end
             [[alive]] = database.execute("SELECT count(*) FROM automation_bucket WHERE count < 1")
-        return bool(ended > RUNS and not alive)
+        return bool(ended > count and not alive)
 
     wait_until(seen, 60, "the end of each run")
     assert "database is locked" not in (home.path / "ptm-server.log").read_text()

@@ -148,9 +148,8 @@ def black_hole() -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
-@pytest.mark.parametrize(
-    "proxy", ["dead", *(pytest.param(p, marks=pytest.mark.slow) for p in ("black hole", "socks"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("proxy", ["dead", "black hole", "socks"])
 def test_loopback_needs_no_proxy(
     proxy: str, server: str, black_hole: str, sample: Path, tmp_path: Path
 ) -> None:

@@ -20,9 +20,6 @@ from tests.support.servers import Home, recorded, served_run
 # what ptm and Prefect import late is among them: queue, secrets, statistics
 NAMES = ("flows", "tasks", "ptm", "queue", "secrets", "statistics")
 MINE = "raise RuntimeError('a module of mine')\n"
-OTHER_RUNNERS = [
-    pytest.param(runner, marks=pytest.mark.slow) for runner in ("processes", "dask", "ray")
-]
 
 
 @pytest.fixture
@@ -61,7 +58,8 @@ def test_commands(mine: Path, arguments: list[str]) -> None:
     assert (done.code, done.err) == (0, "")
 
 
-@pytest.mark.parametrize("runner", ["threads", *OTHER_RUNNERS])
+@pytest.mark.slow
+@pytest.mark.parametrize("runner", ["threads", "processes", "dask", "ray"])
 def test_run(mine: Path, server: str, runner: str) -> None:
     """`ptm run` makes its artifacts there, wherever its tasks run."""
     write_catalog(mine)

@@ -133,10 +133,8 @@ def run_of(api: str, store: Path) -> dict[str, Any]:
     return run
 
 
-@pytest.mark.parametrize(
-    "runner",
-    ["threads", pytest.param("processes", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("runner", ["threads", "processes"])
 def test_a_run_that_nobody_reads(
     runner: str, server: str, sample: Path, book_catalog: Path, tmp_path: Path
 ) -> None:

@@ -56,16 +56,16 @@ def sample_store(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("folder", "umask", "threads", "environment"),
     [
         ("store", "077", 1, {**ASCII, "PYTHONHASHSEED": "1234", "TZ": "Asia/Tokyo"}),
-        pytest.param(
+        (
             "a deep/störe",
             "000",
             3,
             {"LC_ALL": "C.utf8", "PYTHONHASHSEED": "1", "TZ": "Etc/GMT+9"},
-            marks=pytest.mark.slow,
         ),
     ],
     ids=["narrow", "wide"],
