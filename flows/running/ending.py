@@ -38,6 +38,16 @@ ENDED_BY_THIS = [StateType.PENDING, StateType.RUNNING, StateType.SCHEDULED, Stat
 
 
 @contextmanager
+def held_back() -> Iterator[None]:
+    """What ends a run waits meanwhile; in a process that is started here, until it heeds it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, END})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
 def ends_with_its_run(parent: int | None = None) -> Iterator[None]:
     """Inside it the process is there for one run: SIGTERM, or a second Ctrl-C, ends both.
 
@@ -57,6 +67,7 @@ def ends_with_its_run(parent: int | None = None) -> Iterator[None]:
         # it waits until the run heeds it: before, and after, Prefect's own handler would take it
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, END})
     _OURS.append(at_term)
     try:
         yield
@@ -107,11 +118,11 @@ def heeded() -> Iterator[None]:
         return
     # once more: Prefect has put its own in this place when the run began
     before = signal.signal(signal.SIGTERM, _OURS[-1])
-    held_back = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held_back)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         signal.signal(signal.SIGTERM, before)
 
 

@@ -21,7 +21,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed, Failed, Pending, Scheduled
 
 from flows.deployments import Offer
-from flows.running.ending import END
+from flows.running.ending import END, held_back
 from flows.serving.ownership import changed
 from flows.serving.turns import Key, turn
 
@@ -140,7 +140,8 @@ class Dispatcher:
         if answer.status != SetStateStatus.ACCEPT:
             return  # it was cancelled meanwhile, or has to wait
         command = [sys.executable, "-P", "-m", "flows.running.engine", flow, str(run.id)]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        with held_back():  # a signal to the group would kill it as it begins
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         self._going[run.id] = Going(run, self._key(run), process)
         self._told.pop(run.id, None)
         self._say(f"{datetime.now():%H:%M:%S} {' '.join(self._key(run))}: begins")

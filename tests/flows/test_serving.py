@@ -325,6 +325,22 @@ def test_what_goes_on_may_end(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_has_just_begun_may_end(
+    serve: Serve, server: str, tmp_path: Path, number: int
+) -> None:
+    """A run whose process cannot heed a signal yet, as it only just began, is made too."""
+    name = f"young{int(number)}"
+    served = serve(lay_out_tables(tmp_path / "place", name, "a"))
+    young = served_run(server, "source", name, source="a")
+    served.wait_for("source a: begins")
+    served.signal(number)
+    done = served.end()
+    assert done.code == 0 and not done.left_behind, done
+    assert recorded(server, young["id"]).flow_run["state_name"] == "Completed"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("signals", [1, 2], ids=["grace-is-over", "a-second-signal"])
 def test_what_does_not_end_is_cancelled(
     serve: Serve, server: str, tmp_path: Path, hold: Hold, signals: int
