@@ -261,8 +261,8 @@ def wide() -> dict[str, list[str]]:
     return {"all": list(pairs)} | pairs | sums | tables
 
 
-@pytest.mark.slow  # groups of sources alone are in test_groups
-@EACH_RUNNER
+@pytest.mark.slow  # groups of sources alone are in test_groups, on processes and Dask too
+@pytest.mark.parametrize("runner", ["threads", "ray"])
 def test_more_than_forty(runner: str, server: str, tmp_path: Path) -> None:
     """A run of so many holds those of a kind and a depth in one task, which ends as they did."""
     expect_runner(runner)
