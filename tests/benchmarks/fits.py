@@ -39,6 +39,6 @@ def _theirs(notebook: dict[str, Any], fit: Any, data: Any) -> Callable[[], objec
     import torch
 
     if fit.optimizer is None:
-        return lambda: notebook["fit_by_hand"](fit.epochs, fit.learning_rate, data.t_u)
+        return lambda: notebook["fit_by_hand"](fit.epochs, fit.learning_rate, data.x)
     optimizer = getattr(torch.optim, fit.optimizer)
-    return lambda: notebook["fit"](fit.epochs, fit.learning_rate, data.t_u, optimizer)
+    return lambda: notebook["fit"](fit.epochs, fit.learning_rate, data.x, optimizer)
