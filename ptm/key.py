@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ptm import HOME
 from ptm.errors import CatalogError, PtmError
@@ -35,6 +35,7 @@ ON_ARTIFACTS = ("pandas",)  # in whose frames an analysis gets the tables
 DISTRIBUTIONS = {"PIL": "pillow"}  # the others' names are asked for, which takes its time
 # they word errors, check options, which stand in the key themselves, hand values on, count threads
 NEUTRAL = ("ptm.errors", "ptm.source", "ptm.model", "ptm.budget", "pydantic")
+WITHIN_NEUTRAL = tuple(f"{one}." for one in NEUTRAL)
 _codes: dict[object, Code] = {}
 _modules: dict[tuple[Path, tuple[str, ...]], _Module] = {}
 
@@ -56,11 +57,20 @@ class Code:
     unresolved: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+class _Links(NamedTuple):
+    """What a module imports: modules, distributions, and what only shows when it runs."""
+
+    modules: tuple[str, ...]
+    packages: frozenset[str]
+    unresolved: tuple[str, ...]
+
+
+@dataclass
 class _Module:
     source: str  # digest of its bytes, and of what reads them
     found: list[Statement]
     deciding: list[Statement]  # those that a content depends on
+    links: _Links | None = None
 
 
 def make_key(components: dict[str, Any]) -> str:
@@ -105,7 +115,7 @@ def distribution_of(package: str) -> str:
         return ""
     name = DISTRIBUTIONS.get(package, package)
     try:
-        version(name)
+        version_of(name)
     except PackageNotFoundError:
         return next(iter(packages_distributions().get(package, [])), "")
     return name
@@ -141,8 +151,11 @@ class _Walk:
         while waiting:
             name = waiting.pop()
             if name not in self.looked_at:
-                self.looked_at[name] = self._module(name)
-                waiting += self._imported(name)
+                self.looked_at[name] = module = self._module(name)
+                links = module.links = module.links or self._links(name, module)
+                waiting += links.modules
+                self.packages |= links.packages
+                self.unresolved |= dict.fromkeys(links.unresolved)
 
     def digests(self) -> Iterator[tuple[str, str]]:
         """For each module a digest; of code that is not ptm's one for each definition."""
@@ -164,20 +177,24 @@ class _Walk:
         names = [".".join(place.parts).removesuffix(".__init__") for place in places]
         return [*names, *self.kind.sources]
 
-    def _imported(self, name: str) -> Iterator[str]:
-        """The modules that one imports; packages are noted."""
-        module = self.looked_at[name]
+    def _links(self, name: str, module: _Module) -> _Links:
+        """What a module imports."""
         uses = {use for one in module.deciding for use in one.uses}
         names = {use.partition(".")[0] for use in uses}
         aside = {use.partition(".")[0] for one in module.found for use in one.uses} - names
-        for one in module.deciding:
-            self.unresolved |= {f"{name}, {place}": None for place in one.unresolved}
-            for what in one.imports:
-                if what.inside or what.bound not in aside:
-                    yield from self._follow(what, name, uses)
+        modules: set[str] = set()
+        packages: set[str] = set()
+        for what in (what for one in module.deciding for what in one.imports):
+            if what.inside or what.bound not in aside:
+                base = self._absolute(what.module, name)
+                modules |= {*self._follow(what, base, uses)}
+                package = base.partition(".")[0]
+                if package and package != PACKAGE.name and not self.is_module(package):
+                    packages |= {distribution_of(package)} - {""}
+        unresolved = (f"{name}, {place}" for one in module.deciding for place in one.unresolved)
+        return _Links(tuple(modules), frozenset(packages), tuple(unresolved))
 
-    def _follow(self, what: Import, at: str, uses: Iterable[str]) -> Iterator[str]:
-        base = self._absolute(what.module, at)
+    def _follow(self, what: Import, base: str, uses: Iterable[str]) -> Iterator[str]:
         package = base.partition(".")[0]
         if package == PACKAGE.name and (base == package or what.bound == package):
             gets = [what.name] if what.name else _attributes(what.bound, uses)
@@ -187,10 +204,8 @@ class _Walk:
         else:  # import a.b binds a, and so all that is in it
             names = [base, *([package] if what.bound == package else [])]
         for name in names:
-            if not f"{name}.".startswith(tuple(f"{one}." for one in NEUTRAL)):
+            if not f"{name}.".startswith(WITHIN_NEUTRAL):
                 yield from filter(self.is_module, self.with_parents(name))
-        if package and package != PACKAGE.name and not self.is_module(package):
-            self.packages |= {distribution_of(package)} - {""}
 
     def _given(self, name: str) -> str:
         """The module in which a name is that ptm itself gives."""
@@ -208,7 +223,7 @@ class _Walk:
     def is_module(self, name: str) -> bool:
         if name.partition(".")[0] != PACKAGE.name:
             return name in self.kind.sources
-        return _file_of(name).is_file()
+        return _file_of(name) is not None
 
     def _absolute(self, module: str, at: str) -> str:
         level = len(module) - len(module.lstrip("."))
@@ -221,13 +236,15 @@ class _Walk:
     def _is_package(self, name: str) -> bool:
         if name in self.kind.sources:
             return any(other.startswith(f"{name}.") for other in self.kind.sources)
-        return _file_of(name).name == "__init__.py"
+        place = _file_of(name)
+        return place is not None and place.name == "__init__.py"
 
     def _module(self, name: str) -> _Module:
         beside = BESIDE if name == self.kind.module else ()
         if name in self.kind.sources:
             return _read(name, self.kind.sources[name], self.memo, beside)
         place = _file_of(name)
+        assert place is not None, name
         if (place, beside) not in _modules:
             _check_loaded(name, place)
             _modules[place, beside] = _read(name, place.read_bytes(), self.memo, beside)
@@ -274,6 +291,8 @@ def _reader() -> str:
 
 
 @cache
-def _file_of(module: str) -> Path:
+def _file_of(module: str) -> Path | None:
+    """The file of a module of ptm; None where it has none of that name."""
     place = PACKAGE.parent.joinpath(*module.split("."))
-    return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    return file if file.is_file() else None
