@@ -49,7 +49,7 @@ def test_more_than_forty(server: str, tmp_path: Path, runner: str) -> None:
     catalog = write_many(tmp_path / "many", 41, frozenset({6}))
     done = run_ptm("run", *options(catalog), "--runner", runner)
     alone, held = graph(server, done)
-    assert done.code == 1 and "40 made, 1 failed" in done.out
+    assert done.code == 1 and "40 made, 1 failed" in done.out, done
     assert alone == {"text (21)": "FAILED", "table (20)": "COMPLETED", "report": "COMPLETED"}
     kinds = ("text (21)", "table (20)")
     assert held == {f"s{number:03}": kinds[number % 2] for number in range(41)}
