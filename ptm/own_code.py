@@ -237,7 +237,7 @@ def _below(folder: Path, names: list[str]) -> Path | None:
 def _place_of(module: str, package: str) -> Path | None:
     """The source of a module that is no installed package, or is of that package; else None."""
     top, *inside = module.split(".")
-    if top in sys.stdlib_module_names or top in OURS or top.startswith(PREFIX):
+    if top in sys.stdlib_module_names or top in OURS or top in _loaded:
         return None
     try:
         spec = find_spec(top)  # nothing is run: of modules inside it would be
@@ -266,11 +266,11 @@ class _Finder(MetaPathFinder):
     """Finds the modules of own code in the packages that are named after their digests."""
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
-        if not fullname.startswith(PREFIX):
-            return None
         package, _, name = fullname.partition(".")
         code = _loaded.get(package)
-        if code and name in code.sources:
+        if code is None:
+            return None
+        if name in code.sources:
             loader = _Loader(code, package, name)
             return spec_from_file_location(fullname, code.places[name], loader=loader)
         beside = PathFinder.find_spec(fullname, path)

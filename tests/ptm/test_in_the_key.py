@@ -195,7 +195,7 @@ def test_what_views_mention_decides(make: Make, mended: str) -> None:
     assert values(make(PETS, pets=VIEWED.replace(mended, other))["pets"]) == [50]
 
 
-@pytest.mark.parametrize("name", ["pydantic_helpers", "ptmx", "ptm_source"])
+@pytest.mark.parametrize("name", ["pydantic_helpers", "ptmx", "ptm_source", "ptm_own_code"])
 def test_modules_with_names_like_others(make: Make, name: str) -> None:
     """A module is no package because its name begins like one."""
     pets = f"""

@@ -161,3 +161,12 @@ def test_an_import_by_a_computed_name_is_told(place: Path) -> None:
     edit(place, "code/pets.py", "import ptm\n", "import ptm\n__import__('hel' + 'pers')\n")
     ref = make(place)["dogs"]
     assert re.search(r"pets, line 5: __import__\(.*all code is in the key", ref.warnings[0])
+
+
+def test_modules_of_others_with_such_a_name(tmp_path: Path) -> None:
+    """A module of somebody else that begins as the packages of own code do is theirs."""
+    (tmp_path / "ptm_own_things.py").write_text("x = 1\n")
+    code = "import sys, ptm.own_code\nsys.path.insert(0, sys.argv[1])\nimport ptm_own_things as t\n"
+    command = [sys.executable, "-P", "-c", f"{code}print(t.x)", str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert run.stdout == "1\n"
