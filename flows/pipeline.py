@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from prefect import allow_failure, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 
+from flows.running.drivers import drivers
 from flows.running.groups import submitted
 from flows.running.parameters import SourceName, Sources, Timeout
 from flows.running.runners import task_runner, terms
@@ -18,10 +21,10 @@ from flows.serving.schedules import catch_up
 from ptm.catalog import load_catalog
 from ptm.errors import CatalogError
 from ptm.model import ArtifactRef
+from ptm.prepare import found
 from ptm.source import Source
 from ptm.space import shortage
 from ptm.spans import seconds_of
-from tasks.prepare import Sealed, prepare
 
 
 @served_flow(
@@ -65,19 +68,16 @@ def pipeline(
     if tight := shortage(chosen, artifacts, force=forced):
         get_run_logger().warning(tight, extra={"ptm_note": True})
 
-    def submit(source: Source, futures: dict[str, PrefectFuture[Any]]) -> PrefectFuture[Any]:
-        upstream = [allow_failure(futures[name]) for name in source.of]
-        again = rehash, source.name in forced
-        future: PrefectFuture[Any] = prepare.submit(
-            Sealed(source), str(artifacts), upstream, *again, limits
-        )
-        return future
+    with under_way(chosen, limits, known.name) as progress, drivers(limits, progress) as drive:
 
-    with (
-        under_way(chosen, limits, known.name) as progress,
-        submitted(chosen, submit) as futures,
-    ):
-        return finish(futures, artifacts, progress)
+        def submit(source: Source, before: Mapping[str, Any]) -> PrefectFuture[Any]:
+            upstream = [allow_failure(before[name]) for name in source.of]
+            again = rehash, source.name in forced
+            return drive.submit(source, artifacts, upstream, *again)
+
+        look = None if rehash or force else partial(found, artifacts=artifacts)
+        with submitted(chosen, submit, look) as (futures, ready):
+            return finish(futures, artifacts, progress, ready)
 
 
 @served_flow(

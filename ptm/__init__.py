@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ptm.catalog import load_catalog as load_catalog
     from ptm.errors import BadInput as BadInput
     from ptm.errors import PtmError as PtmError
+    from ptm.learned import Learned as Learned
     from ptm.model import Artifact as Artifact
     from ptm.model import ArtifactRef as ArtifactRef
     from ptm.model import Bad as Bad
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
     from ptm.model import Part as Part
     from ptm.model import View as View
     from ptm.prepare import tensorize as tensorize
-    from ptm.scaling import Moments as Moments
     from ptm.scaling import Scaler as Scaler
+    from ptm.scaling import Scaling as Scaling
     from ptm.source import Source as Source
+    from ptm.stats import Moments as Moments
+    from ptm.stats import Stats as Stats
     from ptm.views import load as load
 
     __version__: str
@@ -35,17 +38,20 @@ HOME = {
     "load_catalog": "ptm.catalog",
     "BadInput": "ptm.errors",
     "PtmError": "ptm.errors",
+    "Learned": "ptm.learned",
     "Artifact": "ptm.model",
     "ArtifactRef": "ptm.model",
     "Bad": "ptm.model",
     "Block": "ptm.model",
     "File": "ptm.model",
     "Part": "ptm.model",
+    "Scaling": "ptm.scaling",
     "View": "ptm.model",
     "tensorize": "ptm.prepare",
-    "Moments": "ptm.scaling",
     "Scaler": "ptm.scaling",
     "Source": "ptm.source",
+    "Moments": "ptm.stats",
+    "Stats": "ptm.stats",
     "load": "ptm.views",
 }
 __all__ = sorted(HOME)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ptm.errors import BadInput, Faults, PtmError
 from ptm.model import ROWS, SAMPLE, Bad, Block
-from ptm.scaling import Scaler
+from ptm.scaling import Scaler, Scaling
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,21 +19,25 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")  # of tensors and tables
-OF_THE_STORE = re.compile(r"part-\d+")  # what it calls files of its own
+OF_THE_STORE = re.compile(r"inputs|quarantine|manifest|whole")  # what it calls files of its own
 BY_NAME = {
     "tensors": "tensors by name",
     "axes": "names of axes by tensor",
     "tables": "tables by name",
     "facts": "JSON values by name",
+    "scaling": "a ptm.Scaling by tensor",
+    "uniform": "counts of values by name",
+    "carried": "JSON values by name",
 }
 
 
-def whole(block: object, who: str) -> Block:
+def whole(block: object, who: str, part: bool = True) -> Block:
     """The same block as the store takes it: tensors of torch, contiguous; tables of Arrow.
 
     Args:
         block: what a kind returned.
         who: returned it, for messages.
+        part: whether it has samples; else what belongs to all of them together, if anything.
 
     Raises:
         BadInput: it says of samples that they are bad.
@@ -55,7 +59,7 @@ def whole(block: object, who: str) -> Block:
     tables = {name: _table(name, value, problems) for name, value in block.tables.items()}
     rows = None if block.rows is None else _table(ROWS, block.rows, problems)
     problems += _unlike(rows, tensors, axes)
-    if not (problems or tensors or tables) and rows is None:
+    if part and not (problems or tensors or tables) and rows is None:
         problems.append("expected tensors or tables, got none")
     if problems:
         raise PtmError(f"{who}: " + "\n  ".join(problems))
@@ -203,7 +207,9 @@ def _wrong(block: Block) -> Iterator[str]:
     for name in (name for name in block.axes if name not in block.tensors):
         yield f"axes['{name}']: expected the name of a tensor, got none such"
     yield from _wrong_scaler(block.scaler)
-    yield from _no_json("facts", dict(block.facts))
+    yield from _wrong_scaling(block)
+    for field in ("facts", "uniform", "carried"):
+        yield from _no_json(field, dict(getattr(block, field)))
     notes = block.notes if isinstance(block.notes, (list, tuple)) else [None]
     if not all(isinstance(note, str) for note in notes):
         yield f"notes: expected sentences, got {block.notes!r}"
@@ -217,6 +223,16 @@ def _wrong_scaler(scaler: Any) -> Iterator[str]:
         yield from _no_json("scaler", scaler.to_json())
     elif scaler is not None:
         yield f"scaler: expected a ptm.Scaler, got {type(scaler).__name__}"
+
+
+def _wrong_scaling(block: Block) -> Iterator[str]:
+    for name, how in block.scaling.items():
+        shape = getattr(block.tensors.get(name), "shape", ())
+        if not isinstance(how, Scaling):
+            yield f"scaling['{name}']: expected a ptm.Scaling, got {type(how).__name__}"
+        elif len(shape) <= how.axis or shape[how.axis] != len(how.channels):
+            expected = f"{len(how.channels)} channels along axis {how.axis} of tensors['{name}']"
+            yield f"scaling['{name}']: expected {expected}, got shape {list(shape)}"
 
 
 def _no_json(field: str, values: dict[str, Any]) -> Iterator[str]:

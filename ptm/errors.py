@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 
 class PtmError(Exception):
@@ -56,7 +57,11 @@ class BadInput(PtmError):
         expected: what should have been there.
         got: what was there.
         file: its path, or its path below the source; "" when no single file is at fault.
+        counted: of what all samples must have the same and have not, how many have which; see
+            `uniform` of `ptm.Block`.
     """
+
+    counted: Mapping[str, Mapping[str, int]] = MappingProxyType({})
 
     def __init__(self, where: str = "", expected: str = "", got: str = "", file: str = "") -> None:
         self.where, self.expected, self.got, self.file = where, expected, got, file
@@ -86,16 +91,24 @@ class BadInput(PtmError):
             source: its name.
             shown: how messages name a file.
         """
-        return InputError(
+        error = InputError(
             source,
             where=self.where,
             expected=self.expected,
             got=self.got,
             file=self.file and shown(self.file),
         )
+        if self.counted:
+            error.counted = self.counted
+        return error
 
     def __reduce__(self) -> tuple[object, ...]:
-        return BadInput, (self.where, self.expected, self.got, self.file)
+        return BadInput, (self.where, self.expected, self.got, self.file), self._state
+
+    @property
+    def _state(self) -> dict[str, object]:
+        """What pickling keeps beside the arguments."""
+        return {"counted": self.counted} if self.counted else {}
 
 
 class _Several:
@@ -126,10 +139,14 @@ class BadInputs(_Several, BadInput):
 
     def of_source(self, source: str, shown: Callable[[str], str] = str) -> InputErrors:
         """See BadInput."""
-        return InputErrors([fault.of_source(source, shown) for fault in self._faults], self._count)
+        named = [fault.of_source(source, shown) for fault in self._faults]
+        errors = InputErrors(named, self._count)
+        if self.counted:
+            errors.counted = self.counted
+        return errors
 
     def __reduce__(self) -> tuple[object, ...]:
-        return BadInputs, (self._faults, self._count)
+        return BadInputs, (self._faults, self._count), self._state
 
 
 class InputError(BadInput):
@@ -150,7 +167,8 @@ class InputError(BadInput):
 
     def __reduce__(self) -> tuple[object, ...]:
         # keyword-only fields do not survive the default pickling, and errors cross processes
-        return _input_error, (self.source, self.expected, self.got, self.where, self.file)
+        fields = self.source, self.expected, self.got, self.where, self.file
+        return _input_error, fields, self._state
 
 
 class InputErrors(_Several, InputError):
@@ -169,7 +187,7 @@ class InputErrors(_Several, InputError):
         self.args = (f"{first.source}: {_told(faults, count)}",)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return InputErrors, (self._faults, self._count)
+        return InputErrors, (self._faults, self._count), self._state
 
 
 class Faults:
@@ -188,16 +206,20 @@ class Faults:
         self.count += error.count
         self._kept += error.faults[: max(MOST_TOLD - len(self._kept), 0)]
 
-    def check(self) -> None:
+    def check(self, counted: Mapping[str, Mapping[str, int]] | None = None) -> None:
         """Raises what was added, if anything was.
+
+        Args:
+            counted: see `BadInput`.
 
         Raises:
             BadInput: the one that was added, or a BadInputs of all.
         """
-        if self.count == 1:
-            raise self._kept[0]
         if self.count:
-            raise BadInputs(self._kept, self.count)
+            error = self._kept[0] if self.count == 1 else BadInputs(self._kept, self.count)
+            if counted:
+                error.counted = counted
+            raise error
 
 
 def _told(faults: Sequence[BadInput], count: int) -> str:

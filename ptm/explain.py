@@ -132,7 +132,7 @@ def explain(name: str, artifacts: str | Path = "artifacts") -> Explanation:
         if not end:
             raise
         return Explanation(name, end["state"], end["when"], str(end["message"]), None, None, [], [])
-    pointer = now.pointer
+    pointer, manifest = now.pointer, with_inputs(now)
     # one that was put there by hand need not say more than which
     folder, made = now.folder.name, pointer.get("made", "")
     since = pointer.get("since", made)
@@ -142,22 +142,29 @@ def explain(name: str, artifacts: str | Path = "artifacts") -> Explanation:
         reason = f"nothing changed since it was made at {minute(made)}"
         if end["state"] != "cached":
             reason = f"{end['message']}; the artifact that is there was made at {minute(made)}"
-        same = causes(now.manifest, now.manifest)
+        same = causes(manifest, manifest)
         return Explanation(name, end["state"], end["when"], reason, folder, folder, same, kept)
     decision = "made" if made == since else "found"
     previous = pointer.get("previous")
     if previous and previous[:12] == folder[:12]:  # the same key: damaged, or forced
-        before: dict[str, Any] | None = now.manifest
+        before: dict[str, Any] | None = manifest
     else:
         before = _manifest(root / name, previous) if previous else None
     healed, forced = str(pointer.get("healed", "")), bool(pointer.get("forced"))
-    reason = why(before, now.manifest, healed, forced)
+    reason = why(before, manifest, healed, forced)
     if previous and before is None:
         reason = f"the one before ({previous}) is not kept any more, so it cannot be compared"
-    changes = causes(before, now.manifest)
+    if pointer.get("work"):
+        reason = f"{reason}; {pointer['work']}"
+    changes = causes(before, manifest)
     return Explanation(
         name, decision, since, reason, folder, previous if before else None, changes, kept
     )
+
+
+def with_inputs(publication: store.Publication) -> dict[str, Any]:
+    """The manifest of a publication, with each of its inputs."""
+    return publication.manifest | {"inputs": store.inputs_of(publication)}
 
 
 def compare(one: str, other: str, artifacts: str | Path = "artifacts") -> list[Cause]:
@@ -228,7 +235,7 @@ def _of_code(name: str) -> tuple[str, str]:
 
 def _one(root: Path, word: str) -> dict[str, Any]:
     if word in store.names(root):
-        return store.current(word, root).manifest
+        return with_inputs(store.current(word, root))
     shelves = store.shelves(root)
     kept = [(shelf, one) for shelf in shelves for one in store.publications(root / shelf)]
     found = [
@@ -255,7 +262,7 @@ def _manifest(shelf: Path, folder: str) -> dict[str, Any] | None:
     for pointer in store.pointers(shelf).values():
         if pointer and pointer["publication"] == folder:
             try:
-                return store.publication(shelf, pointer).manifest
+                return with_inputs(store.publication(shelf, pointer))
             except PtmError:
                 return None
     return None

@@ -16,6 +16,8 @@ from ptm.model import File
 from ptm.system_errors import UNREADABLE
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from ptm.source import Source
 
 
@@ -32,7 +34,8 @@ class InputFiles:
         before_reading: told how many bytes they have, before any of them is read.
 
     Attributes:
-        bytes: of all files.
+        bytes, count: of all files.
+        above: what their names begin with, up to the source.
         digest: of the bytes of all files in their order, with their paths below the source where
             the names of files matter.
         notes: sentences on files that were left out.
@@ -51,7 +54,8 @@ class InputFiles:
         self._source, self._index, self._names_matter = source, index, names_matter
         self._folder = os.fspath(source.root)
         with self._errors():
-            self._names, self._above, self.notes = list_files(source)
+            self._names, self.above, self.notes = list_files(source)
+            self.count = len(self._names)
             stats = [os.stat(f"{self._folder}/{name}") for name in self._names]
             self.bytes = sum(stat.st_size for stat in stats)
             known = index.summary(self._seen([signature(stat) for stat in stats]))
@@ -73,22 +77,22 @@ class InputFiles:
     @property
     def files(self) -> tuple[File, ...]:
         """The same as kinds get them, named by their paths below the source."""
-        above = len(self._above)
+        above = len(self.above)
         return tuple(
             File(entry.name[above:], entry.path, entry.bytes, entry.sha256)
             for entry in self.entries
         )
 
-    def shown(self, file: str) -> str:
-        """How messages name a file: by its path below the data root.
+    @property
+    def table(self) -> pa.Table:
+        """The files: path below the data root, SHA-256, bytes."""
+        import pyarrow as pa
 
-        Args:
-            file: where it is, or its path below the source.
-        """
-        for entry in self.entries:
-            if file in (entry.path, entry.name[len(self._above) :]):
-                return entry.name
-        return file
+        entries = self.entries
+        columns = [[entry.name for entry in entries], [entry.sha256 for entry in entries]]
+        sizes = pa.array([entry.bytes for entry in entries], pa.int64())
+        texts = [pa.array(column, pa.string()) for column in columns]
+        return pa.table([*texts, sizes], ["path", "sha256", "bytes"])
 
     def check_unchanged(self) -> None:
         """Looks whether every file still holds what was hashed.
@@ -116,7 +120,7 @@ class InputFiles:
         return fingerprint(self._names, [str(self._names_matter), *signatures])
 
     def _digest(self, entries: list[FileDigest]) -> str:
-        above = len(self._above)
+        above = len(self.above)
         lines = [
             f"{sha256} {name[above:] if self._names_matter else ''}\n"
             for name, _, sha256, *_ in entries

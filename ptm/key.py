@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 PACKAGE = Path(__file__).parent
 STARTED = time.time_ns()
 BESIDE = ("views", "inspect")  # functions of a kind that decide no content
-CALLED = ("read", "analyze", "Options", "NAMES_MATTER")  # what decides it, whatever uses them
+# what decides it, whatever uses them
+CALLED = (
+    *("parts", "read", "measure", "learn", "encode", "whole", "analyze"),
+    *("Options", "NAMES_MATTER", "TOGETHER"),
+)
+CUTTING = "ptm.parts"  # cuts the files of kinds that do not do it themselves
 ALWAYS = ("numpy", "pyarrow", "torch")  # they write every artifact
 ON_ARTIFACTS = ("pandas",)  # in whose frames an analysis gets the tables
 DISTRIBUTIONS = {"PIL": "pillow"}  # the others' names are asked for, which takes its time
@@ -124,6 +129,8 @@ def distribution_of(package: str) -> str:
 def _find(kind: Kind, memo: dict[str, Any]) -> Code:
     walk = _Walk(kind, memo)
     walk.go(filter(walk.is_module, walk.with_parents(kind.module)))
+    if kind.is_cut:
+        walk.go([CUTTING])
     unresolved = tuple(walk.unresolved)  # that is told, and not what all the other code has
     if unresolved:
         walk.go(walk.all_modules())

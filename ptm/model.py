@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
     import torch
 
-    from ptm.scaling import Scaler
+    from ptm.learned import Learned
+    from ptm.scaling import Scaler, Scaling
+    from ptm.store.opening import StoredPart
 
 # Axis names, once, for docstrings and manifests.
 SAMPLE, CHANNEL, DEPTH, HEIGHT, WIDTH = "sample", "channel", "depth", "height", "width"
@@ -47,19 +50,69 @@ class File(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What a kind reads at once: a bounded slice of a source; today always the whole of it.
+    """What a kind reads at once: a bounded slice of a source.
 
     Attributes:
         number: from 0, in the order of the source.
         files: sorted by name; none where the rows stand in the catalog itself.
         span: of a file that several parts share, the bytes from and to; None for whole files.
-        key: digest of all that decides its content.
+        key: digest of all that decides its content; "" where it is no part of several.
+        head: of such a file, how many bytes at its begin belong to each part, as a header does.
+        before: how many rows, or lines, of such a file stand before the span.
+        digest: SHA-256 of the bytes of head and span, hex; "" for whole files.
     """
 
     number: int
     files: tuple[File, ...]
     span: tuple[int, int] | None = None
     key: str = ""
+    head: int = 0
+    before: int = 0
+    digest: str = ""
+
+
+class PartFile(NamedTuple):
+    """One file of a part as it is in the store.
+
+    Attributes:
+        file: its path in the folder of the artifact's name: "parts/SHA256.pt".
+        sha256: hex digest of its bytes.
+        bytes: its size.
+    """
+
+    file: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class PartRef:
+    """A part as it is in the store: what it holds, and in which files.
+
+    Attributes:
+        key: digest of all that decides its content.
+        tensors: for each tensor its shape and dtype.
+        columns: of its rows, each with name, dtype and what its metadata say; None without rows.
+        rows: how many it has; None without rows.
+        files: "tensors" and "rows", those of them that there are.
+    """
+
+    key: str
+    tensors: dict[str, dict[str, Any]]
+    columns: list[dict[str, str]] | None
+    rows: int | None
+    files: dict[str, PartFile]
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values from which `from_json` makes an equal one."""
+        files = {role: list(file) for role, file in self.files.items()}
+        return {**vars(self), "files": files}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> PartRef:
+        """The one that `to_json` described."""
+        files = {role: PartFile(*file) for role, file in values["files"].items()}
+        return cls(**{**values, "files": files})
 
 
 class Bad(NamedTuple):
@@ -92,8 +145,12 @@ class Block:
         tables: other tables, by name.
         scaler: what normalised the tensors, if anything did.
         bad: samples that could not be read.
-        facts: JSON values for the manifest (spacing in mm, filled hours, …).
+        facts: JSON values for the manifest (spacing in mm, filled hours, …); of several parts the
+            same in each.
         notes: sentences for people.
+        scaling: how tensors, which are raw, are to be scaled by statistics of all parts.
+        uniform: of what all samples of a source must have the same, how many have which: sizes.
+        carried: JSON values that the kind's `whole` gets of each part.
     """
 
     tensors: Mapping[str, Any] = field(default_factory=dict)
@@ -102,6 +159,32 @@ class Block:
     tables: Mapping[str, Any] = field(default_factory=dict)
     scaler: Scaler | None = None
     bad: tuple[Bad, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    scaling: Mapping[str, Scaling] = field(default_factory=dict)
+    uniform: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    carried: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What is published beside the parts: what belongs to a source as a whole.
+
+    Attributes:
+        axes: for each tensor, of the parts too, the name of each axis.
+        tensors: those that are no parts' (one line of a text, one-hot).
+        tables: those that are no parts', by name, Arrow; "rows" where the parts have none.
+        learned: JSON of what was learned (`ptm.learned.Learned`).
+        stats: JSON of what was measured (`ptm.stats.Stats`).
+        facts: JSON values.
+        notes: sentences for people.
+    """
+
+    axes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    tensors: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    tables: Mapping[str, pa.Table] = field(default_factory=dict)
+    learned: Mapping[str, Any] = field(default_factory=dict)
+    stats: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -169,25 +252,28 @@ class ArtifactRef:
 
 @dataclass(frozen=True, repr=False)
 class Artifact:
-    """A verified artifact in memory: tensors are memory-mapped, tables are read when asked for.
+    """An artifact as it is read: a file is checked when something of it is asked for, then mapped.
 
     Attributes:
         name: of the entry.
         path: the published folder; it is not collected as long as this object lives.
-        manifest: what the folder holds, how it was made, of what.
-        tensors: by name.
-        scaler: what normalised the tensors, if anything did.
+        manifest: what it holds, how it was made, of what.
+        tensors: by name, memory-mapped; those of many parts are joined when they are asked for.
+        learned: from its samples (`ptm.Learned`); None where that is nothing.
         file: gives the path of one of its files, after checking its digest.
         draw: gives its views; None where it was not loaded by `ptm.load`.
+        parts: in the order of the source, each with `ref`, `tensors` and `rows`; what is larger
+            than memory is read from them.
     """
 
     name: str
     path: Path
     manifest: dict[str, Any]
     tensors: Mapping[str, torch.Tensor]
-    scaler: Scaler | None
+    learned: Learned | None
     file: Callable[[str], Path]
     draw: Callable[[Artifact], list[Any]] | None = None
+    parts: tuple[StoredPart, ...] = ()
 
     @cached_property
     def views(self) -> list[Any]:
@@ -195,12 +281,43 @@ class Artifact:
         return self.draw(self) if self.draw else []
 
     @cached_property
-    def tables(self) -> dict[str, pd.DataFrame]:
-        """Every table by name; `attrs["units"]` maps a column to its unit."""
-        return {
-            name: _frame(self.file(entry["file"]))
-            for name, entry in self.manifest["tables"].items()
-        }
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """Every table by name, read when it is asked for; `attrs["units"]` has units by column."""
+        return _Tables(self.manifest["tables"], self.parts, self.file)
+
+    @property
+    def scaler(self) -> Scaler | None:
+        """What normalised the tensors, if anything did."""
+        return self.learned.scaler if self.learned else None
+
+    def transform(self, raw: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+        """Does to new data what was done to its samples: see `ptm.Learned.transform`.
+
+        Raises:
+            AttributeError: nothing was learned from them.
+            PtmError: as there.
+        """
+        return self._learned().transform(raw)
+
+    def invert(self, name: str, values: torch.Tensor) -> torch.Tensor:
+        """Scaled values of a tensor as raw ones, float64: see `ptm.Learned.invert`.
+
+        Raises:
+            AttributeError, PtmError: as `transform`.
+        """
+        return self._learned().invert(name, values)
+
+    def raw(self, name: str, values: torch.Tensor) -> torch.Tensor:
+        """Values of a tensor as they are stored, as raw ones: as they are where they are raw."""
+        learned = self.learned
+        if learned is None or name not in learned.scalers or name in learned.raw:
+            return values
+        return learned.invert(name, values)
+
+    def _learned(self) -> Learned:
+        if self.learned is None:
+            raise AttributeError(f"{self.name}: nothing was learned from its samples")
+        return self.learned
 
     @property
     def table(self) -> pd.DataFrame:
@@ -209,6 +326,11 @@ class Artifact:
             names = ", ".join(self.manifest["tables"])
             raise AttributeError(f"{self.name} has no rows, use .tables[…]: {names}")
         return self.tables[ROWS]
+
+    @property
+    def columns(self) -> Columns:
+        """The rows, one column at a time: what does not fit into memory at once."""
+        return Columns(self)
 
     def __repr__(self) -> str:
         tensors = _first(map(" ".join, _described(self.manifest["tensors"])), SHOWN)
@@ -238,8 +360,85 @@ class Artifact:
     def _title(self) -> str:
         rows = self.manifest["tables"].get(ROWS, {}).get("rows")
         counted = "" if rows is None else f", {rows} rows"
-        size = readable_size(sum(part["bytes"] for part in self.manifest["parts"]))
-        return f"{self.name} ({self.manifest['kind']}){counted}, {size}"
+        return f"{self.name} ({self.manifest['kind']}){counted}, {readable_size(self._bytes())}"
+
+    def _bytes(self) -> int:
+        """Of all its files, those that parts share once."""
+        sizes = {file["file"]: file["bytes"] for file in self.manifest.get("files", ())}
+        for part in self.manifest["parts"]:
+            sizes |= {file: size for file, _, size in part["files"].values()}
+        return sum(sizes.values())
+
+
+class Columns:
+    """The rows of an artifact as a data frame gives them, each column read when it is asked for.
+
+    Attributes:
+        columns: their names.
+        attrs: "units" maps a column to its unit.
+    """
+
+    def __init__(self, artifact: Artifact) -> None:
+        self._artifact, self._said = artifact, artifact.manifest["tables"][ROWS]
+        self.columns = [str(column["name"]) for column in self._said["columns"]]
+        units = {c["name"]: c["unit"] for c in self._said["columns"] if "unit" in c}
+        self.attrs: dict[str, Any] = {"units": units}
+
+    def __len__(self) -> int:
+        return int(self._said["rows"])
+
+    def __getitem__(self, name: str) -> pd.Series[Any]:
+        if self._said["file"] is not None or not self._artifact.parts:
+            return self._artifact.table[name]
+        import pyarrow as pa
+
+        read = [part.column(name) for part in self._artifact.parts if part.ref.rows is not None]
+        return frame_of(pa.concat_tables(read))[name]
+
+
+class _Tables(Mapping[str, "pd.DataFrame"]):
+    """The tables of an artifact; rows of many parts are joined.
+
+    It knows no artifact: that is let go with its last reference.
+    """
+
+    def __init__(
+        self,
+        entries: Mapping[str, Any],
+        parts: tuple[StoredPart, ...],
+        file: Callable[[str], Any],
+    ) -> None:
+        self._entries, self._parts, self._file = entries, parts, file
+        self._found: dict[str, pd.DataFrame] = {}
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self._found:
+            file = self._entries[name]["file"]
+            self._found[name] = frame_of(self._rows() if file is None else self._of_file(file))
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries  # without reading it
+
+    def __repr__(self) -> str:
+        return f"<tables: {', '.join(self._entries)}>"
+
+    def _rows(self) -> Any:
+        import pyarrow as pa
+
+        read = (part.arrow for part in self._parts)
+        return pa.concat_tables(table for table in read if table is not None)
+
+    def _of_file(self, file: str) -> Any:
+        import pyarrow.parquet as pq
+
+        return pq.read_table(self._file(file))
 
 
 def _described(tensors: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]]:
@@ -276,11 +475,9 @@ def _html_row(tag: str, cells: Iterable[str]) -> str:
     return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
 
-def _frame(path: Path) -> pd.DataFrame:
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(path)
-    frame = table.to_pandas()
+def frame_of(table: pa.Table) -> pd.DataFrame:
+    """A data frame of an Arrow table; `attrs["units"]` maps a column to its unit."""
+    frame: pd.DataFrame = table.to_pandas()
     frame.attrs["units"] = {
         column.name: column.metadata[b"unit"].decode()
         for column in table.schema

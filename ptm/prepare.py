@@ -1,27 +1,38 @@
-"""Where kind, key and store meet: is the artifact up to date? If not, make it and publish it."""
+"""Where kind, key and store meet: is the artifact up to date? If not, make it and publish it.
+
+plan -> parts -> measure -> learn -> encode -> check -> commit, as a generator of batches of calls:
+whoever drives it decides where they run.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ptm import store
-from ptm.blocks import whole
-from ptm.errors import BadInput, InputError, PtmError, StoreError
-from ptm.explain import why
+from ptm import making, store
+from ptm.agreement import agreed, check_joinable
+from ptm.errors import BadInput, PtmError, StoreError
+from ptm.explain import why, with_inputs
 from ptm.inputs import InputFiles
 from ptm.key import code_of, make_key, package_versions
-from ptm.model import ArtifactRef, Block, Part
+from ptm.making import Encoded, Job, Made, Measured, Work
+from ptm.model import ArtifactRef, Part, PartRef, Whole
+from ptm.parts import groups, parts_of
 from ptm.registry import Kind, kind_of
 from ptm.space import expect_room, is_new
+from ptm.stats import Stats
 
 if TYPE_CHECKING:
     from ptm.source import Source
+
+Call = tuple[Callable[..., Any], tuple[Any, ...]]
+Steps = Generator[list[Call], list[Any], ArtifactRef]
+GROUPS = 16  # that the parts of an entry are made in, unless the driver says otherwise
 
 
 def tensorize(
@@ -49,52 +60,172 @@ def tensorize(
         StoreError: the store cannot be written, or its disk has less free than the inputs have
             bytes; nothing is published.
     """
+    return drive(steps(source, artifacts, rehash=rehash, force=force), inline)
+
+
+def inline(calls: Sequence[Call]) -> list[Any]:
+    """Makes calls here, one after the other."""
+    return [function(*arguments) for function, arguments in calls]
+
+
+def drive(steps: Steps, run: Callable[[list[Call]], Iterable[Any]]) -> ArtifactRef:
+    """Makes an entry.
+
+    Args:
+        steps: what the function of that name gave.
+        run: makes the calls of a batch, wherever it likes and side by side, and gives what they
+            return, in their order.
+
+    Raises:
+        PtmError, OSError: as `tensorize`.
+    """
+    try:
+        calls = next(steps)
+        while True:
+            calls = steps.send(list(run(calls)))
+    except StopIteration as end:
+        ref: ArtifactRef = end.value
+        return ref
+    finally:
+        steps.close()
+
+
+def steps(
+    source: Source,
+    artifacts: str | Path = "artifacts",
+    *,
+    rehash: bool = False,
+    force: bool = False,
+    tasks: int = GROUPS,
+) -> Steps:
+    """The way to an artifact, as batches of calls: (function, arguments), which can be pickled.
+
+    The calls of a batch do not depend on each other. What they return is sent in their order. An
+    entry that is up to date has none.
+
+    Args:
+        source, artifacts, rehash, force: as of `tensorize`.
+        tasks: in how many calls the parts of an entry are made, at most.
+
+    Returns:
+        At the end, what `tensorize` returns.
+
+    Raises:
+        PtmError, OSError: as `tensorize`.
+    """
     start = time.perf_counter()
     root = Path(artifacts)
+    wanted, upstream = _wanted_of(source, root, rehash)
+    there, damage = wanted.find(force)
+    if there:
+        return replace(there, seconds=time.perf_counter() - start)
+    wanted.expect_room()
+    start += _import_seconds()
+    with store.writing(root, source.name) as writer:
+        if wanted.files is None:
+            pointers = {name: one.pointer for name, one in upstream.items()}
+            made = yield from _one(making.analyze, Job(source, root), pointers, rehash)
+            return wanted.publish(made, damage, start, force)
+        job = Job(source, root, wanted.files.above)
+        with making.told(job):
+            works = wanted.works(parts_of(source, kind_of(source), wanted.files.files))
+        if len(works) == 1:
+            made = yield from _one(making.make, job, works[0])
+        else:
+            made = yield from _many(job, works, tasks, force)
+        wanted.files.check_unchanged()
+        ref = wanted.publish(made, damage, start, force)
+        writer.forget(made.spooled)
+        return ref
+
+
+def found(source: Source, artifacts: str | Path = "artifacts") -> ArtifactRef | None:
+    """The artifact of an entry, made the current one, if it is up to date; None where it is not.
+
+    Raises:
+        PtmError, OSError: as `tensorize`.
+    """
+    start = time.perf_counter()
+    ref, _ = _wanted_of(source, Path(artifacts), rehash=False)[0].find()
+    return replace(ref, seconds=time.perf_counter() - start) if ref else None
+
+
+def _wanted_of(
+    source: Source, root: Path, rehash: bool
+) -> tuple[_Wanted, dict[str, store.Publication]]:
+    """What is wanted, and of which publications it is."""
     kind = kind_of(source)
     # one publication from here on, even if another becomes current meanwhile
     upstream = {name: store.current(name, root) for name in source.of}
+    if not upstream:
+        return _of_files(source, kind, root, rehash), upstream
     of = {name: one.manifest for name, one in upstream.items()}
-    wanted = _of_artifacts(source, kind, of, root, rehash) if of else None
-    wanted = wanted or _of_files(source, kind, root, rehash)
-    found, damage = wanted.find(force)
-    if found:
-        return replace(found, seconds=time.perf_counter() - start)
-    wanted.expect_room()
-    start += _import_seconds()
-
-    def make() -> Block:
-        if wanted.files is None:
-            return _analyzed(source, kind, upstream, root, rehash)
-        return _read(source, kind, wanted.files, wanted.head["key"])
-
-    return wanted.make(make, damage, start, force)
+    return _of_artifacts(source, kind, of, root, rehash), upstream
 
 
-def _read(source: Source, kind: Kind, files: InputFiles, key: str) -> Block:
-    part = Part(0, files.files, key=key)
-    with _named(source, kind, files):
-        block = whole(kind.code.read(source, part), f"kind '{kind.name}'")
-    files.check_unchanged()
-    return block
+@dataclass(frozen=True)
+class _Content:
+    """What is to be published.
+
+    Attributes:
+        refs: of the parts.
+        whole: what belongs to all of them.
+        spooled: parts that nothing needs any more when it is published.
+        read, encoded: of how many parts, and how many of them were read and encoded now.
+    """
+
+    refs: list[PartRef]
+    whole: Whole
+    spooled: list[PartRef] = field(default_factory=list)
+    read: int = 0
+    encoded: int = 0
+
+    def work(self, before: Mapping[str, Any] | None) -> str:
+        """What was done of many parts, and why; "" of one."""
+        count = len(self.refs)
+        if count < 2:
+            return ""
+        said = f"{self.read} of {count} parts were read"
+        if not self.spooled:
+            return said
+        moved = before is not None and before["learned"] != self.whole.learned
+        because = ", since the statistics moved" if moved else ""
+        return f"{said} and {self.encoded} encoded{because}"
 
 
-def _analyzed(
-    source: Source,
-    kind: Kind,
-    upstream: Mapping[str, store.Publication],
-    root: Path,
-    rehash: bool,
-) -> Block:
-    artifacts = {}
-    for name, publication in upstream.items():
-        memory = store.Memory(root / name, rehash)
-        store.verify_files(publication, memory.parts)
-        memory.save()
-        whole_one = store.opened(publication, store.Memory(root / name).parts)
-        artifacts[name] = replace(whole_one, manifest=store.content(publication.manifest))
-    with _named(source, kind):
-        return whole(kind.code.analyze(source, artifacts), f"kind '{kind.name}'")
+def _one(
+    function: Callable[..., Made | BadInput], *arguments: Any
+) -> Generator[list[Call], list[Any], _Content]:
+    made: list[Made] = agreed(arguments[0].name, (yield [(function, arguments)]))
+    return _Content([made[0].ref] if made[0].ref else [], made[0].whole)
+
+
+def _many(
+    job: Job, works: Sequence[Work], tasks: int, force: bool
+) -> Generator[list[Call], list[Any], _Content]:
+    batches: list[Call] = [(making.measure, (job, g, force)) for g in groups(works, tasks)]
+    measured: list[Measured] = agreed(job.name, [one for g in (yield batches) for one in g])
+    stats = Stats()
+    for one in measured:
+        stats = stats.merge(one.stats)
+    scaling = next((one.scaling for one in measured if one.scaling), {})
+    carried = [one.carried for one in measured]
+    with making.told(job):
+        learned = making.learn(job, stats, scaling, carried)
+    refs, raw = [one.ref for one in measured], list[PartRef]()
+    axes, written = measured[0].axes, 0
+    if making.has_to_encode(job, scaling):
+        batches = [(making.encode, (job, g, learned, force)) for g in groups(measured, tasks)]
+        encoded: list[Encoded] = [one for group in (yield batches) for one in group]
+        raw, refs, axes = refs, [one.ref for one in encoded], encoded[0].axes
+        written = sum(not one.kept for one in encoded)
+        pairs = zip(carried, encoded, strict=True)
+        carried = [{**before, **one.carried} for before, one in pairs]
+    check_joinable(job.name, refs)
+    with making.told(job):
+        beside = making.finished(job, learned, stats, carried)
+        whole = making.joined(measured, axes, beside, learned, stats)
+    return _Content(refs, whole, raw, sum(not one.kept for one in measured), written)
 
 
 @dataclass(frozen=True)
@@ -171,6 +302,8 @@ def _plan(
 class _Wanted:
     """An artifact that is wanted: all that decides it, and the store that may have it."""
 
+    source: Source
+    decides: dict[str, Any]  # whatever the inputs are
     head: dict[str, Any]
     root: Path
     memory: store.Memory
@@ -183,14 +316,26 @@ class _Wanted:
 
     @cached_property
     def about(self) -> dict[str, Any]:
-        """The head of the manifest: with the list of the files, where a source has them."""
+        """The head of the manifest, with the list of the files where a source has them."""
         if self.files is None:
             return self.head
-        listed = [
-            {"path": entry.name, "sha256": entry.sha256, "bytes": entry.bytes}
-            for entry in self.files.entries
-        ]
+        listed = [{"path": entry.name, "sha256": entry.sha256} for entry in self.files.entries]
         return self.head | {"inputs": listed}
+
+    def works(self, parts: Sequence[Part]) -> list[Work]:
+        """The parts with their keys, and their files as they were hashed."""
+        assert self.files
+        by_path = {entry.path: entry for entry in self.files.entries}
+        names_matter = kind_of(self.source).names_matter
+        found = []
+        for part in parts:
+            names = [file.name if names_matter else "" for file in part.files]
+            files = [[f.sha256, name] for f, name in zip(part.files, names, strict=True)]
+            slice_of = {"files": files} if not part.digest else {"bytes": part.digest}
+            key = make_key({**self.decides, "part": {**slice_of, "head": bool(part.head)}})
+            entries = tuple(by_path[file.url] for file in part.files)
+            found.append(Work(part._replace(key=key), entries))
+        return found
 
     def find(self, force: bool = False) -> tuple[ArtifactRef | None, str]:
         """The artifact, if the store has it whole; else what is wrong with it, if it has it.
@@ -232,68 +377,35 @@ class _Wanted:
         self.expect_room()
         return Plan(self.name, "make", why(self._manifest(), self.about, damage, force)), manifest
 
-    def make(
-        self, work: Callable[[], Block], damage: str, start: float, forced: bool
-    ) -> ArtifactRef:
-        """Makes the content and publishes it."""
-        reason = why(self._manifest(), self.about, damage, forced)
-        with _enough_memory(self.name):
-            block = work()
-            block = replace(block, notes=(*block.notes, *self.notes))
-            ref = store.publish(
-                self.root,
-                self.about,
-                block,
-                time.perf_counter() - start,
-                memory=self.memory,
-                healed=damage,
-                forced=forced,
-            )
+    def publish(self, made: _Content, damage: str, start: float, forced: bool) -> ArtifactRef:
+        """Publishes what was made."""
+        before = self._manifest()
+        reason, work = why(before, self.about, damage, forced), made.work(before)
+        if before and work:
+            reason = f"{reason}; {work}"
+        whole = replace(made.whole, notes=(*made.whole.notes, *self.notes))
+        ref = store.publish(
+            self.root,
+            self.head,
+            made.refs,
+            whole,
+            time.perf_counter() - start,
+            inputs=self.files.table if self.files else None,
+            memory=self.memory,
+            healed=damage,
+            forced=forced,
+            work=work,
+        )
         self.memory.save()
         return replace(ref, seconds=time.perf_counter() - start, why="" if ref.cached else reason)
 
     def _manifest(self, pointer: store.Pointer | None = None) -> dict[str, Any] | None:
-        """The manifest of the artifact that is current, or that a pointer names."""
+        """The manifest of the artifact that is current, or that a pointer names; with its files."""
         with suppress(StoreError, OSError):
             if pointer:
-                return store.publication(self.root / self.name, pointer).manifest
-            return store.current(self.name, self.root).manifest
+                return with_inputs(store.publication(self.root / self.name, pointer))
+            return with_inputs(store.current(self.name, self.root))
         return None
-
-
-@contextmanager
-def _enough_memory(name: str) -> Iterator[None]:
-    """Says plainly that memory ran out: the input may be right, so it is no InputError."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "can't allocate memory" not in str(error):
-            raise
-        raise PtmError(
-            f"{name}: expected memory to make it in, got none left "
-            "(fewer sources at once, or a larger machine)"
-        ) from error
-
-
-@contextmanager
-def _named(source: Source, kind: Kind, files: InputFiles | None = None) -> Iterator[None]:
-    """Gives errors of a kind the name of the entry, and those of its own code the line."""
-    try:
-        yield
-    except InputError:
-        raise
-    except BadInput as bad:
-        raise bad.of_source(source.name, files.shown if files else str) from bad
-    except (OSError, MemoryError):
-        raise  # may pass
-    except PtmError as error:
-        if type(error) is not PtmError or str(error).startswith(f"{source.name}: "):
-            raise  # says enough
-        raise PtmError(f"{source.name}: {error}") from error
-    except (Exception, SystemExit) as error:
-        if not kind.own:
-            raise
-        raise PtmError(f"{source.name}: {kind.own.told(error)}") from error
 
 
 def _of_files(source: Source, kind: Kind, root: Path, rehash: bool) -> _Wanted:
@@ -301,7 +413,8 @@ def _of_files(source: Source, kind: Kind, root: Path, rehash: bool) -> _Wanted:
     # one that is there may turn out to be up to date
     look = partial(expect_room, source.name, root=root) if is_new(source.name, root) else None
     files = InputFiles(source, memory.inputs, kind.names_matter, look)
-    return _wanted(source, kind, files.digest, root, memory, files)
+    inputs = {"sha256": files.digest, "files": files.count, "bytes": files.bytes}
+    return _wanted(source, kind, inputs, root, memory, files)
 
 
 def _of_artifacts(
@@ -324,14 +437,14 @@ def _wanted(
     decides = {
         "kind": source.kind,
         "format": store.FORMAT,
-        "inputs": inputs,
         "options": source.options(),
         "code": code.digests,
         "packages": package_versions(code.packages),
     }
-    head = {"name": source.name, "key": make_key(decides), **decides}
+    key = make_key({**decides, "inputs": inputs})
+    head = {"name": source.name, "key": key, **decides, "inputs": inputs}
     notes = (*(files.notes if files else ()), *_unresolved(code.unresolved))
-    return _Wanted(head, root, memory, files, notes)
+    return _Wanted(source, decides, head, root, memory, files, notes)
 
 
 def _unresolved(places: tuple[str, ...]) -> tuple[str, ...]:

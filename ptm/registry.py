@@ -8,6 +8,19 @@ analyze(options, artifacts)     what the artifacts say that an entry is of, by n
                                 manifests they have what says what they hold, as that is in the key
 views(artifact)                 tables and pictures of an artifact, each a View
 NAMES_MATTER                    False where no row has the name of a file
+
+What is larger than an entry's `part_bytes` is cut into parts, which are read apart, and joined
+along the first axis of each tensor. There these count, each of which may be left out:
+
+TOGETHER                        True where all files have to be seen at once: one part, always
+parts(options, files, target_bytes) -> list[Part]      else parts are of whole files
+measure(options, block) -> Stats                       of a part; else the moments of what its
+                                                       `scaling` names
+learn(options, stats, carried) -> Learned              from the stats of all parts; else the
+                                                       scalers that `scaling` asks for
+encode(options, block, learned) -> Block               a part as it is stored; else scaled
+whole(options, learned, stats, carried) -> Block       tables, facts and notes of all parts; in
+                                                       `carried` is what the block of each carried
 """
 
 from __future__ import annotations
@@ -94,6 +107,16 @@ class Kind:
     def analyzes(self) -> bool:
         """Whether it reads the artifacts of other entries, and no files."""
         return hasattr(self.code, "analyze")
+
+    @property
+    def together(self) -> bool:
+        """Whether it has to see all files at once."""
+        return self.analyzes or bool(getattr(self.code, "TOGETHER", False))
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether its files are cut into parts without a word of its own."""
+        return not self.together and not hasattr(self.code, "parts")
 
     @property
     def names_matter(self) -> bool:

@@ -1,85 +1,37 @@
-"""Statistics of parts, and the scalers made of them.
-
-Moments of parts merge exactly, so that any split of the work gives the same scaler, and a scaler
-says in JSON what was done, so that it can be undone or done to new data.
-"""
+"""Scalers: made of statistics, they say in JSON what was done, to undo it or do it to new data."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from math import prod
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from ptm.stats import Moments, moments_of
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
     from numpy.typing import NDArray
 
+BYTES = 256  # values that a uint8 may have
+AT_ONCE = 1 << 16  # numbers that are scaled together: in float64 they stay in the cache
 
-@dataclass(frozen=True)
-class Moments:
-    """Count, mean, sum of squared deviations (M2), minimum and maximum of each channel.
+
+class Scaling(NamedTuple):
+    """How a tensor is to be scaled, once the statistics of all samples are known.
 
     Attributes:
-        count: number of values in each channel.
-        mean, m2, min, max: float64 [channels].
+        channels: the names of the channels.
+        method: "standard", to mean 0 and standard deviation 1; "minmax", to the range 0 to 1.
+        axis: of the channels.
+        divisor: of raw values before all else: 255 for pixels.
     """
 
-    count: int
-    mean: NDArray[np.float64]
-    m2: NDArray[np.float64]
-    min: NDArray[np.float64]
-    max: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, values: NDArray[Any]) -> Moments:
-        """Moments of numeric values [samples, channels], in float64. At least one sample."""
-        import numpy as np
-
-        values = np.asarray(values, dtype=np.float64)
-        mean = values.mean(axis=0)
-        m2 = ((values - mean) ** 2).sum(axis=0)
-        return cls(len(values), mean, m2, values.min(axis=0), values.max(axis=0))
-
-    @classmethod
-    def of_counts(cls, counts: NDArray[np.int64], levels: NDArray[np.float64]) -> Moments:
-        """Moments from a histogram: counts int64 [channels, levels] of the values float64 [levels].
-
-        Every channel has the same count, at least one.
-        """
-        import numpy as np
-
-        total = counts.sum(axis=1)
-        mean = (counts * levels).sum(axis=1) / total  # counts @ levels would be BLAS's own order
-        m2 = (counts * (levels[None] - mean[:, None]) ** 2).sum(axis=1)
-        present = counts > 0
-        low = np.where(present, levels, np.inf).min(axis=1)
-        high = np.where(present, levels, -np.inf).max(axis=1)
-        return cls(int(total[0]), mean, m2, low, high)
-
-    def merge(self, other: Moments) -> Moments:
-        """Moments of both parts together.
-
-        Source: Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing
-        sample variances", 1979.
-        """
-        import numpy as np
-
-        count = self.count + other.count
-        delta = other.mean - self.mean
-        return Moments(
-            count,
-            self.mean + delta * (other.count / count),
-            self.m2 + other.m2 + delta**2 * (self.count * other.count / count),
-            np.minimum(self.min, other.min),
-            np.maximum(self.max, other.max),
-        )
-
-    @property
-    def std(self) -> NDArray[np.float64]:
-        """Standard deviation with Bessel's correction (n - 1); 0 for a single value."""
-        import numpy as np
-
-        return np.sqrt(self.m2 / max(self.count - 1, 1))
+    channels: tuple[str, ...]
+    method: Literal["standard", "minmax"] = "standard"
+    axis: int = 1
+    divisor: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -93,6 +45,7 @@ class Scaler:
             never 0.
         divisor: of raw values before all else: 255 for pixels, whose shift and scale are fractions.
         precision: "float32" where raw values are rounded to it first.
+        axis: of the channels in the tensor.
     """
 
     method: str
@@ -101,6 +54,7 @@ class Scaler:
     scale: tuple[float, ...]
     divisor: float = 1.0
     precision: Literal["float32", "float64"] = "float64"
+    axis: int = 1
 
     @classmethod
     def fit(
@@ -109,11 +63,12 @@ class Scaler:
         names: tuple[str, ...],
         method: Literal["standard", "minmax"] = "standard",
         divisor: float = 1.0,
+        axis: int = 1,
     ) -> Scaler:
         """To mean 0 and standard deviation 1 ("standard"), or to the range 0 to 1 ("minmax").
 
-        A channel that never varies keeps scale 1: it becomes 0 throughout. The moments are those of
-        the values after the division.
+        A channel that never varies keeps scale 1: it becomes 0 throughout; one without any value is
+        left as it is. The moments are those of the values after the division.
         """
         import numpy as np
 
@@ -124,9 +79,14 @@ class Scaler:
         )
         varies = moments.max > moments.min
         # the mean of equal values is rounded: 0.1 three times has another mean than 0.1
-        shift = np.where(varies, shift, moments.min)
+        shift = np.where(varies, shift, np.where(moments.count > 0, moments.min, 0.0))
         scale = np.where(varies, spread, 1.0)
-        return cls(method, names, tuple(shift.tolist()), tuple(scale.tolist()), divisor)
+        return cls(method, names, tuple(shift.tolist()), tuple(scale.tolist()), divisor, axis=axis)
+
+    @classmethod
+    def identity(cls, names: tuple[str, ...], axis: int = 1) -> Scaler:
+        """The one that leaves every channel as it is."""
+        return cls("none", names, (0.0,) * len(names), (1.0,) * len(names), axis=axis)
 
     def among(self, names: tuple[str, ...]) -> Scaler:
         """The same for a tensor of these channels, whose others are left as they are."""
@@ -135,39 +95,86 @@ class Scaler:
         shift, scale = tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs)
         return replace(self, names=names, shift=shift, scale=scale)
 
-    def apply(self, values: torch.Tensor, dim: int = 1) -> torch.Tensor:
+    def apply(self, values: torch.Tensor, dim: int | None = None) -> torch.Tensor:
         """Normalises raw values, whose axis `dim` has one entry for each channel.
 
         The arithmetic is float64; the result has the dtype of `values` where that is floating,
         float32 otherwise.
+
+        Args:
+            values: raw.
+            dim: `axis`, where it is left out.
         """
-        shift, scale = self._along(values, dim)
+        shift, scale = self._along(values, self.axis if dim is None else dim)
         raw = values.float().double() if self.precision == "float32" else values.double()
         return ((raw / self.divisor - shift) / scale).to(_floating(values))
 
-    def invert(self, values: torch.Tensor, dim: int = 1) -> torch.Tensor:
+    def scaled(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """As `apply`, of a whole tensor, and rounded once: float32, of the same shape.
+
+        It is done in pieces that stay in the cache, of uint8 by a table of its 256 values.
+        """
+        import numpy as np
+
+        self._check(values.shape, self.axis)
+        outer, inner = prod(values.shape[: self.axis]), prod(values.shape[self.axis + 1 :])
+        raw = values.reshape(outer, len(self.names), inner)
+        out = np.empty(raw.shape, dtype=np.float32)
+        if raw.dtype == np.uint8 and inner >= BYTES:
+            self._look_up(raw, out)
+        else:
+            step = max(AT_ONCE // max(raw[:1].size, 1), 1)
+            for first in range(0, outer, step):
+                out[first : first + step] = self._computed(raw[first : first + step])
+        return out.reshape(values.shape)
+
+    def _look_up(self, raw: NDArray[np.uint8], out: NDArray[np.float32]) -> None:
+        import numpy as np
+
+        levels = np.broadcast_to(np.arange(BYTES, dtype=np.float64), (1, len(self.names), BYTES))
+        tables = self._computed(levels)[0].astype(np.float32)
+        for image, scaled in zip(raw, out, strict=True):
+            for table, channel, place in zip(tables, image, scaled, strict=True):
+                # every value is in the table: "wrap" only saves the look whether it is
+                np.take(table, channel, out=place, mode="wrap")
+
+    def _computed(self, raw: NDArray[Any]) -> NDArray[np.float64]:
+        """Of values [any, channel, any]."""
+        import numpy as np
+
+        rounded = raw.astype(np.float32) if self.precision == "float32" else raw
+        values = rounded.astype(np.float64)
+        values /= self.divisor
+        values -= np.array(self.shift)[:, None]
+        values /= np.array(self.scale)[:, None]
+        return values
+
+    def invert(self, values: torch.Tensor, dim: int | None = None) -> torch.Tensor:
         """Undoes `apply`: normalised values as raw ones, float64.
 
         They are float64 whatever the dtype of `values`, since raw values may need it: a time in
         Unix seconds has no place in float32.
         """
-        shift, scale = self._along(values, dim)
+        shift, scale = self._along(values, self.axis if dim is None else dim)
         return (values.double() * scale + shift) * self.divisor
 
     def _along(self, values: torch.Tensor, dim: int) -> tuple[torch.Tensor, torch.Tensor]:
         import torch
 
-        if values.shape[dim] != len(self.names):
-            raise ValueError(
-                f"expected {len(self.names)} channels ({', '.join(self.names)}) along axis {dim}, "
-                f"got shape {tuple(values.shape)}"
-            )
+        self._check(values.shape, dim)
         shape = [1] * values.dim()
         shape[dim] = -1
         return (
             torch.tensor(self.shift, dtype=torch.float64).reshape(shape),
             torch.tensor(self.scale, dtype=torch.float64).reshape(shape),
         )
+
+    def _check(self, shape: Sequence[int], dim: int) -> None:
+        if shape[dim] != len(self.names):
+            raise ValueError(
+                f"expected {len(self.names)} channels ({', '.join(self.names)}) along axis {dim}, "
+                f"got shape {tuple(shape)}"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """JSON values from which `from_json` makes an equal scaler."""
@@ -181,9 +188,28 @@ class Scaler:
             tuple(values["names"]),
             tuple(values["shift"]),
             tuple(values["scale"]),
-            values.get("divisor", 1.0),  # manifests of before have neither
-            values.get("precision", "float64"),
+            values["divisor"],
+            values["precision"],
+            values["axis"],
         )
+
+
+def measured(
+    tensors: Mapping[str, torch.Tensor], scaling: Mapping[str, Scaling]
+) -> dict[str, Moments]:
+    """Moments of each tensor that is to be scaled, by what `Scaling` says of it."""
+    return {
+        name: moments_of(tensors[name].numpy(), how.axis, how.divisor)
+        for name, how in scaling.items()
+    }
+
+
+def fitted(scaling: Mapping[str, Scaling], moments: Mapping[str, Moments]) -> dict[str, Scaler]:
+    """The scaler of each tensor that is to be scaled, by the moments of all samples."""
+    return {
+        name: Scaler.fit(moments[name], how.channels, how.method, how.divisor, how.axis)
+        for name, how in scaling.items()
+    }
 
 
 def merged_values(values: NDArray[Any], stored: NDArray[Any]) -> tuple[int, int] | None:

@@ -29,6 +29,8 @@ GIB = 1 << 30
 MOST_EXACT = 1 << 53  # up to here every integer is a float64
 LARGEST = 1 << 1023
 LETTERS = 80  # of a value in a message
+PART_BYTES = 1 << 26
+STORED = ("store", "part_bytes")  # options of every entry that decide what is stored
 
 
 def short(value: object) -> str:
@@ -101,6 +103,10 @@ class Source(BaseModel):
         path: file or folder below the data root, with forward slashes.
         of: the entry, or list of entries, whose artifacts are analysed; instead of a path.
         timeout: seconds that a run may take to make it, or "90s", "10m", "2h"; then it is ended.
+        store: "scaled", tensors as they go into training; "raw", as they were decoded, and scaled
+            when they are read: smaller, and what did not change stays as it is.
+        part_bytes: the most that a part of it has when it is decoded; what does not fit is cut, so
+            that a run needs memory for some parts only.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -116,6 +122,8 @@ class Source(BaseModel):
     path: InsidePath = ""
     of: Annotated[tuple[Name, ...], BeforeValidator(_listed)] = ()
     timeout: Span | None = None
+    store: Literal["scaled", "raw"] = "scaled"
+    part_bytes: int = Field(default=PART_BYTES, ge=1)
     _kind: Any = PrivateAttr(None)  # of `ptm.registry`, where the entry comes from a catalog
 
     @classmethod
@@ -126,11 +134,13 @@ class Source(BaseModel):
     def options(self) -> dict[str, Any]:
         """The JSON values that decide the content: the options of the kind, but for its limits.
 
-        With them the order of `of`, where it has one.
+        With them the order of `of`, where it has one, and how it is stored and cut, where that is
+        not as usual.
         """
         left_out = {*Source.model_fields, *self.limits}
         if len(self.of) > 1:
             left_out -= {"of"}
+        left_out -= {n for n in STORED if getattr(self, n) != Source.model_fields[n].default}
         values: dict[str, Any] = to_jsonable_python(_in_order(self.model_dump(exclude=left_out)))
         return values
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ptm.errors import PtmError, StoreError
 from ptm.listing import list_files
 from ptm.model import readable_size
-from ptm.store import CURRENT
+from ptm.store import CURRENT, current
 
 if TYPE_CHECKING:
     from ptm.source import Source
@@ -69,6 +69,13 @@ def is_new(name: str, root: Path) -> bool:
     with suppress(OSError):
         return not (root / name / CURRENT).exists()
     return False
+
+
+def input_bytes(source: Source, root: Path) -> int:
+    """Bytes of the inputs of a source, about: as they were when it was made, or as they are."""
+    with suppress(PtmError, OSError, KeyError, TypeError):
+        return int(current(source.name, root).manifest["inputs"]["bytes"])
+    return _size(source)
 
 
 def _size(source: Source) -> int:

@@ -6,24 +6,25 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ptm.model import ROWS, Artifact, View
+from ptm.model import ROWS, Artifact, Columns, View
 
 if TYPE_CHECKING:
     import pandas as pd
 
+MOST = 1_000_000  # rows whose distinct values are counted: that takes more memory than they do
 COLUMNS = ["column", "unit", "values", "missing", "distinct", "least", "mean", "most"]
 
 
 def summaries(artifact: Artifact) -> Iterator[View]:
     """What there is to show of an artifact whose kind has no views: its columns, its tables."""
     taken: set[str] = set()
-    if ROWS in artifact.manifest["tables"] and len(artifact.table.columns):
+    if ROWS in artifact.manifest["tables"] and artifact.columns.columns:
         for view in (columns_view(artifact), histograms_view(artifact)):
             taken.add(view.name)
             yield view
-    for name, table in artifact.tables.items():
+    for name in artifact.tables:
         if name != ROWS:
-            view = _table_view(name, table, taken)
+            view = _table_view(name, artifact.tables[name], taken)
             taken.add(view.name)
             yield view
 
@@ -42,13 +43,14 @@ def columns_view(artifact: Artifact) -> View:
     """A row for each column of the rows: what it holds, and how much of it is missing."""
     import pandas as pd
 
-    table = artifact.table
-    rows = [_described(table, str(name)) for name in table.columns]
-    missing = int(table.isna().sum().sum())
+    table = artifact.columns
+    rows = [_described(table, name) for name in table.columns]
+    missing = sum(row["missing"] for row in rows)
+    uncounted = f" Of more than {MOST:,} rows distinct values are not counted."
     return View(
         "columns",
         f"What each column of the {len(table):,} rows holds, in its unit; "
-        f"{missing:,} values are missing.",
+        f"{missing:,} values are missing.{uncounted if len(table) > MOST else ''}",
         table=pd.DataFrame(rows, columns=COLUMNS),
     )
 
@@ -60,19 +62,19 @@ def histograms_view(artifact: Artifact) -> View:
     return View(
         "histograms",
         "How the values of each column are spread; of a column of texts, the most frequent ones.",
-        picture=draw.histograms(artifact.table),
+        picture=draw.histograms(artifact.columns),
         title=f"{artifact.name}: histograms",
     )
 
 
-def _described(table: pd.DataFrame, name: str) -> dict[str, Any]:
+def _described(table: Columns, name: str) -> dict[str, Any]:
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
     values = table[name]
     is_number = is_numeric_dtype(values) and not is_bool_dtype(values)
     numbers = (values.min(), values.mean(), values.max()) if is_number else ("", "", "")
     try:
-        distinct: Any = values.nunique()
+        distinct: Any = values.nunique() if len(values) <= MOST else ""
     except TypeError:  # lists cannot be counted
         distinct = ""
     least, mean, most = numbers

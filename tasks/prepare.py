@@ -12,7 +12,8 @@ from prefect.client.schemas.objects import State
 from ptm.model import ArtifactRef
 from ptm.prepare import tensorize
 from ptm.source import Source
-from tasks.outcome import RETRY, cancelled, skipped, stopping, was_made
+from tasks.outcome import RETRY, cancelled, done, skipped, stopping, was_made
+from tasks.parts import Cancelled, Spread
 from tasks.terms import Terms, carry_out
 
 
@@ -21,10 +22,14 @@ class Sealed:
 
     It takes equal empty options of two sources for a dependency of one task on the other, and its
     own `quote` does not reach Ray.
+
+    Args:
+        source: the entry.
+        spread: makes it by tasks over its parts; None where it is made by this one.
     """
 
-    def __init__(self, source: Source) -> None:
-        self.source, self.name = source, source.name
+    def __init__(self, source: Source, spread: Spread | None = None) -> None:
+        self.source, self.name, self.spread = source, source.name, spread
 
 
 @task(
@@ -51,5 +56,10 @@ def prepare(
         if not was_made(came):
             return skipped(name)
     get_run_logger().info("%s: started", source.name, extra={"ptm_started": source.name})
+    if source.spread:
+        try:
+            return done(source.spread.make(artifacts, rehash, force))
+        except Cancelled:
+            return cancelled()
     call = partial(tensorize, source.source, artifacts, rehash=rehash, force=force)
     return carry_out(terms or Terms(), source.name, call, source.source.timeout)

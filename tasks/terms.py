@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State
@@ -20,6 +20,7 @@ from ptm.store.locks import lock_exclusive, lock_shared
 from tasks.outcome import cancelled, done
 from tasks.workers import WORKERS, Lost, Stopped, TimeOver
 
+T = TypeVar("T")
 LOOK_SECONDS = 0.05  # between looks whether a turn has come
 
 
@@ -77,16 +78,10 @@ class Terms:
             file.unlink(missing_ok=True)
 
 
-Make = Callable[[], ArtifactRef]
-
-
 def carry_out(
-    terms: Terms, name: str, make: Make, span: float | None = None
+    terms: Terms, name: str, make: Callable[[], ArtifactRef], span: float | None = None
 ) -> ArtifactRef | State[ArtifactRef] | State[None]:
     """Makes one artifact on the terms of its run; the end of the task.
-
-    A call whose process is lost, as when the system kills it for want of memory, is made once more,
-    with no other call of the run beside it.
 
     Args:
         terms: of the run.
@@ -95,31 +90,50 @@ def carry_out(
         span: seconds that it may take; None where there is no limit.
 
     Raises:
-        TimeExceeded: it took too long, or the time of the run is over.
-        PtmError: its process was lost twice, or what `make` raises.
+        TimeExceeded, PtmError: as `called`.
     """
-    if not terms.apart and span is None and terms.span is None:
-        return done(make())
     try:
-        try:
-            return done(_call(terms, name, make, span))
-        except Lost as first:
-            get_run_logger().warning("%s: %s: tried once more, alone", name, first.how)
-        try:
-            return done(_call(terms, name, make, span, alone=True))
-        except Lost as second:
-            guess = ": out of memory?" if second.oom else ""
-            raise PtmError(
-                f"{name}: expected a process that makes it, got: {second.how}, twice; the second "
-                f"time no other was beside it{guess}"
-            ) from second
+        return done(called(terms, name, make, span))
     except Stopped:
         return cancelled()
 
 
+def called(terms: Terms, name: str, make: Callable[[], T], span: float | None = None) -> T:
+    """Makes a call on the terms of its run.
+
+    One whose process is lost, as when the system kills it for want of memory, is made once more,
+    with no other call of the run beside it.
+
+    Args:
+        terms: of the run.
+        name: of the artifact that it is for.
+        make: the call; can be pickled.
+        span: seconds that it may take; None where there is no limit.
+
+    Raises:
+        TimeExceeded: it took too long, or the time of the run is over.
+        Stopped: the run was ended.
+        PtmError: its process was lost twice, or what `make` raises.
+    """
+    if not terms.apart and span is None and terms.span is None:
+        return make()
+    try:
+        return _call(terms, name, make, span)
+    except Lost as first:
+        get_run_logger().warning("%s: %s: tried once more, alone", name, first.how)
+    try:
+        return _call(terms, name, make, span, alone=True)
+    except Lost as second:
+        guess = ": out of memory?" if second.oom else ""
+        raise PtmError(
+            f"{name}: expected a process that makes it, got: {second.how}, twice; the second "
+            f"time no other was beside it{guess}"
+        ) from second
+
+
 def _call(
-    terms: Terms, name: str, make: Make, span: float | None, alone: bool = False
-) -> ArtifactRef:
+    terms: Terms, name: str, make: Callable[[], T], span: float | None, alone: bool = False
+) -> T:
     with _turn(terms, alone):
         if terms.over():
             text = f"{name}: expected to begin within {terms.said}, it could not: they were over"
@@ -129,8 +143,8 @@ def _call(
         spans = [each for each in (span, terms.left()) if each is not None]
         seconds = min(spans) if spans else None
         try:
-            ref: ArtifactRef = WORKERS.call(make, seconds)
-            return ref
+            came: T = WORKERS.call(make, seconds)
+            return came
         except TimeOver:
             limit = told(span) if span is not None and span == seconds else terms.said
             raise TimeExceeded(

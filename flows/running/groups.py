@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import copy_context
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from prefect import task
+from prefect import get_run_logger, task
 from prefect.client.schemas.objects import State, StateType
 from prefect.futures import PrefectFuture
 from prefect.states import Cancelled, Completed, Failed
 from prefect.transactions import BaseTransaction
 
+from ptm.errors import PtmError
+from ptm.model import ArtifactRef
 from ptm.source import Source
-from tasks.outcome import SKIPPED
+from tasks.outcome import SKIPPED, stopping
 
 Future = PrefectFuture[Any]
 
@@ -27,43 +29,108 @@ Future = PrefectFuture[Any]
 class Submit(Protocol):
     """Submits the task of one entry."""
 
-    def __call__(self, source: Source, futures: dict[str, Future]) -> Future:
-        """Its future, given those of the entries before it."""
+    def __call__(self, source: Source, before: Mapping[str, Future | ArtifactRef]) -> Future:
+        """Its future, given those of the entries before it, or what is there of them."""
+        ...
+
+
+class Look(Protocol):
+    """Looks whether an entry is up to date."""
+
+    def __call__(self, source: Source) -> ArtifactRef | None:
+        """What is there of it; None where it is to be made, or nobody can tell."""
         ...
 
 
 MOST_ALONE = 40  # sources that a graph shows side by side
+MOST_TASKS = 100  # sources of which each has a task, also where it is up to date
+MOST_TASKS = 100  # sources of which each has a task, also where it is up to date
+MOST_TASKS = 100  # sources of which each has a task, also where it is up to date
 JOIN_SECONDS = 10.0
 
 
+class Submitted(NamedTuple):
+    """What came of the entries of a run so far, by their names.
+
+    Attributes:
+        futures: of those that have a task.
+        ready: those that are up to date, and so need none.
+    """
+
+    futures: Mapping[str, Future]
+    ready: Mapping[str, ArtifactRef]
+
+
 @contextmanager
-def submitted(sources: Sequence[Source], submit: Submit) -> Iterator[Mapping[str, Future]]:
+def submitted(
+    sources: Sequence[Source], submit: Submit, look: Look | None = None
+) -> Iterator[Submitted]:
     """Submits a task for each entry; of many, inside of a task for each kind.
+
+    Of hundreds one task looks first which are up to date: those have no task of their own.
 
     Args:
         sources: what one is of before it.
         submit: submits the task of one, given the futures of those before it.
+        look: tells what is up to date; None where all have a task.
 
     Gives:
-        The futures by the names of the entries, in their order. With the block the tasks of the
-        kinds end, if they have not.
+        The futures in the order of the entries. With the block the tasks of the kinds end, if they
+        have not.
     """
+    ready: dict[str, ArtifactRef] = {}
+    if look and len(sources) > MOST_TASKS:
+        ready = up_to_date(len(sources), _Looks(sources, look))
+    left = [source for source in sources if source.name not in ready]
+    before: dict[str, Future | ArtifactRef] = dict(ready)
     futures: dict[str, Future] = {}
     with ExitStack() as ends:
-        if len(sources) <= MOST_ALONE:
-            for source in sources:
-                futures[source.name] = submit(source, futures)
+        if len(left) <= MOST_ALONE:
+            for source in left:
+                before[source.name] = futures[source.name] = submit(source, before)
         else:
-            for layer in _layers(sources):
-                futures |= ends.enter_context(_of_kinds(layer, partial(submit, futures=futures)))
-        yield {source.name: futures[source.name] for source in sources}
+            for layer in _layers(left):
+                futures |= ends.enter_context(_of_kinds(layer, partial(submit, before=before)))
+                before |= futures
+        yield Submitted({source.name: futures[source.name] for source in left}, ready)
+
+
+class _Looks:
+    """Looks at many entries. (Prefect would look inside of a list of them.)"""
+
+    def __init__(self, sources: Sequence[Source], look: Look) -> None:
+        self._sources, self._look = sources, look
+
+    def found(self) -> dict[str, ArtifactRef]:
+        """What is up to date, and is of nothing that is not."""
+        ready: dict[str, ArtifactRef] = {}
+        names = {source.name for source in self._sources}
+        for source in self._sources:
+            if names.intersection(source.of) <= ready.keys() and not stopping():
+                with suppress(PtmError, OSError):  # its task will tell
+                    if ref := self._look(source):
+                        ready[source.name] = ref
+        return ready
+
+
+@task(
+    name="up to date",
+    task_run_name="up to date? ({count})",
+    description="Which of many entries the store has as they are to be: they need no task.",
+)
+def up_to_date(count: int, looks: _Looks) -> dict[str, ArtifactRef]:
+    """Looks at all of them, one after the other."""
+    ready = looks.found()
+    get_run_logger().info("%d of %d are up to date", len(ready), count)
+    return ready
 
 
 def _layers(sources: Sequence[Source]) -> list[list[Source]]:
     """Entries none of which is of another of its layer, but only of those before."""
     depth: dict[str, int] = {}
     for source in sources:
-        depth[source.name] = max((depth[name] + 1 for name in source.of), default=0)
+        of = [depth[name] + 1 for name in source.of if name in depth]
+        depth[source.name] = max(of, default=0)
     layers: list[list[Source]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
     for source in sources:
         layers[depth[source.name]].append(source)

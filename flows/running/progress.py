@@ -41,10 +41,10 @@ class Progress:
         context = FlowRunContext.get()
         self._run = context.flow_run if context else None
         self.sources = {source.name: source for source in sources}
-        self._names, self._left = list(self.sources), dict.fromkeys(self.sources)
+        self._names, self._left = list(self.sources), dict.fromkeys(self.sources, 0.0)
         self.catalog, self._key = catalog, f"{catalog_key(catalog)}-progress"
         self._artifact: UUID | None = None
-        self._told, self.cancelled = 0, False
+        self._told, self.cancelled = 0.0, False
         self._over = threading.Event()
         self._threads = [
             threading.Thread(target=copy_context().run, args=(live,), daemon=True)
@@ -72,6 +72,11 @@ class Progress:
         """One more is done."""
         self._left.pop(name, None)
 
+    def part(self, name: str, share: float) -> None:
+        """Which share of an entry of many parts is done, from 0 to 1."""
+        if name in self._left:
+            self._left[name] = share
+
     def _beat(self) -> None:
         run = self._run
         assert run
@@ -96,7 +101,7 @@ class Progress:
             wait = STEP if _try_to(self._tell) else BEAT
 
     def _tell(self) -> None:
-        done = len(self._names) - len(self._left)
+        done = len(self._names) - len(self._left) + sum([*self._left.values()])
         percent = 100 * done / len(self._names)
         if self._artifact is None:
             created = create_progress_artifact(

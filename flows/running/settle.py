@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -16,7 +17,7 @@ from prefect.context import FlowRunContext, TagsContext
 from prefect.exceptions import ObjectNotFound
 from prefect.futures import PrefectFuture, as_completed
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
-from prefect.states import Failed
+from prefect.states import Completed, Failed
 from pydantic import BaseModel
 
 from flows.running import crashed_runs, ending, fence, lost
@@ -54,7 +55,10 @@ def under_way(sources: Sequence[Source], limits: Terms, catalog: str) -> Iterato
 
 
 def finish(
-    futures: Mapping[str, PrefectFuture[Any]], artifacts: str | Path, progress: Progress
+    futures: Mapping[str, PrefectFuture[Any]],
+    artifacts: str | Path,
+    progress: Progress,
+    ready: Mapping[str, ArtifactRef] = MappingProxyType({}),
 ) -> dict[str, ArtifactRef] | State[Any]:
     """Waits for all tasks, notes and reports how they ended; what the flow returns.
 
@@ -62,11 +66,12 @@ def finish(
         futures: of the tasks, by the names of the entries.
         artifacts: the store.
         progress: of the run.
+        ready: entries that are up to date and have no task.
 
     Raises:
         HistoryLost: the server was lost; everything was made and published before.
     """
-    outcome = _settle(futures, progress)
+    outcome = _settle(futures, progress, ready)
     record_run(Path(artifacts), outcome.ends())
     OUTCOME.get([]).append(outcome)
     _wait_for_the_server(outcome)
@@ -119,11 +124,16 @@ def _guard(context: FlowRunContext) -> None:
         fence.know(api, context.flow_run.id)
 
 
-def _settle(futures: Mapping[str, PrefectFuture[Any]], progress: Progress) -> Outcome:
-    """What came of each task; each is logged as it ends."""
+def _settle(
+    futures: Mapping[str, PrefectFuture[Any]],
+    progress: Progress,
+    ready: Mapping[str, ArtifactRef],
+) -> Outcome:
+    """What came of each entry; each is logged as it ends."""
     logger = get_run_logger()
     names = {future.task_run_id: name for name, future in futures.items()}
-    logger.info("to make or to find: %s", ", ".join(futures), extra={"ptm_total": len(futures)})
+    total = len(futures) + len(ready)
+    logger.info("to make or to find: %s", ", ".join(futures), extra={"ptm_total": total})
     outcome = Outcome()
 
     def take_in(name: str, state: State[Any]) -> None:
@@ -133,6 +143,8 @@ def _settle(futures: Mapping[str, PrefectFuture[Any]], progress: Progress) -> Ou
         logger.log(level, said, extra={"ptm_ended": name, "ptm_failed": failed})
         progress.ended(name)
 
+    for name, ref in ready.items():
+        take_in(name, Completed(name="Cached", data=ref))
     gone = set()
     try:
         for future in as_completed(list(futures.values())):
@@ -147,7 +159,7 @@ def _settle(futures: Mapping[str, PrefectFuture[Any]], progress: Progress) -> Ou
     except KeyboardInterrupt:
         for name in futures.keys() - outcome.ends().keys():
             outcome.cancelled[name] = "Ctrl-C"
-    return outcome.in_order(list(futures))
+    return outcome.in_order(list(progress.sources))
 
 
 def _wait_for_the_server(outcome: Outcome) -> None:

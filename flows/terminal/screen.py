@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 LONG = 40  # letters from which on a value of a table is a sentence
 SHOWN, MOST_SCALED = 12, 40  # names of channels in one sentence; rows of a scaler
+QUIET = 10.0  # s without a word of an entry of many parts, where there is no bar
 MANY = 30  # entries; of more, only what was not made is told one by one
 NOTES = 10  # of so many
 MOST_ROWS = 12  # of a view: the dashboard has them all
@@ -164,6 +166,8 @@ class _Watcher(logging.Handler):
         self._bar, self._under_way = bar, set[str]()
         self._task = bar.add_task("starting", total=None)
         self._total, self._done, self._tenths = 0, 0, 0
+        self._parts: dict[str, str] = {}  # of entries of many parts, how far they are
+        self._said = time.monotonic()
 
     def emit(self, record: logging.LogRecord) -> None:
         if getattr(record, "ptm_note", False):
@@ -175,14 +179,24 @@ class _Watcher(logging.Handler):
             self._under_way.discard(ended)
             self._tell(ended, record)
             self._bar.advance(self._task)
+        name, text = getattr(record, "ptm_part", ("", ""))
+        if name:
+            self._part(name, text)
         total = getattr(record, "ptm_total", None)
         if total:
             self._total = total
             self._bar.update(self._task, total=total)
-        text = ", ".join(sorted(self._under_way))
+        text = ", ".join(self._parts.get(name, name) for name in sorted(self._under_way))
         if getattr(record, "ptm_waiting", False):
             text = record.getMessage()
         self._bar.update(self._task, description=escape(text))
+
+    def _part(self, name: str, text: str) -> None:
+        """How far an entry of many parts is: on the bar, or else a line now and then."""
+        self._parts[name] = text
+        if not self._bar.console.is_terminal and time.monotonic() - self._said > QUIET:
+            self._said = time.monotonic()
+            prose(text, indent=2)
 
     def _tell(self, name: str, record: logging.LogRecord) -> None:
         self._done += 1

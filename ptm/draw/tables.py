@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
+    from ptm.model import Columns
+
 MAX_COLUMNS = 24
 MAX_DAYS = 4000  # of which a heat map can show a column each
 
@@ -20,8 +22,10 @@ MOST_CATEGORIES = 12
 LETTERS = 16  # of a category's name
 
 
-def histograms(table: pd.DataFrame) -> Figure:
+def histograms(table: pd.DataFrame | Columns) -> Figure:
     """How the values of each column are spread, of texts how often the most frequent come.
+
+    One column is looked at after the other.
 
     Units come from `table.attrs["units"]`. Columns that are neither numbers nor texts are left out.
     """
@@ -37,13 +41,14 @@ def histograms(table: pd.DataFrame) -> Figure:
     for axes in all_axes[len(shown) :]:
         axes.axis("off")
     for name, axes in zip(shown, all_axes, strict=False):
-        if is_numeric_dtype(table[name]):
-            values = table[name].to_numpy(dtype=float, na_value=np.nan)
+        column = table[name]
+        if is_numeric_dtype(column):
+            values = column.to_numpy(dtype=float, na_value=np.nan)
             values = values[np.isfinite(values)]
             axes.hist(values, bins=_bins(values), color=BLUE)
             axes.locator_params(axis="x", nbins=4)
         else:
-            _few_bars(axes, table[name].value_counts()[:MOST_CATEGORIES])
+            _few_bars(axes, column.value_counts()[:MOST_CATEGORIES])
         axes.grid(False)
         axes.set_yticks([])
         put_labels(axes, plain(name), plain(units.get(name, "")), "", size=8.5)

@@ -8,7 +8,7 @@ computed with decimals. What libraries have for it is faster, and rounds as the 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, localcontext
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
+
+    from ptm.learned import Learned
+    from ptm.stats import Stats
 
 TIME, MEL, FRAME = "time", "mel", "frame"
 FLOOR = 1e-10  # of a band's power, whose logarithm is taken
@@ -114,8 +117,25 @@ def read(options: Options, part: Part) -> Block:
         {"waveform": (SAMPLE, CHANNEL, TIME), "log_mel": (SAMPLE, CHANNEL, MEL, FRAME)},
         _rows(part.files, clips),
         facts={"sample_rate": rate, "centres": edges[1:-1]},
-        notes=(*_of_lengths(clips, length, options), *_of_bands(empty, options)),
+        notes=(*_of_bands(empty, options),),
+        uniform={"clips": {_told(_look(clips[0], options)): len(clips)}},
+        carried={
+            "clips": len(clips),
+            "cut": sum(len(clip.samples) > length for clip in clips),
+            "filled": sum(len(clip.samples) < length for clip in clips),
+        },
     )
+
+
+def whole(
+    options: Options, learned: Learned, stats: Stats, carried: Sequence[Mapping[str, Any]]
+) -> Block:
+    """How many of all clips were cut, or filled."""
+    clips, cut, filled = (sum(one[what] for one in carried) for what in ("clips", "cut", "filled"))
+    if not (cut or filled):
+        return Block()
+    said = f"{cut} were cut and {filled} filled with silence to {options.seconds:g} s"
+    return Block(notes=(f"of {clips} clips {said}",))
 
 
 def mel_edges(bands: int, low: float, high: float) -> list[float]:
@@ -368,16 +388,6 @@ def _rows(files: Sequence[File], clips: Sequence[Sound]) -> pa.Table:
     return table.cast(pa.schema(fields))
 
 
-def _of_lengths(clips: Sequence[Sound], length: int, options: Options) -> Iterator[str]:
-    longer = sum(len(clip.samples) > length for clip in clips)
-    shorter = sum(len(clip.samples) < length for clip in clips)
-    if longer or shorter:
-        yield (
-            f"of {len(clips)} clips {longer} were cut and {shorter} filled with silence to "
-            f"{options.seconds:g} s"
-        )
-
-
 def _of_bands(empty: int, options: Options) -> Iterator[str]:
     if empty:
         yield (
@@ -403,7 +413,7 @@ def views(artifact: Artifact) -> Iterator[View]:
 def _spectrograms(artifact: Artifact) -> Any:
     from ptm import draw
 
-    found = artifact.tensors["log_mel"][:SHOWN, 0].numpy()
+    found = artifact.parts[0].tensors["log_mel"][:SHOWN, 0].numpy()
     rate, hop = artifact.manifest["facts"]["sample_rate"], artifact.manifest["options"]["hop"]
     figure, all_axes = draw.grid(len(found), 1, 7.0, 0.6 + 1.5 * len(found))
     for axes, values, name in zip(all_axes, found, artifact.table["file"], strict=False):

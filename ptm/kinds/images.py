@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
-from typing import TYPE_CHECKING, ClassVar, Literal
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from ptm.budget import THREADS
 from ptm.errors import BadInput, Faults
-from ptm.model import CHANNEL, HEIGHT, SAMPLE, WIDTH, Artifact, Block, File, Part, View
-from ptm.readers.pictures.decoding import CHANNELS, Picture, read_picture
-from ptm.scaling import Moments, Scaler
+from ptm.limits import FLOAT32
+from ptm.model import (
+    CHANNEL,
+    HEIGHT,
+    SAMPLE,
+    WIDTH,
+    Artifact,
+    Block,
+    File,
+    Part,
+    View,
+)
+from ptm.parts import between_files
+from ptm.readers.pictures.decoding import CHANNELS, Picture, read_picture, read_size
+from ptm.scaling import Scaler, Scaling
 from ptm.source import GIB, Pattern, Source
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
-    import torch
     from numpy.typing import NDArray
 
-LEVELS = 256
+    from ptm.learned import Learned
+    from ptm.stats import Stats
+
+WHITE = 255.0
 AHEAD = 2 * THREADS  # pictures that are decoded and wait
 NOTED = 20  # damaged pictures that are named
-SIZES = 6  # that are counted in a message
+SIZES = "sizes"
+TRIED = 8  # images whose header is looked into, until one can be read
+USUAL = 256, 256, 3
 
 
 class Options(Source):
@@ -52,46 +68,56 @@ def read(options: Options, part: Part) -> Block:
     """A batch of images in the order of their names; alpha is dropped, EXIF rotation is applied.
 
     Returns:
-        `images` [sample, channel, height, width]: uint8 from 0 to 255; or, standardised, float32:
-        divided by 255, then each channel to mean 0 and standard deviation 1 (n - 1) over the batch.
-        The table has one row for each image.
+        `images` uint8 [sample, channel, height, width], from 0 to 255. Standardised they become
+        float32: divided by 255, then each channel to mean 0 and standard deviation 1 (n - 1) over
+        all images. The table has one row for each image.
 
     Raises:
         BadInput: a file that is no image, is cut short or damaged, has a palette or other than 8
             bits for each channel, is larger than `max_bytes`, or differs from the first in size or
             channels. All that is wrong is told, with the files.
     """
-    import torch
-
     with closing(_decoded(options, part.files)) as images:
         batch, modes, notes = _batch(part.files, images)
     names = CHANNELS[modes[0]]
-    scaler = None
-    tensor = torch.from_numpy(batch)
-    if options.standardize:
-        scaler = Scaler.fit(moments(batch), names, divisor=LEVELS - 1)
-        tensor = _standardized(batch, scaler)
+    shape = batch.shape[2:]
     return Block(
-        {"images": tensor},
+        {"images": batch},
         {"images": (SAMPLE, CHANNEL, HEIGHT, WIDTH)},
-        _table(part.files, modes, batch.shape[2:]),
-        scaler=scaler,
+        _table(part.files, modes, shape),
         facts={"channels": list(names)},
-        notes=(*notes, *_flat(names, scaler)),
+        scaling={"images": Scaling(names, divisor=WHITE)} if options.standardize else {},
+        uniform={SIZES: {_size((*shape, len(names))): len(batch)}},
+        carried={"notes": notes},
     )
 
 
-def moments(batch: NDArray[np.uint8]) -> Moments:
-    """Moments of each channel of uint8 [sample, channel, height, width], as fractions of 255.
+def parts(options: Options, files: tuple[File, ...], target_bytes: int) -> list[Part]:
+    """Parts of about as many bytes as asked for, by the size of one of the images."""
+    height, width, channels = _size_of_one(files)
+    of_a_value = FLOAT32 if options.standardize and options.store == "scaled" else 1
+    size = height * width * channels * of_a_value
+    return between_files(files, [size] * len(files), target_bytes)
 
-    They come from a histogram of the 256 levels, so they are exact whatever the number of pixels.
-    """
-    import numpy as np
 
-    counts = np.stack(
-        [np.bincount(batch[:, c].ravel(), minlength=LEVELS) for c in range(batch.shape[1])]
-    )
-    return Moments.of_counts(counts, np.arange(LEVELS) / (LEVELS - 1))
+def whole(
+    options: Options,
+    learned: Learned,
+    stats: Stats,
+    carried: Sequence[Mapping[str, Any]],
+) -> Block:
+    """What is to be said of all images: the first that were damaged, channels that never vary."""
+    notes = [note for one in carried for note in one["notes"]]
+    more = [f"… and {len(notes) - NOTED} more"] if len(notes) > NOTED else []
+    return Block(notes=(*notes[:NOTED], *more, *_flat(learned.scaler)))
+
+
+def _size_of_one(files: tuple[File, ...]) -> tuple[int, int, int]:
+    """Height, width and channels of an image: all have to be of one size."""
+    for file in sorted(files, key=lambda file: file.sha256)[:TRIED]:
+        with suppress(BadInput):
+            return read_size(file.path)
+    return USUAL
 
 
 def _batch(
@@ -124,41 +150,22 @@ def _batch(
         modes.append(image.mode)
         notes += [f"{image.note} ({files[number].name})"] if image.note else []
     _check_sizes(files, shapes, faults)
-    faults.check()
-    more = [f"… and {len(notes) - NOTED} more"] if len(notes) > NOTED else []
-    return batch, modes, notes[:NOTED] + more
+    faults.check({SIZES: Counter(map(_size, shapes.values()))})
+    return batch, modes, notes
 
 
 def _check_sizes(files: Sequence[File], shapes: dict[int, tuple[int, ...]], faults: Faults) -> None:
-    """Adds the images that have another size than most, and how many there are of each size."""
+    """Adds the images that have another size than most."""
     counts = Counter(shapes.values())
     if len(counts) < 2:
         return
-    usual, count = counts.most_common(1)[0]
-    if len(shapes) - count > 1:
-        told = [f"{n} of {_size(shape)}" for shape, n in counts.most_common(SIZES)]
-        told += [f"{len(counts) - SIZES} more sizes"] if len(counts) > SIZES else []
-        got = ", ".join(told)
-        faults.add(BadInput(where="sizes", expected="one of all images", got=got))
+    usual = counts.most_common(1)[0][0]
     like = next(number for number, shape in shapes.items() if shape == usual)
     expected = f"{_size(usual)} as in {files[like].name}"
     for number, shape in shapes.items():
         if shape != usual:
             got, file = _size(shape), files[number].url
             faults.add(BadInput(expected=expected, got=got, file=file))
-
-
-def _standardized(batch: NDArray[np.uint8], scaler: Scaler) -> torch.Tensor:
-    """Looks each of the 256 levels up in the scaled levels of its channel: float32, as `batch`."""
-    import numpy as np
-    import torch
-
-    levels = torch.arange(LEVELS, dtype=torch.float64).repeat(batch.shape[1], 1)
-    scaled = scaler.apply(levels, dim=0).float().numpy()
-    out = np.empty(batch.shape, dtype=np.float32)
-    for channel in range(batch.shape[1]):
-        out[:, channel] = scaled[channel][batch[:, channel]]
-    return torch.from_numpy(out)
 
 
 def _decoded(options: Options, files: Sequence[File]) -> Generator[Picture | BadInput]:
@@ -210,10 +217,10 @@ def _table(files: Sequence[File], modes: list[str], shape: tuple[int, ...]) -> p
     )
 
 
-def _flat(names: tuple[str, ...], scaler: Scaler | None) -> tuple[str, ...]:
+def _flat(scaler: Scaler | None) -> tuple[str, ...]:
     if scaler is None:
         return ()
-    flat = [name for name, scale in zip(names, scaler.scale, strict=True) if scale == 1.0]
+    flat = [name for name, scale in zip(scaler.names, scaler.scale, strict=True) if scale == 1.0]
     return tuple(f"channel '{name}' never varies: it is 0 throughout" for name in flat)
 
 
@@ -224,17 +231,19 @@ def views(artifact: Artifact) -> Iterator[View]:
 
     from ptm import draw
 
-    images = artifact.tensors["images"]
-    count, channels, height, width = images.shape
-    small = draw.thumbnails(images.numpy())
-    if artifact.scaler:  # means of scaled pixels are scaled means of pixels
-        small = artifact.scaler.invert(torch.from_numpy(small)).numpy()
-    pixels = small.round().clip(0, 255).astype(np.uint8)
-    names = artifact.table["file"].iloc[: len(pixels)].tolist()
+    shape = tuple(artifact.manifest["tensors"]["images"]["shape"])
+    count, channels, height, width = shape
+    first = artifact.parts[0]
+    small = draw.thumbnails(first.tensors["images"].numpy())
+    # means of scaled pixels are scaled means of pixels
+    raw = artifact.raw("images", torch.from_numpy(small))
+    pixels = raw.numpy().round().clip(0, 255).astype(np.uint8)
+    rows = first.rows
+    names = [] if rows is None else rows["file"].iloc[: len(pixels)].tolist()
     yield View(
         "contact-sheet",
         f"The first of {count} images of {channels} channels, {height} x {width} pixels, as they "
         "were before any scaling.",
-        picture=draw.contact_sheet(pixels, names, tuple(images.shape)),
+        picture=draw.contact_sheet(pixels, names, shape),
         title=f"{artifact.name}: contact sheet",
     )

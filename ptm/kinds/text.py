@@ -9,18 +9,20 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from ptm.encoding import one_hot
 from ptm.errors import BadInput
+from ptm.learned import Learned
 from ptm.limits import check_size
-from ptm.model import CHARACTER, CODE_POINT, VOCABULARY, WORD, Artifact, Block, Part, View
+from ptm.model import CHARACTER, CODE_POINT, VOCABULARY, WORD, Artifact, Block, File, Part, View
+from ptm.readers.cutting import cut_lines
 from ptm.readers.text import codec_name, read_text
 from ptm.source import GIB, Source
+from ptm.stats import Stats
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
 NAMES_MATTER = False  # of files: no row has them
 ASCII = 128
 PLAIN_SPACES = " \t\n\r\v\f"
-CHARACTERS = "characters"  # the table of them
+WORDS, CHARACTERS = "words", "characters"  # vocabularies; the second is a table too
+DECODED = 8  # bytes in memory for each byte of text, about
 BLOCK = 1 << 22  # characters whose words are looked at together: they take 20 times as much memory
 FEW = 1 << 16  # characters that are counted together: what that takes stays in the cache
 SPACE = re.compile(r"\s")
@@ -62,57 +65,168 @@ class Options(Source):
     max_bytes: int = Field(default=GIB, ge=1)
 
 
-def read(options: Options, part: Part) -> Block:
-    """Character and word ids of a text, and one line of it one-hot.
+def parts(options: Options, files: tuple[File, ...], target_bytes: int) -> list[Part]:
+    """Parts of a file, cut at the ends of lines; one of all where it is small."""
+    size = target_bytes // DECODED
+    if files[0].bytes <= size:
+        return [Part(0, files)]
+    pieces = cut_lines(files[0].path, options.encoding, size)
+    if len(pieces) == 1:
+        return [Part(0, files)]
+    return [Part(0, files, (one.start, one.end), "", 0, one.before, one.digest) for one in pieces]
 
-    Returns:
-        `word_ids` int64 [word]: rows of the vocabulary, which is sorted by code point;
-        `char_ids` int32 [character]: rows of the table "characters", of the lower-cased text.
-        With a `line` also `line_chars` float32 [character, code_point = 128], where a character
-        beyond ASCII has the code point 0, and `line_words` float32 [word, vocabulary]. The table
-        is the vocabulary: word, id and count; that of the characters has character, code_point, id
-        and count, sorted by code point.
+
+def read(options: Options, part: Part) -> Block:
+    """Characters and words of a text, by the code points and by a list of the words of this part.
+
+    `encode` makes of them `word_ids` int64 [word]: rows of the vocabulary, which is sorted by code
+    point; `char_ids` int32 [character]: rows of the table "characters", of the lower-cased text.
+    `whole` adds, with a `line`, `line_chars` float32 [character, code_point = 128], where a
+    character beyond ASCII has the code point 0, and `line_words` float32 [word, vocabulary]. The
+    table is the vocabulary: word, id and count; that of the characters has character, code_point,
+    id and count, sorted by code point.
 
     Raises:
-        BadInput: an empty file, the wrong encoding (line and byte are named), no words, or fewer
-            lines than `line`; or its encoding would be larger than the source allows.
+        BadInput: an empty file, the wrong encoding (line and byte are named).
     """
-    import numpy as np
     import pyarrow as pa
-    import torch
 
-    path = part.files[0].path
-    text = read_text(path, options.encoding)
+    text = read_text(part.files[0].path, options.encoding, part.span)
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = _normalized(options, text)
     lowered = _normalized(options, text.lower())
-    char_ids, characters = _characters(lowered)
-    spellings, spelled = _words(path, lowered, characters["character"].to_pylist())
+    points, characters = _characters(lowered)
+    spellings, spelled = _words(lowered, characters)
     cleaned = [word.strip(options.punctuation) for word in spellings]  # each spelling once
-    vocabulary = sorted(set(cleaned))
-    index = {word: i for i, word in enumerate(vocabulary)}
-    word_ids = np.array([index[word] for word in cleaned], dtype=np.int64)[spelled]
-    tensors = {"word_ids": torch.from_numpy(word_ids), "char_ids": torch.from_numpy(char_ids)}
-    axes: dict[str, tuple[str, ...]] = {"word_ids": (WORD,), "char_ids": (CHARACTER,)}
-    facts: dict[str, object] = {"vocabulary_size": len(vocabulary)}
-    notes = _notes(options, text, index)
+    found = sorted(set(cleaned))
+    return Block(
+        {"word_ids": _places(cleaned, found)[spelled], "char_ids": points},
+        {"word_ids": (WORD,), "char_ids": (CHARACTER,)},
+        pa.table({"word": pa.array(found, pa.string())}),
+        carried=_carried(options, part, text, lowered),
+    )
+
+
+def measure(options: Options, block: Block) -> Stats:
+    """How often each word and each character comes."""
+    import numpy as np
+
+    words = np.bincount(block.tensors["word_ids"], minlength=block.rows.num_rows)
+    points, counts = np.unique(block.tensors["char_ids"], return_counts=True)
+    return Stats(
+        {"train": len(block.tensors["word_ids"])},
+        {},
+        {
+            WORDS: Counter(dict(zip(block.rows["word"].to_pylist(), words.tolist(), strict=True))),
+            CHARACTERS: Counter(dict(zip(map(chr, points), counts.tolist(), strict=True))),
+        },
+    )
+
+
+def learn(options: Options, stats: Stats, carried: Sequence[Mapping[str, Any]]) -> Learned:
+    """The vocabulary and the characters, each sorted by code point.
+
+    Raises:
+        BadInput: there are no words.
+    """
+    if not stats.counts[WORDS]:
+        got = "white space only" if stats.counts[CHARACTERS] else "none"
+        raise BadInput(expected="words", got=got, file=carried[0]["file"])
+    found = {what: tuple(sorted(stats.counts[what])) for what in (WORDS, CHARACTERS)}
+    return Learned(vocabularies=found)
+
+
+def encode(options: Options, block: Block, learned: Learned) -> Block:
+    """Words by the vocabulary of all parts, and characters by their table."""
+    import numpy as np
+
+    words, characters = (learned.vocabularies[what] for what in (WORDS, CHARACTERS))
+    rows = _places(block.rows["word"].to_pylist(), words)
+    known = np.array([ord(character) for character in characters])
+    points = block.tensors["char_ids"].numpy()
+    tensors = {
+        "word_ids": rows[block.tensors["word_ids"].numpy()],
+        "char_ids": _row_of_each(points, known),
+    }
+    return Block(tensors, block.axes)
+
+
+def whole(
+    options: Options, learned: Learned, stats: Stats, carried: Sequence[Mapping[str, Any]]
+) -> Block:
+    """The vocabulary, the characters, and one line one-hot.
+
+    Raises:
+        BadInput: there are fewer lines than `line`; or its encoding would be larger than the source
+            allows.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    words, characters = (learned.vocabularies[what] for what in (WORDS, CHARACTERS))
+    facts: dict[str, object] = {"vocabulary_size": len(words)}
+    notes = _notes(options, carried, words)
+    tensors: dict[str, torch.Tensor] = {}
+    axes: dict[str, tuple[str, ...]] = {}
     if options.line is not None:
-        line = _line(options, path, text)
-        lowered_line = lowered.split("\n", options.line + 1)[options.line]
-        tensors |= _one_hot_line(options, path, line, lowered_line, index)
-        axes |= {"line_chars": (CHARACTER, CODE_POINT), "line_words": (WORD, VOCABULARY)}
-        beyond = Counter(c for c in lowered_line.strip() if ord(c) >= ASCII)
+        line, lowered = _line(options, carried)
+        index = {word: place for place, word in enumerate(words)}
+        tensors = _one_hot_line(options, carried[0]["file"], line, lowered, index)
+        axes = {"line_chars": (CHARACTER, CODE_POINT), "line_words": (WORD, VOCABULARY)}
+        beyond = Counter(c for c in lowered.strip() if ord(c) >= ASCII)
         facts |= {"line": line, "line_beyond_ascii": dict(sorted(beyond.items()))}
         notes += _zeros(options, beyond)
-    table = pa.table(
+    letters = pa.table(
         {
-            "word": vocabulary,
-            "id": np.arange(len(vocabulary)),
-            "count": np.bincount(word_ids),
+            "character": characters,
+            "code_point": [ord(character) for character in characters],
+            "id": np.arange(len(characters)),
+            "count": [stats.counts[CHARACTERS][character] for character in characters],
         }
     )
-    return Block(tensors, axes, table, {CHARACTERS: characters}, facts=facts, notes=notes)
+    table = {"word": words, "id": np.arange(len(words))}
+    rows = pa.table({**table, "count": [stats.counts[WORDS][word] for word in words]})
+    return Block(tensors, axes, rows, {CHARACTERS: letters}, facts=facts, notes=notes)
+
+
+def _carried(options: Options, part: Part, text: str, lowered: str) -> dict[str, Any]:
+    """What a part knows of marks, zeros and of the line that is asked for."""
+    said: dict[str, Any] = {
+        "file": part.files[0].name,
+        "marked": text.startswith("\ufeff") and not (part.span and part.span[0]),
+        "zeros": text.count("\0"),
+        "lines": text.count("\n"),
+    }
+    number = -1 if options.line is None else options.line - part.before
+    if 0 <= number <= said["lines"]:
+        said["line"] = [each.split("\n", number + 1)[number] for each in (text, lowered)]
+    return said
+
+
+def _line(options: Options, carried: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    """The line that is asked for, as it stands and lower-cased; it may go over several parts."""
+    pieces = [one["line"] for one in carried if "line" in one]
+    if not pieces:
+        raise BadInput(
+            where="line",
+            expected=f"more than {options.line} lines",
+            got=str(sum(one["lines"] for one in carried) + 1),
+            file=carried[0]["file"],
+        )
+    line, lowered = ("".join(piece[place] for piece in pieces) for place in (0, 1))
+    return line, lowered
+
+
+def _places(words: Sequence[str], among: Sequence[str]) -> NDArray[np.int64]:
+    """The place of each word among sorted ones, int64 [word]."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = pa.large_string()
+    places = pc.index_in(pa.array(words, kind), pa.array(among, kind))
+    found: NDArray[np.int64] = places.to_numpy(zero_copy_only=False).astype("int64")
+    return found
 
 
 def clean_words(text: str, punctuation: str) -> list[str]:
@@ -133,7 +247,7 @@ def _normalized(options: Options, text: str) -> str:
     return unicodedata.normalize(options.normalize, text) if options.normalize else text
 
 
-def _words(path: Path, lowered: str, characters: list[str]) -> tuple[list[str], NDArray[np.int32]]:
+def _words(lowered: str, characters: str) -> tuple[list[str], NDArray[np.int32]]:
     """Every distinct word as it is spelled, and which of them each word is, int32 [word]."""
     import numpy as np
     import pyarrow as pa
@@ -146,8 +260,7 @@ def _words(path: Path, lowered: str, characters: list[str]) -> tuple[list[str], 
         if len(words)
     ]
     if not blocks:
-        got = "white space only" if lowered else "none"
-        raise BadInput(expected="words", got=got, file=str(path))
+        return [], np.zeros(0, dtype=np.int32)
     alike = pa.chunked_array(blocks).unify_dictionaries().chunks
     indices = np.concatenate([block.indices.to_numpy() for block in alike])
     return alike[0].dictionary.to_pylist(), indices
@@ -176,32 +289,30 @@ def _blocks(text: str) -> Iterator[str]:
         start = end
 
 
-def _characters(text: str) -> tuple[NDArray[np.int32], pa.Table]:
-    """Which row of the table each character is, int32 [character], and the table."""
+def _characters(text: str) -> tuple[NDArray[np.int32], str]:
+    """The code point of each character, int32 [character], and each of them once."""
     import numpy as np
-    import pyarrow as pa
 
-    ids = np.empty(len(text), dtype=np.int32)
+    points = np.empty(len(text), dtype=np.int32)
     counts = np.zeros(0, dtype=np.int64)
     for start in range(0, len(text), FEW):
-        points = _code_points(text[start : start + FEW])
-        few, many = sorted((counts, np.bincount(points)), key=len)
+        some = _code_points(text[start : start + FEW])
+        few, many = sorted((counts, np.bincount(some)), key=len)
         many[: len(few)] += few
-        ids[start : start + FEW], counts = points, many
-    present = np.flatnonzero(counts)
-    rows = np.zeros(len(counts), dtype=np.int32)
-    rows[present] = np.arange(len(present))
-    for start in range(0, len(text), FEW):
-        ids[start : start + FEW] = rows.take(ids[start : start + FEW])
-    table = pa.table(
-        {
-            "character": [chr(point) for point in present],
-            "code_point": present,
-            "id": np.arange(len(present)),
-            "count": counts[present],
-        }
-    )
-    return ids, table
+        points[start : start + FEW], counts = some, many
+    return points, "".join(map(chr, np.flatnonzero(counts)))
+
+
+def _row_of_each(points: NDArray[np.int32], known: NDArray[np.int64]) -> NDArray[np.int32]:
+    """The place of each code point among the known ones, which are sorted, int32 [character]."""
+    import numpy as np
+
+    rows = np.zeros(int(known.max(initial=0)) + 1, dtype=np.int32)
+    rows[known] = np.arange(len(known))
+    found = np.empty(len(points), dtype=np.int32)
+    for start in range(0, len(points), FEW):
+        found[start : start + FEW] = rows.take(points[start : start + FEW])
+    return found
 
 
 def _code_points(text: str) -> NDArray[np.uint32]:
@@ -210,21 +321,8 @@ def _code_points(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
 
 
-def _line(options: Options, path: Path, text: str) -> str:
-    assert options.line is not None
-    lines = text.split("\n", options.line + 1)
-    if options.line >= len(lines):
-        raise BadInput(
-            where="line",
-            expected=f"more than {options.line} lines",
-            got=str(len(lines)),
-            file=str(path),
-        )
-    return lines[options.line]
-
-
 def _one_hot_line(
-    options: Options, path: Path, line: str, lowered: str, index: dict[str, int]
+    options: Options, file: str, line: str, lowered: str, index: dict[str, int]
 ) -> dict[str, torch.Tensor]:
     import torch
 
@@ -233,7 +331,7 @@ def _one_hot_line(
     stripped = lowered.strip()
     rows = max(len(line), len(stripped))
     words = clean_words(lowered, options.punctuation)
-    where, file = f"line {options.line}", str(path)
+    where = f"line {options.line}"
     check_size(options, rows, ASCII, f"{where}, its characters", file)
     check_size(options, len(words), len(index), f"{where}, its words", file)
     chars = torch.zeros(rows, ASCII)
@@ -242,17 +340,20 @@ def _one_hot_line(
     return {"line_chars": chars, "line_words": one_hot(ids.long(), len(index))}
 
 
-def _notes(options: Options, text: str, index: dict[str, int]) -> tuple[str, ...]:
+def _notes(
+    options: Options, carried: Sequence[Mapping[str, Any]], words: Sequence[str]
+) -> tuple[str, ...]:
     warnings = []
-    if text.startswith("\ufeff"):
+    if carried[0]["marked"]:
         marked = MARKED.get(codec_name(options.encoding))
         drops = f"; {marked} drops it" if marked else ""
         warnings.append(f"the text starts with a byte order mark, kept in the first word{drops}")
-    zeros = text.count("\0")
+    zeros = sum(one["zeros"] for one in carried)
     if zeros:
         warnings.append(f"{_count(zeros, 'character')} in the text with the code 0, kept")
-    forms = Counter(unicodedata.normalize("NFC", w) for w in index if not w.isascii())
-    several = sorted(w for w, count in forms.items() if count + (w.isascii() and w in index) > 1)
+    forms = Counter(unicodedata.normalize("NFC", word) for word in words if not word.isascii())
+    plain = {form for form in forms if form.isascii()}.intersection(words)
+    several = sorted(word for word, count in forms.items() if count + (word in plain) > 1)
     if several:
         some = ", ".join(f"'{word[:20]}'" for word in several[:EXAMPLES])
         warnings.append(

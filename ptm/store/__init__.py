@@ -3,7 +3,8 @@
 artifacts/wine/                      the shelf of a name
 artifacts/wine/current.json          which publication is current; replaced atomically
 artifacts/wine/keys/KEY.json         which publication a key has
-artifacts/wine/KEY-PUBLICATION/      manifest.json and the files that it lists
+artifacts/wine/parts/                the files of parts, which publications share (`ptm.store.pool`)
+artifacts/wine/KEY-PUBLICATION/      manifest.json, and what belongs to a source as a whole
 artifacts/wine/stat/                 what need not be read again (`ptm.store.memory`)
 artifacts/wine/views/                what was drawn of it (`ptm.store.drawn`)
 artifacts/wine/.lease-ID             somebody is writing (`ptm.store.lease`)
@@ -15,19 +16,21 @@ folder of a publication it is damage, unless it is stray (`ptm.names`).
 
 from ptm.command import KEEP
 from ptm.store.collecting import Collected, gc
+from ptm.store.files import remedy
 from ptm.store.lease import sweep
-from ptm.store.manifest import FORMAT, MANIFEST, content, digests
+from ptm.store.manifest import FORMAT, MANIFEST, content, digests, files_of
 from ptm.store.memory import Memory
+from ptm.store.opening import StoredPart, opened
 from ptm.store.pointers import CURRENT, Pointer, pointers, publications, read_pointer
+from ptm.store.pool import Writing, find_part, read_part, write_part, writing
 from ptm.store.publishing import find, look, publish
 from ptm.store.reading import (
     Publication,
     current,
+    inputs_of,
     load,
     names,
-    opened,
     publication,
-    remedy,
     shelves,
     status,
     verify_files,
@@ -45,11 +48,16 @@ __all__ = [
     "Memory",
     "Pointer",
     "Publication",
+    "StoredPart",
+    "Writing",
     "content",
     "current",
     "digests",
+    "files_of",
     "find",
+    "find_part",
     "gc",
+    "inputs_of",
     "load",
     "look",
     "names",
@@ -58,6 +66,7 @@ __all__ = [
     "publication",
     "publications",
     "publish",
+    "read_part",
     "read_pointer",
     "record_run",
     "recorded_runs",
@@ -67,4 +76,6 @@ __all__ = [
     "sweep",
     "verify",
     "verify_files",
+    "write_part",
+    "writing",
 ]

@@ -1,9 +1,9 @@
-"""Collecting: old publications go; what is current, recent, depended on or in use stays."""
+"""Collecting: old publications go, and parts that none names; what is in use or needed stays."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,15 +12,15 @@ from ptm.command import KEEP
 from ptm.errors import StoreError
 from ptm.store import disk
 from ptm.store.drawn import drop_views
+from ptm.store.holding import BEING_MADE, HOLD, NOBODY_KNOWS, collecting, holders
 from ptm.store.lease import LEASE, STAGING, held, lease, leftovers, sweep, undecided
 from ptm.store.locks import lock_exclusive
-from ptm.store.manifest import MANIFEST, digests
+from ptm.store.manifest import MANIFEST, POOL, digests, is_older, of_files, parse
 from ptm.store.memory import Memory
 from ptm.store.pointers import CURRENT, KEYS, PUBLICATION, pointers, read_pointer
+from ptm.store.pool import garbage
 from ptm.store.reading import publication, shelves, verify_files
 from ptm.system_errors import IN_USE, NO_FILE
-
-NOBODY_KNOWS = "without locks here nobody can tell whether its writer lives"
 
 
 class Collected(NamedTuple):
@@ -28,7 +28,8 @@ class Collected(NamedTuple):
 
     Attributes:
         name: of the artifact.
-        what: a publication, a pointer, or what a dead writer left; a path in the shelf of the name.
+        what: a publication, a pointer, what a dead writer left, or "parts" for all of the pool that
+            no publication names; a path in the shelf of the name.
         bytes: what that frees.
         reason: why nobody needs it.
         stays: why it was left alone all the same; "" where it was not.
@@ -45,7 +46,8 @@ def gc(root: Path, keep: int = KEEP, dry_run: bool = False) -> list[Collected]:
     """Takes away what nobody needs: old publications, damaged ones, leftovers of dead writers.
 
     Of each name the current publication stays, and the last `keep` that were made; so do those that
-    the analyses which stay were made of, and whatever a living process reads or writes.
+    the analyses which stay were made of, and whatever a living process reads or writes. Of the
+    parts those stay that a publication names which stays; all of them while a writer lives.
 
     Args:
         root: the store.
@@ -61,7 +63,7 @@ def gc(root: Path, keep: int = KEEP, dry_run: bool = False) -> list[Collected]:
         return [
             thing
             for name in whole
-            for thing in _collect_shelf(root / name, kept[name], set(whole[name]), dry_run)
+            for thing in _collect_name(root / name, kept[name], set(whole[name]), dry_run)
         ]
     except OSError as error:
         place = error.filename or root
@@ -93,21 +95,56 @@ def _kept(root: Path, whole: dict[str, Any], keep: int) -> dict[str, set[str]]:
     for name in whole:
         for folder in kept[name] & whole[name].keys():
             inputs = whole[name][folder][1]["inputs"]
-            for source, parts in inputs.items() if isinstance(inputs, dict) else ():
+            for source, parts in () if of_files(inputs) else inputs.items():
                 for other, (_, manifest) in whole.get(source, {}).items():
                     if parts == digests(manifest):
                         kept[source].add(other)
     return kept
 
 
+def _collect_name(shelf: Path, kept: set[str], whole: set[str], dry_run: bool) -> list[Collected]:
+    taken = list(_collect_shelf(shelf, kept, whole, dry_run))
+    gone = {thing.what for thing in taken if not thing.stays}
+    pool = _pool_to_collect(shelf, gone) if dry_run else _collect_pool(shelf)
+    return taken + list(pool)
+
+
+def _pool_to_collect(shelf: Path, gone: Collection[str]) -> Iterator[Collected]:
+    """What `_collect_pool` would tell, once these publications are gone."""
+    found = garbage(shelf, gone)
+    if found:
+        yield _of_pool(shelf, found, holders(shelf))
+
+
+def _collect_pool(shelf: Path) -> Iterator[Collected]:
+    """Takes parts away that no publication names, and records of such, unless somebody writes."""
+    if not garbage(shelf):  # a damaged manifest does not tell what it names: all stays
+        return
+    with lease(shelf) as number, collecting(shelf / POOL, number) as collector:
+        # looked at again: from here on whoever needs one of them stops the collector
+        found = garbage(shelf) or {}
+        taken = {name: size for name, size in found.items() if collector.take(name)}
+        stays = collector.stays
+    left = {name: size for name, size in found.items() if name not in taken}
+    if taken:
+        yield _of_pool(shelf, taken, "")
+    if left and stays:
+        yield _of_pool(shelf, left, stays)
+
+
+def _of_pool(shelf: Path, found: Mapping[str, int], stays: str) -> Collected:
+    reason = f"{len(found)} {'file' if len(found) == 1 else 'files'} that no publication names"
+    return Collected(shelf.name, POOL, 0 if stays else sum(found.values()), reason, stays)
+
+
 def _collect_shelf(
     shelf: Path, kept: set[str], whole: set[str], dry_run: bool
 ) -> Iterator[Collected]:
     for left in leftovers(shelf) if dry_run else sweep(shelf):
-        if not left.startswith(LEASE):
+        if not left.startswith((LEASE, HOLD)):
             yield Collected(shelf.name, left, 0, "left by a writer that died")
     for left in undecided(shelf):
-        if not left.startswith(LEASE):
+        if not left.startswith((LEASE, HOLD)):
             yield Collected(shelf.name, left, 0, "staged", NOBODY_KNOWS)
     named = {pointer["publication"] for pointer in pointers(shelf).values() if pointer}
     for place, pointer in pointers(shelf).items():
@@ -119,11 +156,18 @@ def _collect_shelf(
     folders = sorted(name for name in os.listdir(shelf) if PUBLICATION.fullmatch(name))
     for folder in folders:
         if folder not in kept:
-            old = "old" if folder in whole else "damaged"
+            old = "old" if folder in whole or _is_older(shelf / folder) else "damaged"
             reason = old if folder in named else "no pointer names it"
             size = _size(shelf / folder)
             stays = _stays(shelf, folder) if dry_run else _collect(shelf, folder)
             yield Collected(shelf.name, folder, 0 if stays else size, reason, stays)
+
+
+def _is_older(folder: Path) -> bool:
+    place = folder / MANIFEST
+    with suppress(OSError):
+        return place.is_file() and is_older(parse(place.read_bytes()))
+    return False
 
 
 def _collect(shelf: Path, folder: str) -> str:
@@ -152,7 +196,7 @@ def _collect(shelf: Path, folder: str) -> str:
 def _stays(shelf: Path, folder: str) -> str:
     writing = held(shelf, folder.split("-")[1])
     if writing is not False:
-        return "it is being published" if writing else NOBODY_KNOWS
+        return BEING_MADE if writing else NOBODY_KNOWS
     now = read_pointer(shelf / CURRENT)
     return "it is current again" if now and now["publication"] == folder else ""
 

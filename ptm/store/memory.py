@@ -1,12 +1,14 @@
 """What is remembered of a shelf, so that nothing has to be read twice; losing it costs time only.
 
 stat/inputs    digests of input files, by what stat says of them
-stat/parts     digests of published files, likewise
+stat/parts     digests of parts and of published files, likewise
 stat/code      what was found in the source of modules, by its digest
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -37,7 +39,7 @@ class Memory:
 
     @cached_property
     def parts(self) -> StatIndex:
-        """Digests of the published files, named "PUBLICATION/FILE"."""
+        """Digests of the published files, named "PUBLICATION/FILE" and "parts/FILE"."""
         return StatIndex(self._read("parts"), self._rehash, self._shelf)
 
     @cached_property
@@ -54,8 +56,7 @@ class Memory:
         if "inputs" in used and self.inputs.changed:
             fresh["inputs"] = self.inputs.to_bytes()
         if "parts" in used:
-            # those of folders that were collected since are of no use
-            self.parts.keep(lambda name: (self._shelf / name.split("/")[0]).is_dir())
+            self.parts.keep(self._is_there())
             if self.parts.changed:
                 fresh["parts"] = self.parts.to_bytes()
         if "code" in used and self.code != self._code_before:
@@ -63,6 +64,21 @@ class Memory:
         if fresh and self._shelf.is_dir():
             with suppress(OSError):  # a store that cannot be written can still be read
                 self._write(fresh)
+
+    def _is_there(self) -> Callable[[str], bool]:
+        """Whether a file may be there still: what was collected since is of no use."""
+        there: dict[str, set[str]] = {}
+
+        def is_there(name: str) -> bool:
+            folder, _, file = name.partition("/")
+            if folder not in there:
+                try:
+                    there[folder] = set(os.listdir(self._shelf / folder))
+                except OSError:
+                    there[folder] = set()
+            return file in there[folder]
+
+        return is_there
 
     def _read(self, name: str) -> bytes:
         place = self._shelf / FOLDER / name

@@ -19,7 +19,7 @@ from ptm.system_errors import NO_FILE
 
 CURRENT = "current.json"
 KEYS = "keys"
-TEXTS = ("made", "since", "healed")
+TEXTS = ("made", "work", "since", "healed")
 PUBLICATION = re.compile(r"[0-9a-f]{12}-[0-9a-f]{12}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 OF_KEY = re.compile(rf"{DIGEST.pattern}\.json")
@@ -29,7 +29,8 @@ class Pointer(TypedDict, total=False):
     """What a pointer holds.
 
     `publication` is the name of the folder, `manifest_sha256` the digest of its manifest, `made`
-    the UTC time in ISO 8601, `seconds` how long making it took. In `current.json` also: `since`,
+    the UTC time in ISO 8601, `seconds` how long making it took, `work` what was done of it (or "").
+    In `current.json` also: `since`,
     when it became current, `previous`, the publication that was current before (or null),
     `healed`, what was wrong with the artifact in whose place it was made (or ""), and `forced`,
     that it was made although there was one. `check` is the digest of the rest.
@@ -39,6 +40,7 @@ class Pointer(TypedDict, total=False):
     manifest_sha256: str
     made: str
     seconds: float
+    work: str
     since: str
     previous: str | None
     healed: str
@@ -55,7 +57,19 @@ def read_pointer(place: Path) -> Pointer | None:
     """
     try:
         # a pipe would be waited for
-        pointer: Pointer = json.loads(place.read_bytes() if place.is_file() else b"")
+        return pointer_of(place.read_bytes() if place.is_file() else None)
+    except PermissionError as error:
+        raise StoreError(f"cannot read {place}: {error.strerror}") from error
+    except OSError as error:
+        if error.errno not in NO_FILE:
+            raise
+        return None
+
+
+def pointer_of(raw: bytes | None) -> Pointer | None:
+    """The pointer that a file holds; None where there is no file, or it holds something else."""
+    try:
+        pointer: Pointer = json.loads(raw or b"")
         whole = (
             PUBLICATION.fullmatch(pointer["publication"])
             and DIGEST.fullmatch(pointer["manifest_sha256"])
@@ -63,12 +77,6 @@ def read_pointer(place: Path) -> Pointer | None:
             and all(isinstance(pointer.get(entry, ""), str) for entry in TEXTS)
             and isinstance(pointer.get("previous"), (str, NoneType))
         )
-    except PermissionError as error:
-        raise StoreError(f"cannot read {place}: {error.strerror}") from error
-    except OSError as error:
-        if error.errno not in NO_FILE:
-            raise
-        return None
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return pointer if whole else None

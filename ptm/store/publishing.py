@@ -1,51 +1,58 @@
 """Publishing: an artifact appears whole or not at all, and is never written again.
 
-Files are written into a staging folder and synced, the folder is renamed into place, and only a
-pointer makes it count. A reader sees the artifact before or the one after.
+Its parts are in the pool, durable. What belongs to it as a whole is written into a fresh folder,
+the manifest last; nobody reads what no pointer names. Only a pointer makes it count.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ptm.errors import ArtifactCorrupt, StoreError
-from ptm.index import FileDigest, signature, written
-from ptm.model import ROWS, ArtifactRef, Block
+from ptm.errors import ArtifactCorrupt, PtmError
+from ptm.index import FileDigest, written
+from ptm.model import ROWS, ArtifactRef, PartRef, Whole
 from ptm.store import disk
-from ptm.store.lease import STAGING, discard, lease
-from ptm.store.manifest import FORMAT, MANIFEST
+from ptm.store.backend import Backend, Fill
+from ptm.store.files import frame_columns, tensor_entry
+from ptm.store.lease import discard, lease
+from ptm.store.manifest import FORMAT, INPUTS, MANIFEST, POOL, WHOLE, joined, problem
 from ptm.store.memory import Memory
-from ptm.store.pointers import CURRENT, KEYS, Pointer, as_json, read_pointer, with_digest
+from ptm.store.pointers import (
+    CURRENT,
+    KEYS,
+    Pointer,
+    as_json,
+    pointer_of,
+    read_pointer,
+    with_digest,
+)
+from ptm.store.pool import expect_parts, plain, seen_entries, write_table
+from ptm.store.posix import Posix, filled, named_errors
 from ptm.store.reading import Publication, publication, verify_files
-from ptm.system_errors import NO_LINKS, UNWRITABLE
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PART = "part-00000"
-LARGE = 1 << 20  # bytes
-SLICE = 1 << 23  # bytes
-
 
 def publish(
     root: Path,
-    about: dict[str, Any],
-    block: Block,
+    about: Mapping[str, Any],
+    parts: Sequence[PartRef],
+    whole: Whole,
     seconds: float,
     *,
+    inputs: pa.Table | None = None,
     memory: Memory | None = None,
     healed: str = "",
     forced: bool = False,
+    work: str = "",
 ) -> ArtifactRef:
     """Writes an artifact and makes it the current one of its name.
 
@@ -53,44 +60,58 @@ def publish(
 
     Args:
         root: the store.
-        about: the head of the manifest: name, kind, key, inputs and what else decided the content.
-        block: what to write, whole. Its tensors are contiguous and own their memory.
+        about: the head of the manifest: name, key, kind, options, code, packages, and inputs as
+            `ptm.store.manifest.Manifest` says.
+        parts: what `write_part` returned, in the order of the source; the pool has their files.
+        whole: what belongs to all of them.
         seconds: how long making the content took, for the pointer.
+        inputs: the list of the input files; None of an analysis.
         memory: of the shelf; it learns the digests of the files.
         healed: what was wrong with the artifact that this one replaces, if it does.
         forced: take the place of an artifact of the same key, even if that is whole.
+        work: what was done of it, for the pointer: a sentence for people.
 
     Returns:
         The reference; `cached` where another run was first.
 
     Raises:
+        ArtifactCorrupt: the pool lacks a file of the parts. Nothing is published then.
         StoreError: no space, or no permission. Nothing is published then.
+        PtmError: the parts do not belong together.
     """
     shelf = root / about["name"]
     memory = memory or Memory(shelf)
-    with _named_errors(root):
+    with named_errors(root):
         disk.make_folders(shelf)
-        with suppress(FileExistsError):
-            disk.make_folder(shelf / KEYS)
+        for folder in (KEYS, POOL):
+            with suppress(FileExistsError):
+                disk.make_folder(shelf / folder)
         with lease(shelf) as number:
-            made = _now()
-            folder = shelf / f"{about['key'][:12]}-{number}"
-            text, files = _stage(shelf / f"{STAGING}{number}", folder, about, block)
-            pointer: Pointer = {
-                "publication": folder.name,
-                "manifest_sha256": hashlib.sha256(text).hexdigest(),
-                "made": made,
-                "seconds": round(seconds, 3),
-            }
-            # held while it is made current, so that it is not collected in between
-            held = _claim(shelf, number, about["key"], pointer, None if forced else memory)
-            _make_current(shelf, number, held.pointer, made, healed, forced)
-            if held.folder != folder:
+            backend, made = Posix(shelf, number), _now()
+            before = backend.read(f"{KEYS}/{about['key']}.json")
+            # from here on none of the parts is collected
+            with backend.hold():
+                expect_parts(shelf, parts)
+                own = f"{about['key'][:12]}-{number}"
+                text, files = _write(backend, own, about, parts, whole, inputs)
+                seen = _seen(shelf, parts, files)
+                pointer: Pointer = {
+                    "publication": own,
+                    "manifest_sha256": hashlib.sha256(text).hexdigest(),
+                    "made": made,
+                    "seconds": round(seconds, 3),
+                    "work": work,
+                }
+                damaged = before if healed else None
+                # held while it is made current, so that it is not collected in between
+                held = _claim(backend, pointer, about["key"], damaged, None if forced else memory)
+                _make_current(backend, held.pointer, made, healed, forced)
+            if held.folder.name != own:
                 discard(shelf, number)
-    if held.folder == folder:
-        for entry in written(files, shelf):
+    if held.folder.name == own:
+        for entry in seen:
             memory.parts.put(entry)
-    return replace(held.ref(), cached=held.folder != folder)
+    return replace(held.ref(), cached=held.folder.name != own)
 
 
 def look(root: Path, name: str, key: str, memory: Memory) -> tuple[Publication | None, str]:
@@ -127,7 +148,7 @@ def find(root: Path, name: str, key: str, memory: Memory) -> tuple[ArtifactRef |
     held, damage = look(root, name, key, memory)
     if held is None:
         return None, damage
-    with _named_errors(root):
+    with named_errors(root):
         _put_back(shelf, held.pointer)
     return held.ref(), ""
 
@@ -137,195 +158,118 @@ def _put_back(shelf: Path, pointer: Pointer) -> None:
     now = read_pointer(shelf / CURRENT)
     if now is None or now["publication"] != pointer["publication"]:
         with lease(shelf) as number:
-            _make_current(shelf, number, pointer, _now())
+            _make_current(Posix(shelf, number), pointer, _now())
 
 
-def _stage(
-    staging: Path, folder: Path, about: dict[str, Any], block: Block
+def _write(
+    backend: Backend,
+    folder: str,
+    about: Mapping[str, Any],
+    parts: Sequence[PartRef],
+    whole: Whole,
+    inputs: pa.Table | None,
 ) -> tuple[bytes, list[FileDigest]]:
-    """Writes all files and renames their folder into place; the manifest, and what was written."""
-    disk.make_folder(staging)
-    described, files = _write_block(staging, block)
-    text = as_json(about | described)
-    _write(staging / MANIFEST, partial(_fill, text))
-    disk.sync_folder(staging)
-    disk.rename(staging, folder)
-    disk.sync_folder(folder.parent)
-    return text, [
-        entry._replace(name=f"{folder.name}/{entry.name}", path=str(folder / entry.name))
-        for entry in files
+    """Writes the folder of a publication, durably; its manifest, and what was written."""
+    described = _described(about, parts, whole)
+    files = [backend.create(f"{folder}/{n}", fill) for n, fill in _files(whole, inputs)]
+    described["files"] = [
+        {"file": Path(one.name).name, "sha256": one.sha256, "bytes": one.bytes} for one in files
     ]
+    wrong = problem(described, about["name"])
+    if wrong:
+        raise PtmError(f"{about['name']}: {wrong.removeprefix('expected ')}")
+    text = as_json(described)
+    backend.create(f"{folder}/{MANIFEST}", partial(filled, text))
+    backend.sync(folder)
+    backend.sync("")
+    return text, files
+
+
+def _files(whole: Whole, inputs: pa.Table | None) -> Iterator[tuple[str, Fill]]:
+    """The files of a publication by name, but for the manifest, and what fills each."""
+    import torch
+
+    if inputs is not None:
+        yield INPUTS, partial(write_table, inputs)
+    for name, table in whole.tables.items():
+        yield f"{name}.parquet", partial(write_table, table)
+    if whole.tensors:
+        yield WHOLE, partial(torch.save, plain(whole.tensors))
+
+
+def _described(about: Mapping[str, Any], parts: Sequence[PartRef], whole: Whole) -> dict[str, Any]:
+    """A manifest without files: see `ptm.store.manifest.Manifest`."""
+    try:
+        of_parts, rows = joined(parts)
+    except ValueError as error:
+        raise PtmError(f"{about['name']}: {error}") from error
+    own = {name: tensor_entry(tensor) | {"file": WHOLE} for name, tensor in whole.tensors.items()}
+    entries = {name: entry | {"file": None} for name, entry in of_parts.items()} | own
+    tables = {ROWS: {**rows, "file": None}} if rows else {}
+    for name, table in whole.tables.items():
+        columns = frame_columns(table.schema)
+        tables[name] = {"rows": table.num_rows, "columns": columns, "file": f"{name}.parquet"}
+    order = [name for name in whole.axes if name in entries]
+    return {
+        "format": FORMAT,
+        **{entry: value for entry, value in about.items() if entry != "format"},
+        "parts": [part.to_json() for part in parts],
+        "files": [],
+        "tensors": {n: {**entries[n], "axes": list(whole.axes[n])} for n in (order or entries)},
+        "tables": tables,
+        "learned": dict(whole.learned),
+        "stats": dict(whole.stats),
+        "facts": dict(whole.facts),
+        "warnings": list(whole.notes),
+    }
+
+
+def _seen(shelf: Path, parts: Sequence[PartRef], files: Sequence[FileDigest]) -> list[FileDigest]:
+    """What the index may learn of a publication without reading it again."""
+    fresh, recorded = seen_entries(shelf, parts)
+    return recorded + written([*fresh, *files], shelf)
 
 
 def _claim(
-    shelf: Path, number: str, key: str, pointer: Pointer, memory: Memory | None
+    backend: Posix, pointer: Pointer, key: str, damaged: bytes | None, memory: Memory | None
 ) -> Publication:
     """Gives a key its publication, unless another run was first: then that one has it.
 
-    Without a memory nobody asks for the other: it is replaced.
+    Args:
+        backend: of the shelf.
+        pointer: to this run's publication, which is whole.
+        key: of both.
+        damaged: what the pointer held that this run heals; a part in the pool that was written
+            again may have made that one whole, and yet it is replaced.
+        memory: of the shelf; without one nobody asks for the other: it is replaced.
     """
-    place, staged = shelf / KEYS / f"{key}.json", shelf / f".pointer-{number}"
-    _write_pointer(staged, pointer)
-    if memory is None:
-        disk.replace(staged, place)
-        disk.sync_folder(shelf / KEYS)
-        return publication(shelf, pointer)
-    try:
-        disk.link(staged, place)  # fails if the name is taken, unlike replace
-        disk.remove(staged)
-    except OSError as error:
-        if not isinstance(error, FileExistsError) and error.errno not in NO_LINKS:
-            raise
-        first, _ = look(shelf.parent, shelf.name, key, memory)
-        if first:
-            return first
-        disk.replace(staged, place)
-    disk.sync_folder(shelf / KEYS)
-    return publication(shelf, pointer)
+    name, shelf = f"{KEYS}/{key}.json", backend.shelf
+    while True:
+        now = backend.read(name)
+        if memory and now is not None and now != damaged:
+            first, _ = look(shelf.parent, shelf.name, key, memory)
+            if first:
+                return first
+        if backend.swap(name, as_json(with_digest(pointer)), now):
+            return publication(shelf, pointer)
 
 
 def _make_current(
-    shelf: Path, number: str, pointer: Pointer, since: str, healed: str = "", forced: bool = False
+    backend: Backend, pointer: Pointer, since: str, healed: str = "", forced: bool = False
 ) -> None:
     """Replaces the current pointer: the commit."""
-    before = read_pointer(shelf / CURRENT)
-    if before and before["publication"] == pointer["publication"]:
-        return
-    staged = shelf / f".current-{number}"
-    previous = before["publication"] if before else None
-    now: Pointer = {**pointer, "since": since, "previous": previous, "healed": healed}
-    if forced:
-        now["forced"] = True
-    _write_pointer(staged, now)
-    disk.replace(staged, shelf / CURRENT)
-    disk.sync_folder(shelf)
+    while True:
+        raw = backend.read(CURRENT)
+        before = pointer_of(raw)
+        if before and before["publication"] == pointer["publication"]:
+            return
+        previous = before["publication"] if before else None
+        now: Pointer = {**pointer, "since": since, "previous": previous, "healed": healed}
+        if forced:
+            now["forced"] = True
+        if backend.swap(CURRENT, as_json(with_digest(now)), raw):
+            return
 
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
-
-
-def _write_pointer(place: Path, pointer: Pointer) -> None:
-    _write(place, partial(_fill, as_json(with_digest(pointer))))
-
-
-class _Hashing(io.RawIOBase):
-    """A file that hashes what is written to it; large blocks while they go to the disk."""
-
-    def __init__(self, file: io.FileIO) -> None:
-        self._file, self._digest, self.size = file, hashlib.sha256(), 0
-        self._pool: ThreadPoolExecutor | None = None
-        self.error: OSError | None = None
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        try:
-            return self._write(memoryview(data).cast("B"))
-        except OSError as error:
-            self.error = error
-            raise
-
-    def _write(self, view: memoryview) -> int:
-        if len(view) < LARGE:
-            self._digest.update(view)
-            disk.write(self._file, view)
-        else:
-            self._pool = self._pool or ThreadPoolExecutor(1)
-            hashed = self._pool.submit(self._digest.update, view)
-            try:  # hashing takes as long, so the wait for the disk is free
-                for start in range(0, len(view), SLICE):
-                    disk.write(self._file, view[start : start + SLICE])
-                    disk.push_out(self._file)
-            finally:
-                hashed.result()
-        self.size += len(view)
-        return len(view)
-
-    def finish(self) -> str:
-        if self._pool:
-            self._pool.shutdown()
-        return self._digest.hexdigest()
-
-
-def _write(path: Path, fill: Callable[[Any], Any]) -> FileDigest:
-    """A new file, filled by `fill(file)` and synced."""
-    with disk.create(path) as file:
-        hashing = _Hashing(file)
-        buffered = io.BufferedWriter(hashing, LARGE)
-        try:
-            fill(buffered)
-            buffered.flush()
-        except RuntimeError:
-            if hashing.error:  # torch hides it behind an error of its own
-                raise hashing.error from None
-            raise
-        finally:
-            digest = hashing.finish()
-        disk.sync(file)
-        now = signature(os.fstat(file.fileno()))
-    return FileDigest(path.name, str(path), digest, hashing.size, now, trusted=False)
-
-
-def _write_block(folder: Path, block: Block) -> tuple[dict[str, Any], list[FileDigest]]:
-    """Writes the files of a block; what the manifest says of them, and what was written."""
-    import pyarrow.parquet as pq
-    import torch
-
-    files: list[FileDigest] = []
-    parts: list[dict[str, Any]] = []
-
-    def add(name: str, rows: int | None, fill: Callable[[Any], Any]) -> None:
-        entry = _write(folder / name, fill)
-        files.append(entry)
-        parts.append({"file": name, "sha256": entry.sha256, "bytes": entry.bytes, "rows": rows})
-
-    tensors = {}
-    for name, tensor in block.tensors.items():
-        shape, dtype = list(tensor.shape), str(tensor.dtype).removeprefix("torch.")
-        axes = list(block.axes[name])
-        tensors[name] = {"shape": shape, "dtype": dtype, "axes": axes, "file": f"{PART}.pt"}
-    samples = None if block.rows is None else block.rows.num_rows
-    add(f"{PART}.pt", samples, partial(torch.save, dict(block.tensors)))
-    tables = {}
-    rows = {} if block.rows is None else {ROWS: block.rows}
-    for name, table in {**rows, **block.tables}.items():
-        stem = PART if name == ROWS else name
-        tables[name] = {
-            "file": f"{stem}.parquet",
-            "rows": table.num_rows,
-            "columns": [_column(field) for field in table.schema],
-        }
-        add(f"{stem}.parquet", table.num_rows, partial(pq.write_table, table))
-    return {
-        "format": FORMAT,
-        "parts": parts,
-        "tensors": tensors,
-        "tables": tables,
-        "scaler": block.scaler.to_json() if block.scaler else None,
-        "facts": dict(block.facts),
-        "warnings": list(block.notes),
-        "quarantined": [],
-    }, files
-
-
-def _fill(raw: bytes, file: io.BufferedWriter) -> None:
-    file.write(raw)
-
-
-def _column(field: pa.Field) -> dict[str, Any]:
-    metadata = {k.decode(): v.decode() for k, v in (field.metadata or {}).items()}
-    return {"name": field.name, "dtype": str(field.type), **metadata}
-
-
-@contextmanager
-def _named_errors(root: Path) -> Iterator[None]:
-    """What will not pass by itself (no space, no permission) as a StoreError that says so."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in UNWRITABLE:
-            place = error.filename2 or error.filename or root
-            raise StoreError(f"cannot write {place}: {error.strerror}") from error
-        raise

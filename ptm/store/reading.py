@@ -5,29 +5,25 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import re
 import time
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import Any, NamedTuple
 
-from ptm.command import command
 from ptm.errors import ArtifactCorrupt, ArtifactMissing, StoreError
 from ptm.hints import listed, no_store
 from ptm.index import StatIndex
 from ptm.model import Artifact, ArtifactRef
 from ptm.names import is_name, is_stray
-from ptm.scaling import Scaler
+from ptm.store.files import checked, corrupt, remedy, unreadable, verify_each
 from ptm.store.locks import lock_shared
-from ptm.store.manifest import MANIFEST, parse, problem
+from ptm.store.manifest import INPUTS, MANIFEST, files_of, of_files, parse, problem
 from ptm.store.memory import Memory
+from ptm.store.opening import opened, place_of
 from ptm.store.pointers import CURRENT, KEYS, Pointer, read_pointer
-from ptm.system_errors import DENIED, NO_FILE
 
 COLLECTING = 1.0  # s
-OF_THE_SYSTEM = re.compile(r": ([^:]+) \((\d+)\)$")  # "…: Too many open files (24)"
 
 
 class Lock:
@@ -56,77 +52,35 @@ class Publication(NamedTuple):
 
     def ref(self) -> ArtifactRef:
         """The reference to it."""
-        manifest = self.manifest
+        manifest, files = self.manifest, files_of(self.manifest)
         return ArtifactRef(
             name=manifest["name"],
             key=manifest["key"],
             path=str(self.folder),
             kind=manifest["kind"],
             tensors=manifest["tensors"],
-            bytes=sum(part["bytes"] for part in manifest["parts"]),
-            digests={part["file"]: part["sha256"] for part in manifest["parts"]},
+            bytes=sum(file.bytes for file in files),
+            digests={file.file: file.sha256 for file in files},
             warnings=tuple(manifest["warnings"]),
         )
 
 
 def load(name: str, artifacts: str | Path = "artifacts") -> Artifact:
-    """The current artifact of a name, verified: as `ptm.load`, without views.
+    """The current artifact of a name, as `ptm.load`, without views.
+
+    Pointer and manifest are checked here, each file when something of it is asked for.
 
     Raises:
         ArtifactMissing, ArtifactCorrupt, StoreError: as there.
     """
     publication = current(name, Path(artifacts))
+    look_at_files(publication)
     memory = Memory(Path(artifacts) / name)
-    verify_files(publication, memory.parts)
-    memory.save()
-    return opened(publication, memory.parts)
-
-
-def opened(publication: Publication, parts: StatIndex) -> Artifact:
-    """The artifact of a publication that was checked.
-
-    Raises:
-        ArtifactCorrupt: the file of the tensors holds something else.
-    """
-    import torch
-
-    folder, manifest = publication.folder, publication.manifest
-    tensors: dict[str, torch.Tensor] = {}
-    for file in dict.fromkeys(tensor["file"] for tensor in manifest["tensors"].values()):
-        tensors |= _tensors(folder / file)
-    for name, entry in manifest["tensors"].items():
-        expected = f"{entry['dtype']} {entry['shape']}"
-        tensor = tensors.get(name)
-        got = f"{str(tensor.dtype)[6:]} {list(tensor.shape)}" if tensor is not None else "none"
-        if got != expected:
-            raise corrupt(folder / entry["file"], f"'{name}' {expected}", got)
-    scaler = Scaler.from_json(manifest["scaler"]) if manifest["scaler"] is not None else None
-    place = partial(verified_path, publication, parts)
-    return Artifact(manifest["name"], folder, manifest, tensors, scaler, place)
-
-
-def _tensors(place: Path) -> dict[str, Any]:
-    import torch
-
-    try:
-        loaded = torch.load(place, mmap=True, weights_only=True)
-    except (MemoryError, OSError):
-        raise  # says nothing of the bytes
-    except Exception as error:  # a hostile file may raise anything
-        reason = str(error).strip().split("\n")[0]
-        passing = OF_THE_SYSTEM.search(reason)
-        if passing:  # torch wraps what the system said: it is no damage
-            raise OSError(int(passing[2]), passing[1], str(place)) from error
-        raise corrupt(place, "tensors", f"what torch refuses: {reason}") from error
-    if not isinstance(loaded, dict) or not all(
-        isinstance(value, torch.Tensor) for value in loaded.values()
-    ):
-        raise corrupt(place, "tensors by name", f"a {type(loaded).__name__} of something else")
-    return loaded
+    return opened(publication, memory.parts, memory.save)
 
 
 def current(name: str, root: Path) -> Publication:
-    """The publication that is current, held; its parts are not checked.
+    """The publication that is current, held; its files are not checked.
 
     Raises:
         ArtifactMissing, ArtifactCorrupt, StoreError: as `load`.
@@ -165,12 +119,12 @@ def publication(shelf: Path, pointer: Pointer) -> Publication:
             raise corrupt(folder, "a folder", "a file or a symbolic link", shelf.name)
         descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        raise _unreadable(place, error, shelf.name) from error
+        raise unreadable(place, error, shelf.name) from error
     lock = Lock(descriptor)
     try:
         text = _read_held(descriptor, place)
     except OSError as error:
-        raise _unreadable(place, error, shelf.name) from error
+        raise unreadable(place, error, shelf.name) from error
     got = hashlib.sha256(text).hexdigest()
     if got != pointer["manifest_sha256"]:
         raise corrupt(place, f"sha256 {pointer['manifest_sha256']}", got, shelf.name)
@@ -208,41 +162,53 @@ def verify_files(publication: Publication, parts: StatIndex) -> None:
         ArtifactCorrupt: a file is missing, is one too many, or holds other bytes.
         StoreError: a file may not be read.
     """
-    folder, manifest = publication.folder, publication.manifest
-    try:
-        there = set(os.listdir(folder))
-    except OSError as error:
-        raise _unreadable(folder, error, manifest["name"]) from error
-    for extra in sorted(there - {MANIFEST, *(part["file"] for part in manifest["parts"])}):
-        if not is_stray(extra):
-            raise corrupt(folder / extra, "only the files of the manifest", "this one too")
-    for part in manifest["parts"]:
-        verified_path(publication, parts, part["file"])
+    folder = publication.folder
+    _expect_no_more(publication)
+    files = files_of(publication.manifest)
+    verify_each(folder.parent, [(place_of(folder, file.file), file) for file in files], parts)
 
 
-def verified_path(publication: Publication, parts: StatIndex, file: str) -> Path:
-    """The path of one file of a publication, after checking it.
+def look_at_files(publication: Publication) -> None:
+    """Looks whether every file is there, and as large as it should be; none is read.
 
     Raises:
         ArtifactCorrupt, StoreError: as `verify_files`.
     """
+    folder = publication.folder
+    _expect_no_more(publication)
+    for file in files_of(publication.manifest):
+        checked(place_of(folder, file.file), file, folder.parent.name)
+
+
+def _expect_no_more(publication: Publication) -> None:
     folder, manifest = publication.folder, publication.manifest
-    place = folder / file
-    [part] = [part for part in manifest["parts"] if part["file"] == file]
     try:
-        if not S_ISREG(place.lstat().st_mode):
-            raise corrupt(place, "a file", "a folder or a symbolic link")
-        [entry] = parts.digests([(f"{folder.name}/{file}", str(place))])
+        there = set(os.listdir(folder))
     except OSError as error:
-        raise _unreadable(place, error, manifest["name"]) from error
-    if entry.sha256 != part["sha256"]:
-        got = f"{entry.sha256} ({entry.bytes} bytes instead of {part['bytes']})"
-        raise corrupt(
-            place,
-            f"sha256 {part['sha256']}",
-            entry.sha256 if entry.bytes == part["bytes"] else got,
-        )
-    return place
+        raise unreadable(folder, error, manifest["name"]) from error
+    for extra in sorted(there - {MANIFEST, *(entry["file"] for entry in manifest["files"])}):
+        if not is_stray(extra):
+            raise corrupt(folder / extra, "only the files of the manifest", "this one too")
+
+
+def inputs_of(publication: Publication) -> Any:
+    """Of what a publication was made.
+
+    Returns:
+        Of files: for each `path`, `sha256` and `bytes`, as they stand in its folder; none where
+        they cannot be read. Of an analysis: for each entry that it is of, digests by file.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    inputs = publication.manifest["inputs"]
+    if not of_files(inputs):
+        return inputs
+    try:
+        with (publication.folder / INPUTS).open("rb") as file:
+            return pq.read_table(file).to_pylist()
+    except (OSError, pa.ArrowException):
+        return []
 
 
 def names(root: Path) -> list[str]:
@@ -264,7 +230,7 @@ def status(root: Path) -> list[dict[str, Any]]:
                 "kind": manifest["kind"],
                 "key": manifest["key"],
                 "tensors": manifest["tensors"],
-                "bytes": sum(part["bytes"] for part in manifest["parts"]),
+                "bytes": sum(file.bytes for file in files_of(manifest)),
                 "made": pointer.get("made"),
                 "seconds": pointer.get("seconds"),
                 "path": str(folder),
@@ -284,29 +250,3 @@ def shelves(root: Path) -> list[str]:
 def _folders_with(root: Path, entry: str) -> set[str]:
     """The folders of a store that have such an entry, and are called as it may call them."""
     return {place.parent.name for place in root.glob(f"*/{entry}") if is_name(place.parent.name)}
-
-
-def remedy(name: str, root: Path) -> str:
-    """The command that makes an artifact.
-
-    A store knows neither catalog nor data: where they are not those of the defaults, they are left
-    to whoever reads it.
-    """
-    return command("run", name, artifacts=root)
-
-
-def corrupt(place: Path, expected: str, got: str, name: str = "") -> ArtifactCorrupt:
-    """The error that names file, expected and got, and the command that heals."""
-    name = name or place.parent.parent.name
-    damage = f"{place.name}: expected {expected}, got {got}"
-    root = next(above.parent for above in place.parents if above.name == name)
-    return ArtifactCorrupt(name, damage, str(place), remedy(name, root))
-
-
-def _unreadable(place: Path, error: OSError, name: str) -> OSError | StoreError:
-    """Missing is corrupt, forbidden is a StoreError, and what may pass stays what it is."""
-    if error.errno in DENIED:
-        return StoreError(f"{name}: cannot read {place}: {error.strerror}")
-    if error.errno in NO_FILE:
-        return corrupt(place, "a file", error.strerror or "none", name)
-    return error

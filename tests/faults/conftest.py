@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tests.faults.work import MANY, NAMES, Place, prepare
+from tests.faults.work import LARGE, MANY, NAMES, Place, prepare
 
 
 @pytest.fixture(scope="session")
@@ -17,14 +17,14 @@ def faults() -> int:
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """Four sources and an analysis."""
+    """Three sources and an analysis."""
     return prepare(tmp_path_factory.mktemp("whole"), NAMES)
 
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """One source, whose artifact takes every operation that there is."""
-    return prepare(tmp_path_factory.mktemp("small"), ("cats",))
+    return prepare(tmp_path_factory.mktemp("small"), (LARGE,))
 
 
 @pytest.fixture(scope="session")

@@ -36,6 +36,8 @@ CHANGES = [
     *("make_folder", "create", "write", "sync", "push_out", "sync_folder"),
     *("rename", "replace", "link", "remove", "remove_folder"),  # what remove_tree consists of
 ]
+SUBSETS = 9  # changes of a folder of which every subset is looked at
+MANY = 10**9  # states: more than anybody wants
 ID = re.compile(r"(?<=-)[0-9a-f]{12}|[0-9a-f]{64}|[0-9a-f]{12}(?=-)")
 
 
@@ -118,6 +120,21 @@ class Folder:
     def sync(self) -> None:
         """From here on the disk has all of its names."""
         self.safe, self.changes = dict(self.now), []
+
+    def one(self, choose: Callable[[list[Any]], Any]) -> dict[str, File | Folder]:
+        """The names that it may have, by one choice for all, or for each of many changes."""
+        if not self.many:
+            chosen: dict[str, File | Folder] = choose(self.variants())
+            return chosen
+        names = self.safe
+        for change in self.changes:
+            names = _changed(names, change) if choose([False, True]) else names
+        return names
+
+    @property
+    def many(self) -> bool:
+        """Whether there are too many changes for every subset of them."""
+        return len(self.changes) > SUBSETS
 
     def variants(self) -> list[dict[str, File | Folder]]:
         """The names that it may have: every subset of the changes, each once."""
@@ -224,6 +241,8 @@ def _now(node: File | Folder) -> State:
 def _count(node: File | Folder) -> int:
     if isinstance(node, File):
         return len(node.variants())
+    if node.many:
+        return MANY
     return sum(prod(map(_count, names.values())) for names in node.variants())
 
 
@@ -241,7 +260,7 @@ def _one(node: File | Folder, choose: Callable[[list[Any]], Any]) -> State:
     if isinstance(node, File):
         chosen: State = choose(node.variants())
         return chosen
-    names = choose(node.variants())
+    names = node.one(choose)
     return tuple((name, _one(names[name], choose)) for name in sorted(names))
 
 

@@ -26,6 +26,7 @@ from tests.faults.children import (
 )
 from tests.faults.work import (
     HURT,
+    LARGE,
     PHASES,
     Phase,
     Place,
@@ -171,15 +172,15 @@ def refused(place: Place, phase: str, says: str) -> list[str]:
     return wrong if named else [*wrong, f"expected a StoreError with '{says}', got {error!r}"]
 
 
-NO_ROOM, FULL = "expected about ", "No space left"  # seen before, or on the way
+NO_ROOM, FULL = "expected about ", "No space left"  # seen before by a run, or on the way
 
 
 @pytest.mark.parametrize(
     ("free", "says"),
     [
-        (0, NO_ROOM),
+        (0, FULL),
         (4096, FULL),
-        pytest.param(1 << 16, NO_ROOM, marks=pytest.mark.slow),
+        pytest.param(1 << 16, FULL, marks=pytest.mark.slow),
         pytest.param(1 << 18, FULL, marks=pytest.mark.slow),
         pytest.param(None, FULL, marks=pytest.mark.slow),
     ],
@@ -249,9 +250,9 @@ def test_store_that_may_not_be_written(place: Place, tmp_path: Path) -> None:
 def test_shelf_that_may_not_be_read(place: Place, tmp_path: Path) -> None:
     """A shelf without permission to read is an error that names it, and is not made again."""
     here = place.fresh(tmp_path, "publish over")
-    (here.root / "cats").chmod(0)
+    (here.root / LARGE).chmod(0)
     error = call(ordinarily, attempt, Operation.run, run, here, "first")
     assert isinstance(error, StoreError)
-    assert "cats" in str(error) and "Permission denied" in str(error)
+    assert LARGE in str(error) and "Permission denied" in str(error)
     permit(here, 0o755)
     assert call(ordinarily, aftermath, here, PHASES["find"]) == []

@@ -40,6 +40,7 @@ from tests.faults.work import (
     leftovers,
     next_run,
     operations,
+    survey,
     work,
 )
 
@@ -170,6 +171,23 @@ def test_stopped_writer_is_left_alone(small: Place, step: int, tmp_path: Path, p
         made = Counter(path.parent.parent.name for path in place.root.glob("*/*/manifest.json"))
         wrong += [] if set(made.values()) == {2 if PHASES[phase].before else 1} else [f"{made}"]
         return judged(place, at, wrong + call(aftermath, place, PHASES[phase].calm()))
+
+    count = len(operations(small, tmp_path, phase))
+    assert together(stop, range(1, count + 1, step)) == []
+
+
+@each(("collect",), "collect")
+def test_stopped_collector_harms_nobody(
+    small: Place, step: int, tmp_path: Path, phase: str
+) -> None:
+    """A collector stopped anywhere takes nothing that a run has needed since, and stops none."""
+
+    def stop(at: int) -> list[str]:
+        place = small.fresh(tmp_path, phase)
+        with halted(place, phase, at):
+            wrong = call(next_run, place, PHASES["publish over"])
+        wrong += call(survey, place, PHASES["publish over"].calm())
+        return judged(place, at, wrong + call(aftermath, place, PHASES["publish over"].calm()))
 
     count = len(operations(small, tmp_path, phase))
     assert together(stop, range(1, count + 1, step)) == []

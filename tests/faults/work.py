@@ -14,23 +14,28 @@ from typing import Any, NamedTuple
 
 import pytest
 
-import ptm
 from ptm import store
 from ptm.errors import ArtifactCorrupt, ArtifactMissing, StoreError
-from ptm.kinds.images import Options as ImagesSource
-from ptm.kinds.table import Options as TableSource
-from ptm.kinds.text import Options as TextSource
-from ptm.kinds.volume import Options as VolumeSource
-from ptm.prepare import tensorize
-from ptm.source import Source
+from ptm.model import ArtifactRef, Whole
 from ptm.store.pointers import CURRENT, KEYS, PUBLICATION, pointed
 from ptm.store.runs import RUNS
 from tests.faults.children import Child, Signal, call, recorded, under
-from tests.support.kinds import analyze
+from tests.support.parts import (
+    ABOUT,
+    Source,
+    digest_of,
+    everything,
+    make,
+    needed,
+    objects,
+    paths,
+    write_raw,
+)
 
 MANY = 500  # faults; from here on nothing is left out to save time
-ANALYSIS = "wine_threshold"
-NAMES = ("wine", "cats", "ct", "text", ANALYSIS)
+ANALYSIS, LARGE = "analysis", "large"
+NAMES = ("one", LARGE, "other", ANALYSIS)
+COLUMNS = 300_000  # of the tensors of LARGE, which the store writes in slices
 States = dict[str, Any]  # by name, the digest of each file
 
 
@@ -39,7 +44,6 @@ class Place:
     """Where the work is done.
 
     Attributes:
-        data: the input files.
         root: the store.
         names: what is made, of NAMES.
         states: what undisturbed work makes, by options.
@@ -47,7 +51,6 @@ class Place:
         templates: for each phase the store as it is before, in a folder of that name.
     """
 
-    data: Path
     root: Path
     names: tuple[str, ...]
     states: dict[str, States] = field(default_factory=dict)
@@ -62,50 +65,59 @@ class Place:
         return replace(self, root=root)
 
 
-def make_data(data: Path) -> None:
-    """Input files of four kinds; the images are a tensor that is large for the store."""
-    from numpy.random import default_rng
-
-    from ptm.book.sample import write_cats, write_ct, write_text, write_wine
-
-    (data / "cats").mkdir(parents=True)
-    write_wine(data / "wine.csv", default_rng(0), 40)
-    write_cats(data / "cats", default_rng(1), 2, 224)
-    write_ct(data / "ct", default_rng(2), 3, 16)
-    write_text(data / "text.txt", default_rng(3), 9)
-
-
 def sources(place: Place, options: str) -> list[Source]:
-    """The sources with the options "first" or "other"."""
-    first, root = options == "first", place.data
-    pattern = "*.dcm" if first else "00000[01].dcm"
-    found: list[Source] = [
-        TableSource(
-            name="wine", root=root, kind="table", path="wine.csv", delimiter=";", standardize=first
-        ),
-        ImagesSource(name="cats", root=root, kind="images", path="cats", standardize=first),
-        VolumeSource(name="ct", root=root, kind="volume", path="ct", pattern=pattern),
-        TextSource(name="text", root=root, kind="text", path="text.txt", line=0 if first else 2),
+    """The sources with the options "first" or "other"; one part of each is the same in both."""
+    values = (1.0, 2.0) if options == "first" else (2.0, 3.0)
+    return [
+        Source(place.root, name, values, size=COLUMNS if name == LARGE else 2)
+        for name in place.names
+        if name != ANALYSIS
     ]
-    return [source for source in found if source.name in place.names]
 
 
 def run(place: Place, options: str) -> dict[str, bool]:
     """What a run does: every source, the analysis, and a note of it; for each if it was cached."""
-    refs = [tensorize(source, place.root) for source in sources(place, options)]
+    refs = [make(source) for source in sources(place, options)]
     if ANALYSIS in place.names:
-        refs.append(analyze(ANALYSIS, place.root))
+        refs.append(analyze(place))
     store.record_run(place.root, {r.name: {"when": "now", "state": "made"} for r in refs})
     return {ref.name: ref.cached for ref in refs}
 
 
+def resume(place: Place) -> None:
+    """What a driver that is killed has finished, a part of each source, and then a run."""
+    for source in sources(place, "first"):
+        with store.writing(place.root, source.name):
+            write_raw(source, 0)
+    run(place, "first")
+
+
+def analyze(place: Place) -> ArtifactRef:
+    """An artifact that is of another one, without parts."""
+    memory = store.Memory(place.root / ANALYSIS)
+    of = {"one": store.digests(store.current("one", place.root).manifest)}
+    key = digest_of(of)
+    store.sweep(place.root / ANALYSIS)
+    found, damage = store.find(place.root, ANALYSIS, key, memory)
+    if found:
+        memory.save()
+        return replace(found, cached=True)
+    values = store.load("one", place.root).tensors["x"].sum(dim=0)
+    head: dict[str, Any] = {**ABOUT, "name": ANALYSIS, "key": key, "inputs": of}
+    whole = Whole({"sum": ("feature",)}, {"sum": values})
+    ref = store.publish(place.root, head, [], whole, 0.5, memory=memory, healed=damage)
+    memory.save()
+    return ref
+
+
 def readers(place: Place) -> States:
-    """What readers get: for each name the digest of each file, or the error in words."""
+    """What readers get who read all: by name the digest of each file, or the error in words."""
     seen: States = {}
     for name in place.names:
         try:
-            parts = ptm.load(name, place.root).manifest["parts"]
-            seen[name] = sorted((part["file"], part["sha256"]) for part in parts)
+            everything(place.root, name)
+            held = store.current(name, place.root)
+            seen[name] = sorted((file.file, file.sha256) for file in store.files_of(held.manifest))
         except StoreError as error:
             seen[name] = f"{type(error).__name__}: {error}"
     return seen
@@ -114,8 +126,8 @@ def readers(place: Place) -> States:
 def damage(place: Place) -> None:
     """Flips a byte of a file of each source, as a bad disk would: of the first, the second, …."""
     for number, source in enumerate(sources(place, "first")):
-        files = sorted(ptm.load(source.name, place.root).path.iterdir())
-        target = files[number % len(files)]
+        files = list(paths(place.root, source.name))
+        target = files[(2 * number) % len(files)]
         raw = bytearray(target.read_bytes())
         raw[len(raw) // 2] ^= 1
         target.write_bytes(raw)
@@ -161,7 +173,7 @@ class Phase(NamedTuple):
 
 _first, _other = partial(run, options="first"), partial(run, options="other")
 PHASES = {
-    "make": Phase(_first, "", "first"),
+    "make": Phase(resume, "", "first"),
     "find": Phase(_first, "first", "first"),
     "publish over": Phase(_other, "first", "other"),
     "put back": Phase(_first, "other", "first"),
@@ -211,6 +223,7 @@ def aftermath(place: Place, phase: Phase) -> list[str]:
     wrong += [] if phase.unnamed else _unnamed(place)
     store.gc(place.root, keep=1)
     wrong += survey(place, phase.calm()) + leftovers(place.root) + _unnamed(place)
+    wrong += _unneeded(place)
     cached = run(place, phase.after)
     return wrong + [f"{name}: not cached" for name in place.names if not cached[name]]
 
@@ -263,11 +276,19 @@ def _unnamed(place: Place) -> list[str]:
     ]
 
 
+def _unneeded(place: Place) -> list[str]:
+    """The files of parts that nobody needs any more, or that somebody needs who lacks them."""
+    return [
+        f"parts: {name}: {one}"
+        for name in place.names
+        if name != ANALYSIS
+        for one in objects(place.root / name) ^ needed(place.root / name)
+    ]
+
+
 def prepare(folder: Path, names: tuple[str, ...]) -> Place:
-    """A place for work on those names: data, what undisturbed work makes, and templates."""
-    bare = Place(folder / "data", folder / "store", names)
-    if not bare.data.exists():
-        make_data(bare.data)
+    """A place for work on those names: what undisturbed work makes, and templates."""
+    bare = Place(folder / "store", names)
     states = {options: call(_made, bare.fresh(folder), options) for options in ("first", "other")}
     place = replace(bare, states=states, dead=folder / "dead", templates=folder / "templates")
     _kill_some(place.fresh(folder), place.dead)
@@ -282,10 +303,10 @@ def _made(place: Place, options: str) -> States:
 
 def _kill_some(place: Place, dead: Path) -> None:
     """Writers killed at several operations of making, and what they left: nothing that counts."""
-    count = len(call(recorded, run, place.fresh(place.root.parent), "first"))
+    count = len(call(recorded, resume, place.fresh(place.root.parent)))
     for at in range(5, count, count // 4):
         shutil.rmtree(place.root, ignore_errors=True)
-        Child(under, Signal(at), run, place, "first").exit_code()
+        Child(under, Signal(at), resume, place).exit_code()
         ignore = shutil.ignore_patterns(CURRENT, KEYS, "stat", RUNS)
         shutil.copytree(place.root, dead, dirs_exist_ok=True, ignore=ignore)
 

@@ -13,18 +13,18 @@ from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRBigEndian, ExplicitVRLittleEndian, generate_uid
 
-from ptm import store
 from ptm.kinds.table import Options as TableSource
 from ptm.model import ArtifactRef, Block
 from ptm.registry import kind_named
 from tests.support.kinds import block_of
-from tests.support.stores import ABOUT, planted, table
+from tests.support.parts import publish
+from tests.support.stores import table
 
 
 @pytest.fixture
 def ref(tmp_path: Path) -> ArtifactRef:
     """The planted artifact, published in `tmp_path`."""
-    return store.publish(tmp_path, ABOUT, planted(), 0.5)
+    return publish(tmp_path)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from ptm.blocks import whole
 from ptm.errors import BadInput, PtmError
 from ptm.model import Bad, Block
 from ptm.scaling import Scaler
+from tests.support.kinds import published
 from tests.support.stores import ABOUT
 
 
@@ -75,7 +76,7 @@ def test_units_of_a_frame(tmp_path: Path) -> None:
     frame.attrs["units"] = {"kg": "kg", "age": "years", "height": "m"}
     indexed = frame.set_index("age")
     block = whole(Block(rows=frame, tables={"by": indexed}), "x")
-    store.publish(tmp_path, ABOUT, block, 0.5)
+    published(tmp_path, ABOUT, block)
     loaded = store.load(ABOUT["name"], tmp_path)
     assert loaded.table.attrs["units"] == {"kg": "kg", "age": "years"}
     assert loaded.tables["by"].attrs["units"] == {"kg": "kg", "age": "years"}
@@ -168,7 +169,7 @@ SLIPS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a note": ({"notes": "two are missing"}, "notes: expected sentences, got 'two are missing'"),
     "no note": ({"notes": None}, "notes: expected sentences, got None"),
-    "a name of the store": ({"tables": {"part-00000": {"a": [1]}}}, "got 'part-00000'"),
+    "a name of the store": ({"tables": {"inputs": {"a": [1]}}}, "got 'inputs'"),
     "the rows": ({"tables": {"rows": {"a": [1]}}}, "expected the table 'rows' as `rows`"),
     "a name": ({"tables": {"a b": {"a": [1]}}}, "got 'a b'"),
 }

@@ -9,23 +9,23 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import ptm
 from ptm import store
-from ptm.catalog import load_catalog
 from ptm.errors import ArtifactMissing
-from ptm.kinds.table import Options as TableSource
 from ptm.model import ArtifactRef
-from ptm.prepare import tensorize
-from tests.support.stores import BOOK, FAULTS, leftovers, publications
+from tests.support.parts import Source, expected, leftovers, make, named, objects
+from tests.support.stores import FAULTS, publications
 
-WRITERS, ROWS = 8, 2000
+WRITERS, COLUMNS = 8, 500
 MANY = 40 if FAULTS >= 10 else 6
 ROUNDS = pytest.mark.parametrize("rounds", [2, pytest.param(MANY, marks=pytest.mark.slow)])
 pytestmark = pytest.mark.faults
@@ -82,12 +82,12 @@ def crew(context: ForkServerContext) -> Iterator[Crew]:
         process.join()
 
 
-def source(number: int) -> TableSource:
-    """Rows that hold nothing but a number; the key is another for each."""
-    rows = ((float(number), float(-number)),) * ROWS
-    return TableSource(
-        name="t", root=Path(), kind="table", columns=("a", "b"), rows=rows, standardize=False
-    )
+SHARED = 0.25  # the number of a part that all have
+
+
+def source(root: Path, number: int) -> Source:
+    """Rows that hold nothing but a number, and a part that is the same in each; the key is not."""
+    return Source(root, values=(float(number), SHARED, -float(number)), size=COLUMNS)
 
 
 def read(root: Path) -> int:
@@ -96,17 +96,18 @@ def read(root: Path) -> int:
         loaded = ptm.load("t", root)
     except ArtifactMissing:
         return -1
-    number = int(loaded.tensors["features"][0, 0])
-    assert loaded.tensors["features"].tolist() == [[number, -number]] * ROWS
-    assert loaded.table.to_numpy().tolist() == [[number, -number]] * ROWS
-    assert loaded.manifest["options"]["rows"][0] == [number, -number]
+    number = int(loaded.manifest["options"]["values"][0])
+    assert loaded.tensors["x"].tolist() == expected(source(root, number))
+    rows = [value for value in (number, SHARED, -number) for _ in range(2)]
+    assert loaded.table["a"].tolist() == rows
+    assert loaded.tables["parts"]["value"].tolist() == [number, SHARED, -number]
     return number
 
 
 def write_rounds(root: Path, barrier: Barrier, rounds: int) -> None:
     for number in range(1, rounds + 1):
         barrier.wait(timeout=120)
-        tensorize(source(number), root)
+        make(source(root, number))
 
 
 def read_on(root: Path, stop: Event, rounds: int) -> None:
@@ -150,7 +151,7 @@ def test_eight_writers_of_one_key(
     tmp_path: Path, context: ForkServerContext, crew: Crew, rounds: int
 ) -> None:
     """With readers, a sweeper and a collector about: the old or the new one, and one in the end."""
-    tensorize(source(0), tmp_path)
+    make(source(tmp_path, 0))
     barrier, stop = context.Barrier(WRITERS), context.Event()
     others = [crew.start(read_on, tmp_path, stop, rounds) for _ in range(2)]
     others += [crew.start(work, tmp_path, stop) for work in WORKS]
@@ -175,10 +176,12 @@ def test_eight_writers_and_nobody_else(
     assert leftovers(tmp_path) == [] and dangling(tmp_path) == []
 
 
-def run_all(data: Path, root: Path, barrier: Barrier, ends: Any) -> None:
+NAMES = ("a", "b", "c")
+
+
+def run_all(root: Path, barrier: Barrier, ends: Any) -> None:
     barrier.wait(timeout=120)
-    catalog = load_catalog(BOOK, data)
-    ends.put([tensorize(catalog[name], root) for name in catalog if name != "temperature_fits"])
+    ends.put([make(replace(source(root, n), name=name)) for n, name in enumerate(NAMES)])
 
 
 RUNS = [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 10 if FAULTS >= 10 else 2))]
@@ -186,14 +189,14 @@ RUNS = [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 10 if FAU
 
 @pytest.mark.parametrize("attempt", RUNS)
 def test_four_runs_at_once(
-    tmp_path: Path, sample: Path, context: ForkServerContext, crew: Crew, attempt: int
+    tmp_path: Path, context: ForkServerContext, crew: Crew, attempt: int
 ) -> None:
-    """Four runs of the whole catalog at once all succeed: one artifact of each, nothing left."""
+    """Four runs of several names at once all succeed: one artifact of each, nothing left."""
     barrier, ends = context.Barrier(4), context.Queue()
-    runs = [crew.start(run_all, sample, tmp_path, barrier, ends) for _ in range(4)]
+    runs = [crew.start(run_all, tmp_path, barrier, ends) for _ in range(4)]
     refs: list[list[ArtifactRef]] = [ends.get(timeout=300) for _ in runs]
     crew.finish(runs)
-    assert len(refs[0]) == 8
+    assert len(refs[0]) == len(NAMES)
     for one in zip(*refs, strict=True):
         assert len({ref.path for ref in one}) == 1
         assert publications(tmp_path, one[0].name) == {Path(one[0].path).name}
@@ -205,7 +208,7 @@ def test_four_runs_at_once(
 def put_back(root: Path, stop: Event, rounds: int) -> None:
     """Now one key, now the other, as somebody who cannot decide."""
     for turn in range(15 * rounds):
-        ref = tensorize(source(turn % 2), root)
+        ref = make(source(root, turn % 2))
         assert not ref.why.startswith("damaged"), ref.why
         assert dangling(root)[:1] != ["current.json"]
     stop.set()
@@ -221,7 +224,7 @@ def test_collecting_against_putting_back(
     tmp_path: Path, context: ForkServerContext, crew: Crew, rounds: int
 ) -> None:
     """What is put back while it is collected is either kept or made again; no pointer dangles."""
-    tensorize(source(0), tmp_path)
+    make(source(tmp_path, 0))
     stop = context.Event()
     works = [crew.start(put_back, tmp_path, stop, rounds)]
     works += [
@@ -239,27 +242,83 @@ def collected(root: Path) -> list[str]:
     return [thing.what for thing in store.gc(root, keep=1) if not thing.stays]
 
 
+def resume_on(root: Path, stop: Event, rounds: int) -> None:
+    """Parts are written, looked for and published, while others collect what nobody names."""
+    try:
+        for turn in range(10 * rounds):
+            one = source(root, 100 + turn % 3)
+            ref = make(one, force=turn % 4 == 3)
+            assert not ref.why.startswith("damaged"), ref.why
+            assert store.look(root, "t", ref.key, store.Memory(one.shelf))[1] == ""
+    finally:
+        stop.set()
+
+
+@ROUNDS
+def test_collecting_against_resuming(
+    tmp_path: Path, context: ForkServerContext, crew: Crew, rounds: int
+) -> None:
+    """No manifest ever names a part that was collected, and no part of a living writer goes."""
+    stop = context.Event()
+    works = [crew.start(resume_on, tmp_path, stop, rounds)]
+    works += [crew.start(work, tmp_path, stop) for work in (collect_on, collect_on, sweep_on)]
+    works += [crew.start(verify_on, tmp_path, stop)]
+    crew.finish(works)
+    store.gc(tmp_path, keep=1)
+    assert dangling(tmp_path) == [] and leftovers(tmp_path) == []
+    assert objects(tmp_path / "t") == named(tmp_path, "t")
+    assert not [found for found in store.verify(tmp_path) if found.error]
+
+
+def hold_pool(root: Path, ready: Event) -> None:
+    with store.writing(root, "t"):
+        store.write_part(root, "t", "a" * 64, {"x": torch.zeros(3)}, None, {})
+        ready.set()
+        time.sleep(600)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=lambda how: how.name)
+def test_what_another_process_is_making_stays(
+    tmp_path: Path, context: ForkServerContext, crew: Crew, how: signal.Signals
+) -> None:
+    """Parts that a living driver needs stay; those of a killed one are found, or they go."""
+    make(source(tmp_path, 1))
+    ready = context.Event()
+    writer = crew.start(hold_pool, tmp_path, ready)
+    assert ready.wait(timeout=60)
+    for dry_run in (True, False):
+        [thing] = store.gc(tmp_path, dry_run=dry_run)
+        assert (thing.what, thing.stays) == ("parts", "it is being published")
+    os.kill(writer.pid or 0, how)
+    writer.join(timeout=60)
+    memory = store.Memory(tmp_path / "t")
+    assert store.find_part(tmp_path, "t", "a" * 64, memory.parts)
+    assert collected(tmp_path)[-1] == "parts" and leftovers(tmp_path) == []
+    assert not store.find_part(tmp_path, "t", "a" * 64, memory.parts)
+
+
 def test_what_is_loaded_stays(tmp_path: Path) -> None:
     """A loaded artifact keeps its folder; when the last reference is gone, it may go."""
-    old = tensorize(source(1), tmp_path)
+    old = make(source(tmp_path, 1))
     loaded, again = ptm.load("t", tmp_path), ptm.load("t", tmp_path)
-    tensorize(source(2), tmp_path)
-    [thing] = store.gc(tmp_path, keep=1)
+    make(source(tmp_path, 2))
+    [thing] = store.gc(tmp_path, keep=1)  # and none of its parts
     assert (thing.what, thing.bytes) == (Path(old.path).name, 0)
     assert thing.stays == "it is being read"
-    assert loaded.table.shape == (ROWS, 2) and float(loaded.tensors["features"][-1, 0]) == 1
+    assert loaded.table.shape == (6, 2) and float(loaded.tensors["x"][0, 0]) == 1.5
     del loaded
     assert collected(tmp_path) == []
     del again
-    assert collected(tmp_path) == [Path(old.path).name]
+    assert collected(tmp_path) == [Path(old.path).name, "parts"]
     assert not Path(old.path).exists()
+    assert objects(tmp_path / "t") == named(tmp_path, "t")
 
 
 def hold(root: Path, ready: Event) -> None:
     loaded = ptm.load("t", root)
     ready.set()
     time.sleep(600)
-    del loaded
+    del loaded  # not before
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=lambda how: how.name)
@@ -267,16 +326,16 @@ def test_what_another_process_reads_stays(
     tmp_path: Path, context: ForkServerContext, crew: Crew, how: signal.Signals
 ) -> None:
     """What another process has loaded stays, until it ends, however it ends."""
-    old = tensorize(source(1), tmp_path)
+    old = make(source(tmp_path, 1))
     ready = context.Event()
     reader = crew.start(hold, tmp_path, ready)
     assert ready.wait(timeout=60)
-    tensorize(source(2), tmp_path)
+    make(source(tmp_path, 2))
     assert collected(tmp_path) == [] and Path(old.path).is_dir()
     with suppress(ProcessLookupError):
         os.kill(reader.pid or 0, how)
     reader.join(timeout=60)
-    assert collected(tmp_path) == [Path(old.path).name]
+    assert collected(tmp_path) == [Path(old.path).name, "parts"]
 
 
 def hold_lease(root: Path, ready: Event) -> None:
@@ -290,15 +349,15 @@ def test_what_another_process_stages_stays(
     tmp_path: Path, context: ForkServerContext, crew: Crew
 ) -> None:
     """What a living writer stages is left alone by runs and collectors; of a killed one it goes."""
-    tensorize(source(1), tmp_path)
+    make(source(tmp_path, 1))
     ready = context.Event()
     writer = crew.start(hold_lease, tmp_path, ready)
     assert ready.wait(timeout=60)
     staged = leftovers(tmp_path)
     assert len(staged) == 2
-    tensorize(source(2), tmp_path)
+    make(source(tmp_path, 2))
     assert collected(tmp_path) != [] and leftovers(tmp_path) == staged
     os.kill(writer.pid or 0, signal.SIGKILL)
     writer.join(timeout=60)
-    tensorize(source(2), tmp_path)
+    make(source(tmp_path, 2))
     assert leftovers(tmp_path) == []

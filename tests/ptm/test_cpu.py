@@ -226,16 +226,18 @@ def test_book(
 
 MOMENTS = """
 import numpy
-from ptm.scaling import Moments
+from ptm.stats import moments_of
 random = numpy.random.default_rng(0)
-for _ in range(100):
-    found = Moments.of_counts(random.integers(1, 10**6, (1, 256)), numpy.arange(256) / 255)
-    print(found.mean.tolist(), found.m2.tolist())
+for kind in (numpy.uint8, numpy.float32, numpy.float64):
+    for size in (1, 1000, 100_000):
+        values = random.integers(0, 256, (7, 3, size)).astype(kind)
+        found = moments_of(values, 1, 255.0)
+        print(found.mean.tolist(), found.m2.tolist())
 """
 
 
 def test_moments_of_one_channel() -> None:
-    """Moments from a histogram, which a product of matrices would give, are not left to BLAS."""
+    """Moments are no product of matrices, which is left to BLAS and so to the CPU."""
     cores = ("Prescott", "Haswell")
     assert len({python(MOMENTS, OPENBLAS_CORETYPE=core) for core in cores}) == 1
 

@@ -364,4 +364,4 @@ def test_relative_imports(place: Place) -> None:
     manifest = place.manifest("cats")
     assert manifest["warnings"] == [] and "ptm.scaling" in manifest["code"]
     append("scaling.py")(place)
-    assert place.run() == IMAGES | TABLES | SERIES
+    assert place.run() == IMAGES | TABLES | SERIES | TEXT

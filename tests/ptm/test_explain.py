@@ -8,6 +8,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ptm import store
@@ -15,10 +17,13 @@ from ptm.catalog import load_catalog
 from ptm.errors import ArtifactCorrupt, ArtifactMissing, StoreError
 from ptm.explain import Cause, Explanation, causes, compare, explain, shown, why
 from ptm.kinds.table import Options as TableSource
+from ptm.model import ArtifactRef
 from ptm.prepare import tensorize
 from ptm.source import Source
 from tests.support.kinds import analyze
-from tests.support.stores import BOOK, about, check, flip, make, planted, shelf, table
+from tests.support.machine import part_file
+from tests.support.parts import whole, write_halves
+from tests.support.stores import BOOK, about, check, flip, make, shelf, table
 
 CSV = "a,b\n1,2\n3,4\n"
 HEAD = ("kind", "inputs", "options", "code", "packages")
@@ -41,6 +46,18 @@ def manifest(source: TableSource) -> dict[str, Any]:
     return store.current(source.name, source.root / "store").manifest
 
 
+def inputs(ref: ArtifactRef) -> list[dict[str, Any]]:
+    """The list of the files of which it was made."""
+    listed: list[dict[str, Any]] = pq.read_table(Path(ref.path) / "inputs.parquet").to_pylist()
+    return listed
+
+
+def with_inputs(ref: ArtifactRef) -> dict[str, Any]:
+    """Its manifest, with each of its files."""
+    said: dict[str, Any] = json.loads((Path(ref.path) / "manifest.json").read_bytes())
+    return said | {"inputs": inputs(ref)}
+
+
 def test_made_first(source: TableSource) -> None:
     """What was made first is new, and all that decides it is added."""
     ref = make(source)
@@ -60,7 +77,7 @@ def test_made_first(source: TableSource) -> None:
     assert (file.name, file.before, file.after) == (
         "t.csv",
         None,
-        manifest(source)["inputs"][0]["sha256"],
+        inputs(ref)[0]["sha256"],
     )
     assert Cause("option", "standardize", "added", None, False) in first.causes
 
@@ -80,11 +97,10 @@ def test_an_option(source: TableSource) -> None:
 
 def test_a_file(source: TableSource) -> None:
     """A file of which a byte was changed is named, with both its digests."""
-    make(source)
-    before = manifest(source)["inputs"][0]["sha256"]
+    before = inputs(make(source))[0]["sha256"]
     (source.root / "t.csv").write_text(CSV.replace("4", "5"))
     ref = make(source)
-    after = manifest(source)["inputs"][0]["sha256"]
+    after = inputs(ref)[0]["sha256"]
     now = told(source)
     assert Cause("file", "t.csv", "changed", before, after) in now.causes and before != after
     assert now.why == ref.why == "file t.csv changed" and len(changed(now)) == 1
@@ -119,10 +135,11 @@ def test_modules_and_packages(
     source: TableSource, section: str, name: str, value: str, text: str
 ) -> None:
     """A module or package that is another than it was is named, with both digests or versions."""
-    make(source)
+    made = make(source)
     head = about(1, **{key: value for key, value in manifest(source).items() if key in HEAD})
     head[section] = {**head[section], name: value}
-    store.publish(source.root / "store", head | {"name": "u"}, planted(), 0)
+    refs, listed = write_halves(source.root / "store", "u"), pa.Table.from_pylist(inputs(made))
+    store.publish(source.root / "store", head | {"name": "u"}, refs, whole(), 0, inputs=listed)
     ref = make(table(source.root, "u"))
     now = explain("u", source.root / "store")
     [cause] = [cause for cause in now.causes if cause.state != "unchanged"]
@@ -134,16 +151,20 @@ def test_modules_and_packages(
 def test_upstream(tmp_path: Path, sample: Path) -> None:
     """Of an analysis, the artifact that it read is told by its files, each with its digest."""
     wine = load_catalog(BOOK, sample)["wine"]
-    tensorize(wine, tmp_path)
+    before = part_file(tensorize(wine, tmp_path).path)
     analyze("wine_threshold", tmp_path)
-    tensorize(wine.model_copy(update={"standardize": False}), tmp_path)
+    path = tensorize(wine.model_copy(update={"standardize": False}), tmp_path).path
+    after, rows = part_file(path), part_file(path, "rows")
     ref = analyze("wine_threshold", tmp_path)
     now = explain("wine_threshold", tmp_path)
-    assert changed(now) == [("upstream", "wine part-00000.pt", "changed")]
-    assert now.why == ref.why == "upstream wine part-00000.pt changed"
-    assert ("upstream", "wine part-00000.parquet", "unchanged") in {
-        cause[:3] for cause in now.causes
-    }
+    assert changed(now) == [
+        ("upstream", f"wine parts/{after.name}", "added"),
+        ("upstream", f"wine parts/{before.name}", "removed"),
+    ]
+    assert now.why == ref.why == f"upstream wine parts/{after.name[:12]}….pt added and 1 more"
+    assert Cause("upstream", f"wine parts/{rows.name}", "unchanged", rows.stem, rows.stem) in (
+        now.causes
+    )
     analyze("wine_threshold", tmp_path, {"threshold": 100.0})
     threshold = next(c for c in explain("wine_threshold", tmp_path).causes if c.name == "threshold")
     assert (threshold.state, threshold.after) == ("changed", 100.0)
@@ -152,12 +173,13 @@ def test_upstream(tmp_path: Path, sample: Path) -> None:
 def test_healed(source: TableSource) -> None:
     """What was made because a file was damaged says which, and that nothing else changed."""
     damaged = make(source)
-    flip(Path(damaged.path) / "part-00000.pt", 9, 1)
+    flip(part_file(damaged.path), 9, 1)
     ref = make(source)
     now = told(source)
     assert now.decision == "made" and changed(now) == []
     assert now.why == ref.why
-    assert now.why.startswith("damaged: part-00000.pt: expected sha256 ")
+    digest = f"{part_file(ref.path).name[:12]}…"
+    assert now.why.startswith(f"damaged: {digest}.pt: expected sha256 {digest}, got ")
     assert str(source.root) not in now.why and len(now.why) < 120
 
 
@@ -277,7 +299,7 @@ def test_compare(source: TableSource) -> None:
     old, new = make(source), make(table(source.root, standardize=True))
     other = make(table(source.root, "u", standardize=False))
     root = source.root / "store"
-    expected = causes(json.loads((Path(old.path) / "manifest.json").read_bytes()), manifest(source))
+    expected = causes(with_inputs(old), with_inputs(new))
     assert [c.name for c in expected if c.state != "unchanged"] == ["standardize"]
     for word in (new.key, new.key[:12], new.key[:9], Path(new.path).name, Path(new.path).name[:20]):
         assert compare(Path(old.path).name, word, root) == expected

@@ -27,14 +27,22 @@ ENTRIES = {
     "timeseries": ("timeseries", "f/x.csv"),
     "text": ("text", "f/x.txt"),
 }
-# prints what a load comes to when a limit is so near that it cannot be done
+# prints what reading comes to when a limit is so near that it cannot be done
 AT_A_LIMIT = """
 import os, re, resource, sys
 import pandas, pyarrow.parquet
 import ptm
 
-ptm.load("x", sys.argv[1]).table  # all that is imported, is
-if sys.argv[2] == "files":
+root, limited, what = sys.argv[1:]
+read = {
+    "load": lambda artifact: ptm.load("x", root),
+    "tensors": lambda artifact: artifact.tensors["features"],
+    "table": lambda artifact: artifact.table,
+}
+for one in read.values():
+    one(ptm.load("x", root))  # all that is imported, is
+artifact = ptm.load("x", root)
+if limited == "files":
     limit, used = resource.RLIMIT_NOFILE, len(os.listdir("/proc/self/fd")) - 1
 else:
     limit = resource.RLIMIT_AS
@@ -43,13 +51,14 @@ else:
 before = resource.getrlimit(limit)
 resource.setrlimit(limit, (used, before[1]))
 try:
-    ptm.load("x", sys.argv[1])
-    came = "loaded"
+    read[what](artifact)
+    came = "read"
 except Exception as error:
     came = f"{type(error).__name__} {getattr(error, 'errno', None)}"
 resource.setrlimit(limit, before)
 print(came)
-ptm.load("x", sys.argv[1])
+for one in read.values():
+    one(artifact)
 """
 
 
@@ -78,12 +87,17 @@ def store(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("limit", "came"),
-    [("files", f"OSError {errno.EMFILE}"), ("memory", f"OSError {errno.ENOMEM}")],
+    ("limit", "what", "came"),
+    [
+        ("files", "load", f"OSError {errno.EMFILE}"),
+        ("files", "tensors", f"OSError {errno.EMFILE}"),
+        ("files", "table", f"OSError {errno.EMFILE}"),
+        ("memory", "tensors", f"OSError {errno.ENOMEM}"),
+    ],
 )
-def test_a_load_at_a_limit(store: Path, limit: str, came: str) -> None:
-    """Too many open files, or no memory, while loading: the artifact is not called corrupt."""
-    assert python(AT_A_LIMIT, store, limit).strip() == came
+def test_reading_at_a_limit(store: Path, limit: str, what: str, came: str) -> None:
+    """Too many open files, or no memory, while reading: the artifact is not called corrupt."""
+    assert python(AT_A_LIMIT, store, limit, what).strip() == came
     assert not [finding for finding in ptm.store.verify(store) if finding.error]
 
 

@@ -14,6 +14,7 @@ from ptm.catalog import load_catalog
 from ptm.kinds.table import Options as TableSource
 from ptm.prepare import Plan, plan, tensorize
 from tests.support.kinds import analyze
+from tests.support.machine import part_file
 from tests.support.stores import BOOK, flip, listing, make, shelf, table
 
 
@@ -34,7 +35,7 @@ def removed(source: TableSource) -> None:
 
 
 def damaged(source: TableSource) -> None:
-    flip(store.current("t", source.root / "store").folder / "part-00000.pt", 9, 1)
+    flip(part_file(store.current("t", source.root / "store").folder), 9, 1)
 
 
 def one_byte(source: TableSource) -> None:
@@ -54,7 +55,7 @@ PLANS: dict[str, tuple[Callable[[TableSource], object], str, str]] = {
     "one byte changed": (one_byte, "make", "file t.csv changed"),
     "an option put back": (option, "cached", ""),
     "input missing": (removed, "fail", r"t: expected a file .*\(t\.csv\)"),
-    "damaged": (damaged, "make", r"damaged: part-00000\.pt: expected sha256 "),
+    "damaged": (damaged, "make", r"damaged: [0-9a-f]{12}…\.pt: expected sha256 "),
     "pointer gone": (collected, "make", "the store had none for its key any more"),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 import ptm
+from ptm import store
 from ptm.catalog import load_catalog
 from ptm.errors import ArtifactCorrupt, ArtifactMissing, CatalogError, InputError
 from ptm.key import code_of
@@ -22,6 +24,8 @@ from ptm.prepare import tensorize
 from ptm.registry import kind_named
 from ptm.source import Source
 from tests.support.kinds import analyze
+from tests.support.machine import part_file
+from tests.support.parts import NO_FILES, everything
 from tests.support.stores import BOOK, listing, publications, python
 
 
@@ -97,8 +101,13 @@ def test_ref(make: Callable[..., ArtifactRef], data: Path) -> None:
     assert (ref.name, ref.kind) == ("t", "table")
     assert ref.tensors["features"]["shape"] == [2, 1]
     assert ref.tensors["target"]["dtype"] == "float32"
-    files = [path for path in Path(ref.path).iterdir() if path.name != "manifest.json"]
-    assert ref.bytes == sum(path.stat().st_size for path in files)
+    own = {path.name: path for path in Path(ref.path).iterdir() if path.name != "manifest.json"}
+    of_part = [part_file(ref.path), part_file(ref.path, "rows")]
+    files = {f"parts/{path.name}": path for path in of_part} | own
+    assert ref.bytes == sum(path.stat().st_size for path in files.values())
+    assert ref.digests == {
+        name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()
+    }
 
 
 def test_two_sources_of_the_same_content(data: Path) -> None:
@@ -151,13 +160,13 @@ def test_missing_input(data: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated", "extended", "flipped"])
-@pytest.mark.parametrize("name", ["part-00000.pt", "part-00000.parquet", "manifest.json"])
+@pytest.mark.parametrize("name", ["tensors", "rows", "inputs.parquet", "manifest.json"])
 def test_damage_is_healed(
     make: Callable[..., ArtifactRef], data: Path, name: str, damage: str
 ) -> None:
     """An artifact with a damaged file is not up to date: it is made again, and loads."""
     ref = make()
-    path = Path(ref.path) / name
+    path = Path(ref.path) / name if "." in name else part_file(ref.path, name)
     raw = path.read_bytes()
     if damage == "missing":
         path.unlink()
@@ -166,11 +175,12 @@ def test_damage_is_healed(
         path.write_bytes(
             {"truncated": raw[:-1], "extended": raw + b"\0", "flipped": flipped}[damage]
         )
-    with pytest.raises(ArtifactCorrupt, match=name):
-        ptm.load("t", data / "store")
+    with pytest.raises(ArtifactCorrupt, match=path.name):
+        everything(data / "store", "t")
     again = make()
     assert not again.cached and again.key == ref.key
     assert ptm.load("t", data / "store").tensors["features"].shape == (2, 2)
+    everything(data / "store", "t")
 
 
 def test_inline_rows_need_no_file(tmp_path: Path) -> None:
@@ -179,24 +189,31 @@ def test_inline_rows_need_no_file(tmp_path: Path) -> None:
         name="t", root=tmp_path / "none", kind="table", columns=("a",), rows=((1.0,), (2.0,))
     )
     ref = tensorize(source, tmp_path / "store")
-    assert ptm.load("t", tmp_path / "store").manifest["inputs"] == []
+    manifest = ptm.load("t", tmp_path / "store").manifest
+    assert manifest["inputs"] == NO_FILES
+    assert store.inputs_of(store.current("t", tmp_path / "store")) == []
     assert tensorize(source, tmp_path / "store").path == ref.path
 
 
 def test_manifest(make: Callable[..., ArtifactRef], data: Path) -> None:
     """The manifest says what decided the content: inputs, options, code, versions."""
-    make(units={"a": "mm"})
+    ref = make(units={"a": "mm"})
     manifest = ptm.load("t", data / "store").manifest
-    [entry] = manifest["inputs"]
-    assert entry["path"] == "t.csv" and entry["bytes"] == 12 and len(entry["sha256"]) == 64
+    assert (manifest["inputs"]["files"], manifest["inputs"]["bytes"]) == (1, 12)
+    assert len(manifest["inputs"]["sha256"]) == 64
+    digest = hashlib.sha256((data / "t.csv").read_bytes()).hexdigest()
+    listed = {"path": "t.csv", "sha256": digest, "bytes": 12}
+    assert store.inputs_of(store.current("t", data / "store")) == [listed]
     assert manifest["options"]["units"] == {"a": "mm"}
     assert "ptm.kinds.table" in manifest["code"] and "torch" in manifest["packages"]
-    assert (manifest["name"], manifest["kind"], manifest["format"]) == ("t", "table", 1)
-    assert manifest["quarantined"] == [] and manifest["warnings"] == []
-    assert {part["file"]: part["rows"] for part in manifest["parts"]} == {
-        "part-00000.pt": 2,
-        "part-00000.parquet": 2,
+    assert (manifest["name"], manifest["kind"], manifest["format"]) == ("t", "table", 2)
+    assert manifest["warnings"] == []
+    [part] = manifest["parts"]
+    assert (part["rows"], part["tensors"]["features"]["shape"]) == (2, [2, 2])
+    assert {role: file[0] for role, file in part["files"].items()} == {
+        role: f"parts/{part_file(ref.path, role).name}" for role in ("tensors", "rows")
     }
+    assert [file["file"] for file in manifest["files"]] == ["inputs.parquet"]
 
 
 @pytest.fixture(scope="module")
@@ -257,11 +274,11 @@ def test_analysis_without_its_source(tmp_path: Path) -> None:
 def test_analysis_of_a_damaged_artifact(tmp_path: Path, sample: Path) -> None:
     """An analysis refuses an artifact that is damaged, and publishes nothing."""
     ref = tensorize(load_catalog(BOOK, sample)["wine"], tmp_path)
-    path = Path(ref.path) / "part-00000.parquet"
+    path = part_file(ref.path, "rows")
     raw = bytearray(path.read_bytes())
     raw[100] ^= 1
     path.write_bytes(raw)
-    with pytest.raises(ArtifactCorrupt, match=r"part-00000\.parquet"):
+    with pytest.raises(ArtifactCorrupt, match=path.name):
         analyze("wine_threshold", tmp_path)
     assert not publications(tmp_path, "wine_threshold")
 

@@ -1,12 +1,8 @@
-"""Moments merge to the same whatever the split, and a scaler can be undone and written down."""
+"""A scaler can be undone and written down, and does to whole tensors what it does to any."""
 
 from __future__ import annotations
 
 import json
-import math
-import statistics
-from functools import reduce
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -14,76 +10,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptm.scaling import Moments, Scaler
-
-VALUES = st.lists(st.floats(-1e6, 1e6, allow_subnormal=False), min_size=1, max_size=40)
+from ptm.scaling import Scaler
+from ptm.stats import Moments
 
 
 def column(values: list[float]) -> np.ndarray:
     return np.array(values)[:, None]
-
-
-def assert_moments(found: Moments, values: list[float]) -> None:
-    """The moments of one channel are those that Python's exact statistics give."""
-    size = max(map(abs, values))
-    assert found.count == len(values)
-    assert (found.min[0], found.max[0]) == (min(values), max(values))
-    assert found.mean[0] == pytest.approx(statistics.fmean(values), abs=1e-12 * size)
-    exact = statistics.pvariance(values) * len(values)
-    # below the least normal number float64 has fewer digits, of steps of this size
-    steps = 4 * len(values) * math.ulp(0.0)
-    assert found.m2[0] == pytest.approx(exact, rel=1e-9, abs=1e-12 * len(values) * size**2 + steps)
-
-
-@given(VALUES)
-def test_moments(values: list[float]) -> None:
-    """Count, mean, M2, minimum and maximum of a column."""
-    assert_moments(Moments.of(column(values)), values)
-
-
-@given(VALUES, st.data())
-def test_any_split_merges_to_the_same(values: list[float], data: st.DataObject) -> None:
-    """Cut anywhere into parts, merged in any order, the moments are those of the whole."""
-    cuts = sorted({0, len(values)} | data.draw(st.sets(st.integers(1, len(values)))))
-    parts = [Moments.of(column(values[a:b])) for a, b in pairwise(cuts)]
-    merged = reduce(Moments.merge, data.draw(st.permutations(parts)))
-    assert_moments(merged, values)
-
-
-@given(VALUES, VALUES)
-def test_merge_commutes(left: list[float], right: list[float]) -> None:
-    """Which of two parts comes first does not matter."""
-    a, b = Moments.of(column(left)), Moments.of(column(right))
-    size = max(map(abs, left + right))
-    for name in ("count", "mean", "m2", "min", "max"):
-        one, other = getattr(a.merge(b), name), getattr(b.merge(a), name)
-        assert one == pytest.approx(other, rel=1e-12, abs=1e-12 * size)
-
-
-@given(st.lists(st.integers(0, 4), min_size=1, max_size=60))
-def test_moments_of_a_histogram(places: list[int]) -> None:
-    """Moments from counted levels are those of the values themselves."""
-    levels = np.array([-2.5, 0, 0.1, 3, 1e4])
-    counts = np.bincount(places, minlength=5)[None]
-    assert_moments(Moments.of_counts(counts, levels), levels[places].tolist())
-
-
-def test_std() -> None:
-    """The standard deviation divides by n - 1: that of 1, 2, 3 is 1; that of a single value 0."""
-    assert Moments.of(column([1, 2, 3])).std == [1]
-    assert Moments.of(column([5])).std == [0]
-
-
-def test_far_from_zero() -> None:
-    """A small spread far from zero is not lost: 10^9 + 1, 2, 3 has standard deviation 1."""
-    halves = [Moments.of(column([1e9 + 1])), Moments.of(column([1e9 + 2, 1e9 + 3]))]
-    assert halves[0].merge(halves[1]).std == pytest.approx([1])
-
-
-def test_channels_are_apart() -> None:
-    """Each channel has moments of its own."""
-    moments = Moments.of(np.array([[1.0, 10.0], [3.0, 30.0]]))
-    assert moments.mean.tolist() == [2, 20] and moments.m2.tolist() == [2, 200]
 
 
 @pytest.mark.parametrize("method", ["standard", "minmax"])
@@ -159,3 +91,33 @@ def test_json_round_trip(channels: list[tuple[str, float, float]]) -> None:
     names, shift, scale = zip(*channels, strict=True)
     scaler = Scaler("standard", names, shift, scale)
     assert Scaler.from_json(json.loads(json.dumps(scaler.to_json()))) == scaler
+
+
+SHAPES = [((40, 3), 1), ((3, 40), 0), ((2, 3, 20, 30), 1), ((5, 3, 24), 1), ((0, 3, 20, 20), 1)]
+
+
+@pytest.mark.parametrize(("shape", "axis"), SHAPES)
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64, np.int64])
+def test_whole_tensors(shape: tuple[int, ...], axis: int, dtype: type) -> None:
+    """`scaled` gives what `apply` gives, rounded once, for bytes and for all else."""
+    values = np.random.default_rng(0).integers(0, 256, shape).astype(dtype)
+    scaler = Scaler(
+        "standard", ("a", "b", "c"), (0.1, 0.2, 0.3), (0.5, 3.0, 1e-3), 255.0, axis=axis
+    )
+    raw = torch.from_numpy(values).double()
+    expected = scaler.apply(raw).float().numpy()
+    assert np.array_equal(scaler.scaled(values), expected)
+    assert scaler.scaled(values).dtype == np.float32
+
+
+def test_rounded_first() -> None:
+    """With precision "float32" raw values are rounded to it before they are scaled."""
+    scaler = Scaler("standard", ("a",), (1e8,), (1.0,), precision="float32")
+    assert scaler.scaled(np.array([[1e8 + 3]])).tolist() == [[0.0]]
+    assert scaler.scaled(np.array([[1e8 + 3]])) == scaler.apply(torch.tensor([[1e8 + 3]]).double())
+
+
+def test_nothing_to_fit() -> None:
+    """A channel without any value is left as it is."""
+    scaler = Scaler.fit(Moments.none(1), ("a",))
+    assert (scaler.shift, scaler.scale) == ((0.0,), (1.0,))

@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,22 +14,34 @@ import pytest
 import ptm
 from ptm import store
 from ptm.errors import ArtifactCorrupt
-from ptm.kinds.table import Options as TableSource
+from ptm.model import ArtifactRef
 from ptm.names import is_stray
 from ptm.store import disk
-from tests.support.stores import about, check, heal, leftovers, make, planted, publications, shelf
+from tests.support.parts import Source, about, check, heal, leftovers, make
+from tests.support.parts import publish as publish_planted
+from tests.support.stores import publications
 
 FILES = [
-    *(".DS_Store", "._.DS_Store", "._part-00000.pt", "._manifest.json"),
+    *(".DS_Store", "._.DS_Store", "._whole.pt", "._manifest.json"),
     *("Thumbs.db", "thumbs.db", "desktop.ini", "Desktop.ini", ".directory"),
     *(".nfs00000000a1b2c3d400000001", ".fuse_hidden0001f2a300000001", ".smbdeleteAAA4b2f3.4"),
 ]
 FOLDERS = ["@eaDir", ".@__thumb", ".AppleDouble"]
 STRANGERS = [
     *(".extra", "extra", "part-00001.pt", "manifest.json~", "DS_Store", "x.DS_Store", "nfs01"),
-    *("_part-00000.pt", "Thumbs.db.png", "eaDir", "@eaDir.json", ".part-00000.pt.Xy3f9a"),
+    *("_whole.pt", "Thumbs.db.png", "eaDir", "@eaDir.json", ".whole.pt.Xy3f9a"),
 ]
 OPEN = ".nfs00000000a1b2c3d400000002"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Source:
+    """A source of two parts."""
+    return Source(tmp_path / "store")
+
+
+def publish(root: Path, number: int, name: str = "planted") -> ArtifactRef:
+    return publish_planted(root, about(number, name), 6 + 2 * number)
 
 
 def litter(folder: Path) -> set[Path]:
@@ -49,34 +62,35 @@ def test_what_is_stray(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*FILES, *FOLDERS])
-def test_beside_the_files_of_an_artifact(source: TableSource, name: str) -> None:
+def test_beside_the_files_of_an_artifact(source: Source, name: str) -> None:
     """Beside the files of an artifact a stray one is no damage: it loads, verifies, is found."""
     place = Path(make(source).path) / name
     if name in FOLDERS:
         place.mkdir()
-        place = place / "part-00000.pt@SynoEAStream"
+        place = place / "whole.pt@SynoEAStream"
     place.write_bytes(b"stray")
     assert heal(source).cached and place.read_bytes() == b"stray"
 
 
 @pytest.mark.parametrize("name", STRANGERS)
-def test_what_somebody_added(source: TableSource, name: str) -> None:
+def test_what_somebody_added(source: Source, name: str) -> None:
     """Beside the files of an artifact any other file is damage, and names the file."""
     (Path(make(source).path) / name).write_bytes(b"")
     with pytest.raises(ArtifactCorrupt, match=r"expected only the files of the manifest") as raised:
-        ptm.load("t", source.root / "store")
+        ptm.load("t", source.root)
     assert str(raised.value).startswith(f"t: {name}: ")
     assert make(source).why.startswith(f"damaged: {name}: ")
 
 
 def test_everywhere_in_the_store(tmp_path: Path) -> None:
     """In the root, the shelves and all their folders they are neither told of nor taken away."""
-    refs = [store.publish(tmp_path, about(number), planted(), 0.5) for number in range(3)]
-    ptm.load("planted", tmp_path)
+    refs = [publish(tmp_path, number) for number in range(3)]
+    assert len(ptm.load("planted", tmp_path).tensors["floats"]) == 10  # is remembered
     shelf = tmp_path / "planted"
     strays = {stray for place in (tmp_path, shelf, shelf / "stat") for stray in litter(place)}
-    strays |= litter(shelf / "keys") | litter(Path(refs[2].path))
-    for pointer in list((shelf / "keys").glob("[0-9a-f]*.json")):  # macOS on a foreign disk
+    strays |= litter(shelf / "keys") | litter(shelf / "parts") | litter(Path(refs[2].path))
+    # macOS on a foreign disk
+    for pointer in [*(shelf / "keys").glob("[0-9a-f]*.json"), *(shelf / "parts").glob("[0-9a-f]*")]:
         strays.add(pointer.with_name(f"._{pointer.name}"))
         pointer.with_name(f"._{pointer.name}").write_bytes(b"\0\5\x16\7")
     assert store.names(tmp_path) == ["planted"] == store.shelves(tmp_path)
@@ -86,7 +100,7 @@ def test_everywhere_in_the_store(tmp_path: Path) -> None:
     assert [found.error for found in findings] == [""] * 3
     told = store.gc(tmp_path, keep=1, dry_run=True)
     assert store.gc(tmp_path, keep=1) == told
-    assert {thing.what for thing in told} == {Path(ref.path).name for ref in refs[:2]}
+    assert {thing.what for thing in told} == {*(Path(r.path).name for r in refs[:2]), "parts"}
     assert all(stray.exists() for stray in strays)
     assert store.sweep(shelf) == [] == store.sweep(tmp_path)
     assert ptm.load("planted", tmp_path).path == Path(refs[2].path)
@@ -94,36 +108,38 @@ def test_everywhere_in_the_store(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_collected(tmp_path: Path) -> None:
     """When an old artifact goes, so do the stray files in its folder, and count as freed."""
-    old, _ = (store.publish(tmp_path, about(number), planted(), 0.5) for number in range(2))
+    old, _ = (publish(tmp_path, number) for number in range(2))
     size = sum(file.stat().st_size for file in Path(old.path).iterdir())
     litter(Path(old.path))
-    [thing] = store.gc(tmp_path, keep=1)
+    thing, _ = store.gc(tmp_path, keep=1)
     assert (thing.what, thing.stays) == (Path(old.path).name, "")
     assert thing.bytes == size + 5 * len(FILES + FOLDERS)
     assert not Path(old.path).exists() and leftovers(tmp_path) == []
 
 
-def test_copies_of_sync_clients(source: TableSource) -> None:
+def test_copies_of_sync_clients(source: Source) -> None:
     """Copies that sync clients and people make of pointers and shelves are not the store's."""
     ref = make(source)
     copies = {
-        shelf(source) / "current.json": "current (conflicted copy 2026-11-23).json",
-        shelf(source) / "keys" / f"{ref.key}.json": f"{ref.key} (1).json",
-        shelf(source)
+        source.shelf / "current.json": "current (conflicted copy 2026-11-23).json",
+        source.shelf / "keys" / f"{ref.key}.json": f"{ref.key} (1).json",
+        source.shelf
         / "keys"
         / f"{ref.key[:12]}.json": f"{ref.key}.sync-conflict-20261123-7QX.json",
-        shelf(source) / "keys" / f"{ref.key}": f"{ref.key}.json.tmp",
+        source.shelf / "keys" / f"{ref.key}": f"{ref.key}.json.tmp",
+        source.shelf / "parts" / source.key(0): f"{source.key(0)} (conflicted copy).json",
+        source.shelf / "parts" / ref.key: f"{ref.key} 2.pt",
     }
     for place, copy in copies.items():
         place.with_name(copy).write_bytes(b"garbage")
     for name in ("t (copy)", "t.bak", ".t", "#recycle"):
-        shutil.copytree(shelf(source), source.root / "store" / name)
-    before = sorted((source.root / "store").rglob("*"))
-    assert store.shelves(source.root / "store") == ["t"] == store.names(source.root / "store")
-    assert len(store.verify(source.root / "store")) == 1
-    assert make(source).cached and store.gc(source.root / "store", keep=1) == []
+        shutil.copytree(source.shelf, source.root / name)
+    before = sorted((source.root).rglob("*"))
+    assert store.shelves(source.root) == ["t"] == store.names(source.root)
+    assert len(store.verify(source.root)) == 1
+    assert make(source).cached and store.gc(source.root, keep=1) == []
     check(source)
-    assert sorted((source.root / "store").rglob("*")) == before
+    assert sorted((source.root).rglob("*")) == before
 
 
 @pytest.fixture
@@ -152,11 +168,11 @@ def test_collecting_what_is_open(
     tmp_path: Path, opened: Callable[[Path], Callable[[], None]]
 ) -> None:
     """A file that is open on a network disk ends no collecting: what is left of it goes later."""
-    refs = [
-        store.publish(tmp_path, about(n, name), planted(), 0.5) for name in "ab" for n in (1, 2)
-    ]
+    refs = [publish(tmp_path, n, name) for name in "ab" for n in (1, 2)]
     close = opened(Path(refs[0].path))
-    first, second = store.gc(tmp_path, keep=1)
+    found = store.gc(tmp_path, keep=1)
+    assert [thing.stays for thing in found if thing.what == "parts"] == ["", ""]
+    first, second = (thing for thing in found if thing.what != "parts")
     assert first.what == Path(refs[0].path).name and first.bytes == 0
     assert first.stays == "a file of it is open: the next gc takes what is left of it"
     assert (second.what, second.stays) == (Path(refs[2].path).name, "")
@@ -171,25 +187,25 @@ def test_collecting_what_is_open(
 
 
 def test_sweeping_what_is_open(
-    source: TableSource, opened: Callable[[Path], Callable[[], None]]
+    source: Source, opened: Callable[[Path], Callable[[], None]]
 ) -> None:
     """What a dead writer left goes but for the file that is open, and that goes later."""
     make(source)
     for number in ("0123456789ab", "0123456789ac"):
-        (shelf(source) / f".lease-{number}").touch()
-        (shelf(source) / f".staging-{number}").mkdir()
-        (shelf(source) / f".staging-{number}" / "part-00000.pt").touch()
-    close = opened(shelf(source) / ".staging-0123456789ab")
-    assert store.sweep(shelf(source)) == [".staging-0123456789ac"]
-    assert leftovers(source.root / "store") == ["t/.staging-0123456789ab"]
+        (source.shelf / f".lease-{number}").touch()
+        (source.shelf / f".staging-{number}").mkdir()
+        (source.shelf / f".staging-{number}" / "whole.pt").touch()
+    close = opened(source.shelf / ".staging-0123456789ab")
+    assert store.sweep(source.shelf) == [".staging-0123456789ac"]
+    assert leftovers(source.root) == ["t/.staging-0123456789ab"]
     assert make(source).cached
     close()
     assert heal(source).cached
 
 
-def test_what_goes_with_another(source: TableSource, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_goes_with_another(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where taking a file away takes its AppleDouble too, as macOS does, the folder goes whole."""
-    staging = shelf(source) / ".staging-0123456789ab"
+    staging = source.shelf / ".staging-0123456789ab"
     staging.mkdir(parents=True)
     for name in ("a", "._a", "b", "._b"):
         (staging / name).touch()
@@ -200,12 +216,12 @@ def test_what_goes_with_another(source: TableSource, monkeypatch: pytest.MonkeyP
         path.with_name(f"._{path.name}").unlink(missing_ok=True)
 
     monkeypatch.setattr(disk, "remove", remove)
-    assert store.sweep(shelf(source)) == [staging.name] and not staging.exists()
+    assert store.sweep(source.shelf) == [staging.name] and not staging.exists()
 
 
 def test_what_comes_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stray file that comes while its folder is taken away ends no collecting either."""
-    old, _ = (store.publish(tmp_path, about(number), planted(), 0.5) for number in range(2))
+    old, _ = (publish(tmp_path, number) for number in range(2))
     real = disk.remove_folder
 
     def remove_folder(path: Path) -> None:
@@ -214,6 +230,28 @@ def test_what_comes_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         real(path)
 
     monkeypatch.setattr(disk, "remove_folder", remove_folder)
-    [thing] = store.gc(tmp_path, keep=1)
+    thing, _ = store.gc(tmp_path, keep=1)
     assert (thing.what, bool(thing.stays)) == (Path(old.path).name, True)
     assert len(store.gc(tmp_path, keep=1)) == 1 and leftovers(tmp_path) == []
+
+
+def test_a_part_that_is_open(tmp_path: Path, opened: Callable[[Path], Callable[[], None]]) -> None:
+    """Parts that go while one of them is open on a network disk: the next gc takes what is left."""
+    source = Source(tmp_path)
+    make(source)
+    make(replace(source, values=(5.0, 6.0)))
+    real, closes = disk.replace, []
+
+    def replaced(one: Path, other: Path) -> None:
+        real(one, other)
+        if ".collect" in other.parent.name and not closes:
+            closes.append(opened(other.parent))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(disk, "replace", replaced)
+        assert [thing.stays for thing in store.gc(tmp_path, keep=1)] == ["", ""]
+    [left] = leftovers(tmp_path)
+    assert os.listdir(tmp_path / left) == [OPEN]
+    closes[0]()
+    assert [thing.what for thing in store.gc(tmp_path, keep=1)] == [Path(left).name]
+    assert leftovers(tmp_path) == []

@@ -50,13 +50,17 @@ def artifact(manifest: dict[str, Any]) -> Artifact:
 
 
 def manifest_of(**entries: Any) -> dict[str, Any]:
-    """That of a table of two columns and 4,898 rows, half a megabyte large."""
+    """That of a table of two columns and 4,898 rows, half a megabyte large; its parts share a file."""
     tensor = {"shape": [4898, 11], "dtype": "float32", "axes": ["sample", "feature"]}
     column = {"name": "alcohol", "dtype": "double", "unit": "% vol"}
     return {
         "name": "wine",
         "kind": "table",
-        "parts": [{"file": "a", "bytes": 400_000}, {"file": "b", "bytes": 100_000}],
+        "parts": [
+            {"files": {"tensors": ["a", "0" * 64, 300_000], "rows": ["b", "1" * 64, 90_000]}},
+            {"files": {"tensors": ["c", "2" * 64, 100_000], "rows": ["b", "1" * 64, 90_000]}},
+        ],
+        "files": [{"file": "d", "bytes": 10_000}],
         "tensors": {"features": tensor},
         "tables": {"rows": {"rows": 4898, "columns": [column, {"name": "pH"}]}},
         "facts": {"origin": "a vineyard"},
@@ -104,7 +108,8 @@ def test_repr_of_a_published_artifact(ref: ArtifactRef, tmp_path: Path) -> None:
     shown = repr(ptm.load(ref.name, tmp_path))
     assert shown.startswith("<Artifact planted (table), 2 rows, ")
     assert "\n  ids 2 int64" in shown
-    assert len(shown.splitlines()) == 6 and max(map(len, shown.splitlines())) < 80
+    assert shown.endswith("\n  … and 1 more>")
+    assert len(shown.splitlines()) == 8 and max(map(len, shown.splitlines())) < 80
 
 
 def test_repr_of_many_tensors() -> None:
@@ -184,9 +189,13 @@ def test_html_is_small() -> None:
 def test_html_of_a_published_artifact(ref: ArtifactRef, tmp_path: Path) -> None:
     """The HTML of what `load` gives reads no file: it is there when all files are gone."""
     loaded = ptm.load(ref.name, tmp_path)
-    for part in Path(ref.path).iterdir():
-        part.unlink()
+    for file in ("*", "../parts/*"):
+        for place in Path(ref.path).glob(file):
+            place.unlink()
     seen = Seen(loaded._repr_html_())
-    assert [row[0] for row in seen.rows[1:]] == ["floats", "bytes", "ids", "flags", "none"]
+    assert [row[0] for row in seen.rows[1:]] == [
+        *("floats", "bytes", "ids", "flags", "none"),
+        *("line", "point"),
+    ]
     assert "a (mm), b" in seen.text and "answer: 42" in seen.text
     assert store.names(tmp_path) == [ref.name]

@@ -23,7 +23,9 @@ from ptm.model import Artifact, Block, View
 from ptm.prepare import tensorize
 from ptm.registry import KINDS, Kind, kind_named
 from ptm.views import NAME, Drawn, drawn, load, table_rows, views_of
-from tests.support.stores import ABOUT, BOOK, listing
+from tests.support.kinds import published
+from tests.support.machine import part_file
+from tests.support.stores import ABOUT, BOOK, flip, listing
 
 # by entry of the book, the names of its views
 VIEWS = {
@@ -290,12 +292,14 @@ def test_views_of_an_older_publication(copy: Path, sample: Path) -> None:
     assert [path.name for path in (copy / "cats" / "views").iterdir()] == [f"{old.path.name}.json"]
 
 
-@pytest.mark.parametrize("gone", ["no pointer", "damaged"])
+@pytest.mark.parametrize("gone", ["no pointer", "damaged", "flipped"])
 def test_views_of_what_is_gone(copy: Path, gone: str) -> None:
     """A publication that cannot be read is told, not raised: the others' are shown."""
     publication = load("wine", copy).path.name
     if gone == "damaged":
-        (copy / "wine" / publication / "part-00000.parquet").write_bytes(b"")
+        part_file(copy / "wine" / publication, "rows").write_bytes(b"")
+    elif gone == "flipped":
+        flip(part_file(copy / "wine" / publication, "rows"), 9, 1)
     else:
         publication = "0" * 12 + "-" + "1" * 12
     [told] = views_of(copy, "wine", publication, kind_named("table"))
@@ -311,7 +315,7 @@ def test_tables_of_a_kind_without_views(tmp_path: Path) -> None:
     tables = {"by_breed": by_breed, **{name: pa.table({"x": [1, 2, 3]}) for name in names[1:]}}
     for rows in (None, pa.table({"file": ["a", "b"]})):
         block = Block(rows=rows, tables=tables)
-        store.publish(tmp_path, ABOUT, block, 0.5, forced=True)
+        published(tmp_path, ABOUT, block, forced=True)
         views = {view.name: view for view in drawn(tmp_path, load("planted", tmp_path), bare())}
         of_rows = ["columns", "histograms"] if rows else []
         again = "columns-2" if rows else "columns"

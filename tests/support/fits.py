@@ -9,8 +9,8 @@ from typing import Any, cast
 from ptm.catalog import load_catalog, with_options
 from ptm.kinds import table
 from ptm.kinds.fits import Options
-from ptm.model import Artifact, Block, Part
-from tests.support.kinds import analysis_of, artifact_of
+from ptm.model import Artifact, Block
+from tests.support.kinds import analysis_of, artifact_of, block_of
 from tests.support.stores import BOOK
 
 T_C = [0.5, 14.0, 15.0, 28.0, 11.0, 8.0, 3.0, -4.0, 6.0, 13.0, 21.0]
@@ -36,7 +36,7 @@ def readings(x: Any, y: Any, names: tuple[str, str] = ("x", "y"), **options: Any
     rows = tuple(zip(map(float, x), map(float, y), strict=True))
     given = {"columns": names, "rows": rows, "target": names[1], "standardize": False, **options}
     source = table.Options(name="plane", root=Path(), kind="table", **given)
-    return artifact_of(table.read(source, Part(0, ())), "plane", "table")
+    return artifact_of(block_of(source, []), "plane", "table")
 
 
 def analysed(t_u: list[float] = T_U, t_c: list[float] = T_C, **options: Any) -> Block:

@@ -9,19 +9,23 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from ptm.agreement import agreed
 from ptm.blocks import whole
 from ptm.catalog import load_catalog, with_options
 from ptm.errors import BadInput
+from ptm.learned import Learned
 from ptm.listing import list_files
-from ptm.model import ROWS, Artifact, ArtifactRef, Block, File, Part
+from ptm.making import Job, Made, completed
+from ptm.model import ROWS, Artifact, ArtifactRef, Block, File, Part, Whole
 from ptm.prepare import tensorize
 from ptm.registry import kind_of
 from ptm.source import Source
+from ptm.store import publish, write_part
 from tests.support.stores import BOOK
 
 
 def block_of(source: Source, paths: Sequence[Path] | None = None) -> Block:
-    """What the kind of a source makes of its files, or of those that are given."""
+    """What the kind of a source makes of its files, as one part, or of those that are given."""
     listed = [source.root / name for name in list_files(source).names] if paths is None else paths
     place = source.root / source.path
     files = tuple(
@@ -35,9 +39,23 @@ def block_of(source: Source, paths: Sequence[Path] | None = None) -> Block:
         return path.relative_to(source.root).as_posix() if inside else file
 
     try:
-        return whole(kind_of(source).code.read(source, Part(0, files)), source.kind)
+        read = whole(kind_of(source).code.read(source, Part(0, files)), source.kind)
+        encoded, beside = completed(Job(source, Path("nowhere")), read)
+        made: Made | BadInput = Made(None, beside, read.uniform)
     except BadInput as bad:
-        raise bad.of_source(source.name, shown) from bad
+        made = bad.of_source(source.name, shown)
+    agreed(source.name, [made])
+    tables = dict(beside.tables)
+    rows = tables.pop(ROWS, encoded.rows)
+    return Block(
+        {**encoded.tensors, **beside.tensors},
+        beside.axes,
+        rows,
+        tables,
+        Learned.from_json(beside.learned).scaler,
+        facts=beside.facts,
+        notes=beside.notes,
+    )
 
 
 def analyze(
@@ -59,8 +77,10 @@ def artifact_of(block: Block, name: str, kind: str, **options: Any) -> Artifact:
     """What a block would be once it was stored under that name, and loaded."""
     tables = dict(block.tables) if block.rows is None else {ROWS: block.rows, **block.tables}
     files = {f"{table}.parquet": _parquet(content) for table, content in tables.items()}
+    learned = Learned({"features": block.scaler} if block.scaler else {})
     manifest = {
         "kind": kind,
+        "learned": learned.to_json(),
         "options": options,
         "facts": dict(block.facts),
         "tables": {table: {"file": f"{table}.parquet"} for table in tables},
@@ -69,10 +89,20 @@ def artifact_of(block: Block, name: str, kind: str, **options: Any) -> Artifact:
     def file(wanted: str) -> Any:
         return BytesIO(files[wanted])
 
-    return Artifact(name, Path(name), manifest, block.tensors, block.scaler, file)
+    return Artifact(name, Path(name), manifest, block.tensors, learned, file)
 
 
 def _parquet(table: Any) -> bytes:
     file = BytesIO()
     pq.write_table(table, file)
     return file.getvalue()
+
+
+def published(root: Path, about: Mapping[str, Any], block: Block, **how: Any) -> ArtifactRef:
+    """A block as one part, published under that head of a manifest."""
+    learned = Learned({"": block.scaler} if block.scaler else {}).to_json()
+    beside = Whole(block.axes, {}, block.tables, learned, {}, block.facts, block.notes)
+    parts = []
+    if block.tensors or block.rows is not None:
+        parts = [write_part(root, about["name"], "", block.tensors, block.rows)]
+    return publish(root, about, parts, beside, 0.5, **how)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,6 +10,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+
+
+def part_file(publication: str | Path, role: str = "tensors") -> Path:
+    """The file of the tensors, or "rows", of the one part that a publication has: in the pool."""
+    [part] = json.loads((Path(publication) / "manifest.json").read_bytes())["parts"]
+    return Path(publication).parent / str(part["files"][role][0])
 
 
 def lacking(reason: str) -> None:

@@ -1,4 +1,7 @@
-"""Planted artifacts and stores, and looks at what is on the disk."""
+"""Stores of tables that a run makes, and looks at what is on the disk.
+
+Artifacts that are planted, without any kind: `tests.support.parts`.
+"""
 
 from __future__ import annotations
 
@@ -9,67 +12,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import torch
-
 import ptm
 from ptm import store
 from ptm.kinds.table import Options as TableSource
-from ptm.model import ArtifactRef, Block
+from ptm.model import ArtifactRef
 from ptm.prepare import tensorize
-from ptm.scaling import Scaler
 from ptm.store.pointers import as_json, with_digest
 from tests.support.machine import ROOT
+from tests.support.parts import ABOUT, about, leftovers
+
+__all__ = ["ABOUT", "about", "leftovers"]
 
 FAULTS = int(os.environ.get("PTM_FAULTS", "0"))  # 10 and more: all of it, not a part
 
 
 BOOK = ROOT / "data" / "catalog.toml"
-
-
-KEY = "0123456789abcdef" * 4
-
-
-ABOUT: dict[str, Any] = {
-    "name": "planted",
-    "key": KEY,
-    "kind": "table",
-    "inputs": [],
-    "options": {},
-    "code": {},
-    "packages": {},
-}
-
-
-def key_of(number: int) -> str:
-    """A key like any other, told apart by its number."""
-    return hashlib.sha256(str(number).encode()).hexdigest()
-
-
-def about(number: int, name: str = "planted", **entries: Any) -> dict[str, Any]:
-    """The head of a manifest, under the key of that number."""
-    return {**ABOUT, "name": name, "key": key_of(number), **entries}
-
-
-def planted(size: int = 6) -> Block:
-    """A tensor of each dtype that rooms make, tables, a scaler, facts."""
-    tensors = {
-        "floats": torch.arange(size, dtype=torch.float32) / 3,
-        "bytes": torch.tensor([[0, 255]], dtype=torch.uint8),
-        "ids": torch.tensor([-1, 2**40]),
-        "flags": torch.tensor([True, False]),
-        "none": torch.zeros(0, 3),
-    }
-    schema = pa.schema([pa.field("a", pa.float64(), metadata={"unit": "mm"}), ("b", pa.string())])
-    return Block(
-        tensors,
-        {name: ("sample", "feature")[: tensor.dim()] for name, tensor in tensors.items()},
-        pa.table([[0.1, 2.0], ["x", "ü"]], schema=schema),
-        {"more": pa.table({"c": [1]})},
-        Scaler("standard", ("a",), (0.1,), (3.0,)),
-        facts={"answer": 42, "names": ["x", "ü"]},
-        notes=("a warning",),
-    )
 
 
 def files(root: Path) -> set[str]:
@@ -95,6 +52,8 @@ def digests(root: Path) -> dict[str, str]:
     for path in sorted(root.glob("*/*/*")):
         if path.parent.name in ("keys", "stat"):
             continue
+        if path.parent.name == "parts" and path.suffix == ".json":
+            continue  # a record says where and when its files were written
         name, raw = path.name, path.read_bytes()
         if path.parent.name == "views":
             [publication] = (
@@ -109,12 +68,6 @@ def digests(root: Path) -> dict[str, str]:
 def publications(root: Path, name: str = "planted") -> set[str]:
     """The folders of a name that hold a manifest."""
     return {path.parent.name for path in root.glob(f"{name}/*/manifest.json")}
-
-
-def leftovers(root: Path) -> list[str]:
-    """What stands in the store under a hidden name: leases and all that is staged."""
-    found = [*root.glob(".*"), *root.glob("*/.*"), *root.glob("*/keys/.*"), *root.glob("*/stat/.*")]
-    return sorted(str(path.relative_to(root)) for path in found)
 
 
 def repoint(folder: Path, text: bytes) -> None:

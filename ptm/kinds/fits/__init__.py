@@ -219,7 +219,7 @@ def _as_read(artifact: Artifact, name: str, features: Tensor) -> Tensor:
         return features
     if ROWS in artifact.manifest["tables"] and name in artifact.table:
         return torch.tensor(artifact.table[[name]].to_numpy("float64"))
-    return artifact.scaler.invert(features)
+    return artifact.raw("features", features)
 
 
 def _table(readings: Readings, held_out: list[int]) -> pa.Table:

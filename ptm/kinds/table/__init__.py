@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from ptm.encoding import one_hot
 from ptm.errors import BadInput, Faults
-from ptm.kinds.table.features import columns_of, features_of, merging, warnings_of
+from ptm.kinds.table.features import (
+    FEATURES,
+    check_columns,
+    columns_of,
+    features_of,
+    fit,
+    merging,
+    warnings_of,
+)
+from ptm.learned import Learned
 from ptm.limits import check_size
-from ptm.model import CLASS, FEATURE, SAMPLE, Artifact, Block, Part, View
-from ptm.readers.delimited.columns import check_names, not_valid, read_delimited
+from ptm.model import CLASS, FEATURE, SAMPLE, Artifact, Block, File, Part, View
+from ptm.readers.cutting import cut_rows
+from ptm.readers.delimited.columns import check_names, head_of, not_valid, read_delimited
 from ptm.readers.delimited.faults import shown, some
 from ptm.source import (
     GIB,
@@ -24,6 +35,7 @@ from ptm.source import (
     Number,
     Source,
 )
+from ptm.stats import Moments, Stats
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +44,10 @@ if TYPE_CHECKING:
 
 
 NAMES_MATTER = False  # of files: no row has them
+DECODED = 4  # bytes in memory for each byte of text, about
+FEW = 1000  # numbers that show of most columns that they are no integers
+# what is counted of columns of numbers: parts that are int64, that have integers only; all parts
+EXACT, WHOLE, PARTS = ".exact", ".whole", ".parts"
 
 
 class Options(Source):
@@ -92,71 +108,209 @@ class Options(Source):
         return self
 
 
-def read(options: Options, part: Part) -> Block:
-    """Features, target and one-hot target of a table.
+def parts(options: Options, files: tuple[File, ...], target_bytes: int) -> list[Part]:
+    """Parts of a file, cut at row ends; one of all where it is small."""
+    size = target_bytes // DECODED
+    if not files or files[0].bytes <= size:
+        return [Part(0, files)]
+    path, delimiter, encoding = files[0].path, options.delimiter, options.encoding
+    head = head_of(path, delimiter, encoding, options.header)
+    pieces = cut_rows(path, encoding, delimiter, head, size)
+    if len(pieces) == 1:
+        return [Part(0, files)]
+    return [
+        Part(0, files, (one.start, one.end), "", head, one.before, one.digest) for one in pieces
+    ]
 
-    Returns:
-        `features` float32 [sample, feature], continuous columns standardised (n - 1) in float64
-        where the source says so; `target` int64 [sample] and `target_onehot` float32
-        [sample, class] for a target with classes, `target` float32 [sample] otherwise, in the unit
-        of its column. The table holds the columns as they are in the file; the scaler is one of all
-        features.
+
+def read(options: Options, part: Part) -> Block:
+    """The rows of a table, as they are in the file; the target as its class where it has classes.
+
+    `encode` makes of them `features` float32 [sample, feature], continuous columns standardised
+    (n - 1) in float64 where the source says so; `target` int64 [sample] and `target_onehot` float32
+    [sample, class] for a target with classes, `target` float32 [sample] otherwise, in the unit of
+    its column. The scaler is one of all features. Stored raw, `features` is float64 and not scaled.
 
     Raises:
         BadInput: see `read_delimited`; or a target that is no class, an encoding that is too
-            large, two features of one name, numbers out of the range of float32 that are not
-            scaled, or of which float64 can hold no standard deviation. All of it is told together.
+            large, two features of one name. All of it is told together.
     """
-    import torch
-
     path = part.files[0].path if part.files else None
     file = str(path or "")
-    table = _read(options, path)
+    table = _read(options, path, part)
     _check_options(options, file, table)
     faults = Faults()
-    columns = columns_of(options, file, table, faults)
-    target = _classes(options, path, table, faults) if options.target and options.classes else None
-    faults.check()
-    features = features_of(options, file, table.num_rows, columns, faults)
-    faults.check()
-    merged = features.merged
-    tensors = {"features": torch.from_numpy(features.matrix)}
-    axes: dict[str, tuple[str, ...]] = {"features": (SAMPLE, FEATURE)}
-    if options.target and target is not None and options.classes:
-        tensors["target"] = torch.from_numpy(target)
-        tensors["target_onehot"] = one_hot(tensors["target"], options.classes)
-        axes |= {"target": (SAMPLE,), "target_onehot": (SAMPLE, CLASS)}
+    found = {name: sorted(counted) for name, counted in _counted(options, table).items()}
+    columns = columns_of(options, table.column_names, found)
+    check_columns(options, file, table.num_rows, columns, faults)
+    if options.target and options.classes:
+        target = _classes(options, path, part.before, table, faults)
         column = table.column_names.index(options.target)
-        table = table.set_column(column, options.target, [target])
-    elif options.target:
-        values = table[options.target].to_numpy()
-        stored = values.astype("float32")
-        merged |= merging(options.target, values, stored)
-        tensors["target"] = torch.from_numpy(stored)
-        axes["target"] = (SAMPLE,)
+        if target is not None:
+            table = table.set_column(column, options.target, [target])
+    faults.check()
     return Block(
-        tensors,
-        axes,
-        _described(options, table),
-        scaler=features.scaler,
+        rows=_described(options, table),
         facts={
-            "features": features.names,
             "target": options.target,
             "measures": {c: options.measures.get(c, "continuous") for c in table.column_names},
         },
-        notes=warnings_of(features.constant, merged),
+        carried={"columns": table.column_names, "file": part.files[0].name if path else ""},
     )
 
 
-def _read(options: Options, path: Path | None) -> pa.Table:
+def measure(options: Options, block: Block) -> Stats:
+    """Moments of each column of numbers but the target; counts of categories; what columns of
+    integers need (see `_integers`).
+    """
+    import numpy as np
+
+    table, moments = block.rows, {}
+    needs: dict[str, Counter[str]] = {EXACT: Counter(), WHOLE: Counter()}
+    for name in (name for name in table.column_names if name != options.target):
+        if options.measures.get(name) == "categorical":
+            continue
+        numbers = table[name].to_numpy()
+        needs[EXACT][name] += int(numbers.dtype == np.int64)
+        needs[WHOLE][name] += int(_are_whole(numbers))
+        with np.errstate(all="ignore"):  # what leaves float64 is refused by `learn`
+            rounded = numbers.astype(options.precision) if options.precision else numbers
+            moments[name] = Moments.of(rounded[:, None])
+    counts = {**_counted(options, table), **needs, PARTS: Counter(parts=1)}
+    return Stats({"train": table.num_rows}, moments, counts)
+
+
+def learn(options: Options, stats: Stats, carried: Sequence[Mapping[str, Any]]) -> Learned:
+    """Categories, and the scaler of all features.
+
+    Raises:
+        BadInput: an encoding would be too large, two features of one name, numbers of which float64
+            can hold no standard deviation, or integers beside fractions that it rounds.
+    """
+    file, faults = carried[0]["file"], Faults()
+    categories = {
+        name: tuple(sorted(stats.counts[name]))
+        for name, measure in options.measures.items()
+        if measure == "categorical"
+    }
+    columns = columns_of(options, carried[0]["columns"], categories)
+    if stats.counts[PARTS].total() > 1:  # else `read` has looked
+        check_columns(options, file, stats.samples["train"], columns, faults)
+    scaler = fit(options, file, columns, stats.moments, faults)
+    exact = _integers(stats, file, faults)
+    faults.check()
+    return Learned({FEATURES: scaler}, categories, exact)
+
+
+def encode(options: Options, block: Block, learned: Learned) -> Block:
+    """Features, a target and its one-hot encoding, of rows."""
+    import torch
+
+    table = _cast(block.rows, learned)
+    matrix, merged = features_of(options, table, learned)
+    tensors = {FEATURES: torch.from_numpy(matrix)}
+    axes: dict[str, tuple[str, ...]] = {FEATURES: (SAMPLE, FEATURE)}
+    if options.target:
+        values = table[options.target].to_numpy()
+        axes["target"] = (SAMPLE,)
+        if options.classes:
+            tensors["target"] = torch.from_numpy(values.copy())  # Arrow's cannot be written to
+            tensors["target_onehot"] = one_hot(tensors["target"], options.classes)
+            axes["target_onehot"] = (SAMPLE, CLASS)
+        else:
+            stored = values.astype("float32")
+            merged |= merging(options.target, values, stored)
+            tensors["target"] = torch.from_numpy(stored)
+    carried = {"merged": {name: list(counts) for name, counts in merged.items()}}
+    return Block(tensors, axes, table, carried=carried)
+
+
+def whole(
+    options: Options, learned: Learned, stats: Stats, carried: Sequence[Mapping[str, Any]]
+) -> Block:
+    """The names of the features; which columns never vary, or lose values in float32."""
+    merged: dict[str, tuple[int, int]] = {}
+    for one in carried:
+        for name, (before, after) in one["merged"].items():
+            known = merged.get(name, (0, 0))
+            merged[name] = max(known, (before, after), key=lambda counts: counts[0] - counts[1])
+    order = {name: place for place, name in enumerate(carried[0]["columns"])}
+    merged = dict(sorted(merged.items(), key=lambda pair: order[pair[0]]))
+    constant = [
+        name
+        for name, one in stats.moments.items()
+        if options.standardize
+        and options.measures.get(name, "continuous") == "continuous"
+        and one.min[0] == one.max[0]
+        and name not in merged
+    ]
+    names = list(learned.scalers[FEATURES].names)
+    notes = warnings_of(constant, merged, len(carried))
+    return Block(facts={"features": names}, notes=notes)
+
+
+def _counted(options: Options, table: pa.Table) -> dict[str, Counter[str]]:
+    """How often each category of each categorical column comes."""
+    found = {}
+    for name in table.column_names:
+        if options.measures.get(name) == "categorical" and name != options.target:
+            counted = table[name].value_counts()
+            values, counts = (counted.field(place).to_pylist() for place in (0, 1))
+            found[name] = Counter(dict(zip(values, counts, strict=True)))
+    return found
+
+
+def _are_whole(numbers: NDArray[Any]) -> bool:
+    """Whether all numbers are integers."""
+    import numpy as np
+
+    few = numbers[:FEW]
+    return bool((few == np.rint(few)).all() and (numbers == np.rint(numbers)).all())
+
+
+def _integers(stats: Stats, file: str, faults: Faults) -> tuple[str, ...]:
+    """Columns of integers that float64 would round, and which so are int64 in every part."""
+    exact = [name for name, count in stats.counts[EXACT].items() if count]
+    for name in exact:
+        if stats.counts[WHOLE][name] < stats.counts[PARTS].total():
+            expected = "numbers that float64 can hold, or integers only"
+            got = "fractions, and integers that it rounds"
+            faults.add(BadInput(f"column '{shown(name)}'", expected, got, file))
+    return tuple(exact)
+
+
+def _cast(table: pa.Table, learned: Learned) -> pa.Table:
+    """The same table, with int64 where another part needs it."""
+    import pyarrow as pa
+
+    fields = [
+        field.with_type(pa.int64()) if field.name in learned.integers else field
+        for field in table.schema
+    ]
+    schema = pa.schema(fields)
+    return table if schema.equals(table.schema) else table.cast(schema)
+
+
+def _read(options: Options, path: Path | None, part: Part) -> pa.Table:
     """The columns: string where they are categories, else float64, or int64 of large integers."""
     categories = frozenset(c for c, m in options.measures.items() if m == "categorical")
     kept = {c for c, m in options.measures.items() if m == "ordinal"}
     is_exact = options.standardize and not options.precision
     unscaled = frozenset(kept | {options.target or ""}) if is_exact else None
     if path:
-        of_file = (options.delimiter, options.encoding, options.header)
-        return read_delimited(path, *of_file, options.columns, frozenset(), categories, unscaled)
+        return read_delimited(
+            path,
+            options.delimiter,
+            options.encoding,
+            options.header,
+            options.columns,
+            frozenset(),
+            categories,
+            unscaled,
+            part.span,
+            part.head,
+            part.before,
+        )
     return _inline(options, categories, unscaled)
 
 
@@ -218,7 +372,7 @@ def _check_options(options: Options, file: str, table: pa.Table) -> None:
 
 
 def _classes(
-    options: Options, path: Path | None, table: pa.Table, faults: Faults
+    options: Options, path: Path | None, before: int, table: pa.Table, faults: Faults
 ) -> NDArray[np.int64] | None:
     """The class of each row; None where there is something wrong, which is added to the faults."""
     import numpy as np
@@ -234,7 +388,7 @@ def _classes(
     if not valid.all():
         row, bad = int(valid.argmin()), int((~valid).sum())
         expected = f"a class from 0 to {options.classes - 1}"
-        faults.add(not_valid(path, row, options.target, expected, values[row], bad - 1))
+        faults.add(not_valid(path, before + row, options.target, expected, values[row], bad - 1))
         return None
     codes: NDArray[np.int64] = values.astype(np.int64)
     return codes
@@ -263,7 +417,7 @@ def views(artifact: Artifact) -> Iterator[View]:
     options = artifact.manifest["options"]
     if options.get("classes"):
         target = options["target"]
-        counts = artifact.table[target].value_counts().sort_index()
+        counts = artifact.columns[target].value_counts().sort_index()
         yield View(
             "classes",
             f"How many rows each class of {target} has; of {options['classes']} classes "

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ptm.errors import BadInput, Faults
+from ptm.learned import Learned
 from ptm.limits import FLOAT32, check_size
 from ptm.model import readable_size
 from ptm.readers.delimited.faults import shown
-from ptm.scaling import Moments, Scaler, merged_values
+from ptm.scaling import Scaler, merged_values
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ptm.kinds.table import Options
+    from ptm.stats import Moments
 
-AT_ONCE = 1 << 20  # numbers that are scaled at once
+FEATURES = "features"
+AT_ONCE = 1 << 13  # rows whose features are made together: they stay in the cache
 SAMPLED = 1024  # rows that show whether float32 merges values of a scaled column
 LEAST_SCALE = 1e-145  # below it the squares of deviations leave the range of float64
 WARNED = 12  # columns named in one warning
@@ -31,102 +34,144 @@ class Column:
 
     Attributes:
         name: of the column.
-        features: their names: one for each category where there are any, else the column's own.
-        values: its numbers, float64 or int64 [row]; the category of each row, int64 [row].
-        becomes: what becomes of the values.
+        categories: what it may be, sorted; None of a column of numbers.
+        is_scaled: whether its numbers are scaled.
     """
 
     name: str
-    features: list[str]
-    values: NDArray[Any]
-    becomes: Literal["scaled", "kept", "one-hot"]
+    categories: Sequence[str] | None
+    is_scaled: bool
+
+    @property
+    def features(self) -> list[str]:
+        """Their names: one for each category where there are any, else the column's own."""
+        if self.categories is None:
+            return [self.name]
+        return [f"{self.name}={category}" for category in self.categories]
 
 
-@dataclass(frozen=True)
-class Features:
-    """What the columns of a table became.
-
-    Attributes:
-        matrix: float32 [sample, feature].
-        names: of the features.
-        scaler: of all features; None where no column is scaled.
-        constant: names of the scaled columns that never vary.
-        merged: for each column of whose values float32 merges some: how many distinct ones there
-            are, and how many are left.
-    """
-
-    matrix: NDArray[np.float32]
-    names: list[str]
-    scaler: Scaler | None
-    constant: list[str]
-    merged: dict[str, tuple[int, int]]
-
-
-def columns_of(options: Options, path: str, table: pa.Table, faults: Faults) -> list[Column]:
+def columns_of(
+    options: Options, names: Sequence[str], categories: Mapping[str, Sequence[str]]
+) -> list[Column]:
     """All columns but the target, in their order.
 
     Args:
-        options: says what becomes of which column, and how large an encoding may be.
-        path: of the file, for messages.
-        table: float64, int64 or string columns.
-        faults: what is wrong is added: two features of one name, too many categories.
+        options: says what becomes of which column.
+        names: of all columns.
+        categories: of each categorical column, sorted.
     """
     columns = []
-    for name, values in zip(table.column_names, table.columns, strict=True):
+    for name in names:
         measure = options.measures.get(name, "continuous")
-        if name == options.target:
-            continue
-        if measure == "categorical":
-            columns.append(_encoded(name, values))
-        else:
-            is_scaled = measure == "continuous" and options.standardize
-            becomes: Literal["scaled", "kept"] = "scaled" if is_scaled else "kept"
-            columns.append(Column(name, [name], values.to_numpy(), becomes))
-    _check_sizes(options, path, table.num_rows, columns, faults)
-    _check_names(path, columns, faults)
+        is_scaled = measure == "continuous" and options.standardize
+        if name != options.target:
+            columns.append(Column(name, categories.get(name), is_scaled))
     return columns
 
 
-def features_of(
-    options: Options, path: str, rows: int, columns: list[Column], faults: Faults
-) -> Features:
-    """The columns as one matrix.
+def check_columns(
+    options: Options, path: str, rows: int, columns: Sequence[Column], faults: Faults
+) -> None:
+    """Looks whether the features may be made.
 
     Args:
-        options: names the table in messages.
+        options: says how large an encoding may be.
         path: of the file, for messages.
-        rows: how many each column has.
+        rows: how many there are.
         columns: see `columns_of`.
+        faults: what is wrong is added: two features of one name, too many categories.
+    """
+    _check_sizes(options, path, rows, columns, faults)
+    _check_names(path, columns, faults)
+
+
+def fit(
+    options: Options,
+    path: str,
+    columns: Sequence[Column],
+    moments: Mapping[str, Moments],
+    faults: Faults,
+) -> Scaler:
+    """The scaler of all features, of which those that are not scaled are left as they are.
+
+    Args:
+        options: says how numbers are rounded.
+        path: of the file, for messages.
+        columns: see `columns_of`.
+        moments: of each column that is scaled.
         faults: a column is added whose standard deviation float64 cannot hold.
     """
     import numpy as np
 
-    names = [feature for column in columns for feature in column.features]
-    places = accumulate((len(column.features) for column in columns), initial=0)
-    matrix = np.zeros((rows, len(names)), dtype=np.float32)
+    names = tuple(feature for column in columns for feature in column.features)
+    shift, scale = dict[str, float](), dict[str, float]()
+    for column in (column for column in columns if column.is_scaled):
+        one = moments[column.name]
+        low, high = float(one.min[0]), float(one.max[0])
+        fitted = Scaler.fit(one, (column.name,))
+        shift[column.name], scale[column.name] = fitted.shift[0], fitted.scale[0]
+        if low < high and not LEAST_SCALE < fitted.scale[0] < np.inf:
+            faults.add(_no_deviation(path, column.name, low, high))
+    if not shift:
+        return Scaler.identity(names)
+    whole = Scaler("standard", tuple(shift), tuple(shift.values()), tuple(scale.values()))
+    return replace(whole.among(names), precision=options.precision or "float64")
+
+
+def features_of(
+    options: Options, table: pa.Table, learned: Learned
+) -> tuple[NDArray[Any], dict[str, tuple[int, int]]]:
+    """The columns as one matrix.
+
+    Args:
+        options: says what becomes of which column, and whether the matrix is raw.
+        table: float64, int64 or string columns.
+        learned: from all rows.
+
+    Returns:
+        float32 [row, feature], or float64 where the entry is stored raw; and for each column of
+        whose values float32 merges some, how many distinct ones there are, and how many are left.
+    """
+    import numpy as np
+
+    scaler = learned.scalers[FEATURES]
+    raw = options.store == "raw"
+    columns = columns_of(options, table.column_names, learned.categories)
+    matrix = np.zeros((table.num_rows, len(scaler.names)), dtype=np.float64 if raw else np.float32)
     merged: dict[str, tuple[int, int]] = {}
-    scaled = []
-    for column, place in zip(columns, places, strict=False):
-        if column.becomes == "scaled":
-            scaled.append((column, place))
-        elif column.becomes == "one-hot":
-            matrix[np.arange(rows), place + column.values] = 1
+    place = 0
+    for column in columns:
+        values = table[column.name]
+        if column.categories is not None:
+            codes = _codes(values, column.categories)
+            matrix[np.arange(len(codes)), place + codes] = 1
         else:
-            matrix[:, place] = column.values
-            merged |= merging(column.name, column.values, matrix[:, place])
-    scalers, constant = [], []
-    step = max(AT_ONCE // rows, 1)
-    for first in range(0, len(scaled), step):
-        some = scaled[first : first + step]
-        scaler, moments = _scale(some, matrix, merged, options.precision)
-        scalers.append(scaler)
-        for number, (column, _) in enumerate(some):
-            low, high = float(moments.min[number]), float(moments.max[number])
-            if low == high and column.name not in merged:
-                constant.append(column.name)
-            elif low < high and not LEAST_SCALE < scaler.scale[number] < np.inf:
-                faults.add(_no_deviation(path, column.name, low, high))
-    return Features(matrix, names, _joined(scalers, tuple(names)), constant, merged)
+            numbers = values.to_numpy()
+            fitted = scaler.shift[place], scaler.scale[place]
+            is_scaled = column.is_scaled and not raw
+            _fill(matrix[:, place], numbers, scaler.precision, fitted if is_scaled else None)
+            merged |= _merging(column, numbers, matrix[:, place])
+        place += len(column.features)
+    return matrix, merged
+
+
+def _fill(
+    place: NDArray[Any],
+    numbers: NDArray[Any],
+    precision: str,
+    fitted: tuple[float, float] | None,
+) -> None:
+    """Numbers, scaled where `fitted` says by what, into a column of the matrix."""
+    import numpy as np
+
+    for first in range(0, len(numbers), AT_ONCE):
+        piece = numbers[first : first + AT_ONCE]
+        if fitted:
+            rounded = piece.astype(np.float32) if precision == "float32" else piece
+            piece = rounded.astype(np.float64)
+            piece -= fitted[0]
+            piece /= fitted[1]
+        place[first : first + AT_ONCE] = piece
 
 
 def merging(
@@ -143,8 +188,17 @@ def merging(
     return {name: counts} if counts else {}
 
 
-def warnings_of(constant: list[str], merged: dict[str, tuple[int, int]]) -> tuple[str, ...]:
-    """Sentences about columns that never vary, and about distinct values that became one."""
+def warnings_of(
+    constant: list[str], merged: dict[str, tuple[int, int]], parts: int
+) -> tuple[str, ...]:
+    """Sentences about columns that never vary, and about distinct values that became one.
+
+    Args:
+        constant: columns that never vary.
+        merged: for each column with distinct values that became one how many there were, and how
+            many are left: in the one of the parts that lost most.
+        parts: how many there are.
+    """
     told = []
     if len(constant) == 1:
         told.append(f"column '{shown(constant[0])}' never varies: it is 0 throughout")
@@ -154,8 +208,24 @@ def warnings_of(constant: list[str], merged: dict[str, tuple[int, int]]) -> tupl
     became = [f"'{shown(name)}' ({a} become {b})" for name, (a, b) in merged.items()]
     if became:
         count = "column" if len(became) == 1 else f"{len(became)} columns"
-        told.append(f"float32 merges distinct values of {count} {_first(became)}")
+        where = f", in one of {parts} parts" if parts > 1 else ""
+        told.append(f"float32 merges distinct values of {count} {_first(became)}{where}")
     return tuple(told)
+
+
+def _merging(
+    column: Column, values: NDArray[Any], stored: NDArray[Any]
+) -> dict[str, tuple[int, int]]:
+    """As `merging`; of scaled columns only where some of the rows show it, or large integers."""
+    import numpy as np
+
+    if stored.dtype == np.float64:
+        return {}
+    if column.is_scaled and values.dtype != np.int64:
+        step = max(len(values) // SAMPLED, 1)
+        if len(np.unique(stored[::step])) >= len(np.unique(values[::step])):
+            return {}
+    return merging(column.name, values, stored)
 
 
 def _first(names: list[str]) -> str:
@@ -163,31 +233,27 @@ def _first(names: list[str]) -> str:
     return ", ".join(names[:WARNED] + more)
 
 
-def _encoded(name: str, values: pa.ChunkedArray) -> Column:
-    """A column of text as the place of each text among the sorted ones."""
-    import numpy as np
+def _codes(values: pa.ChunkedArray, categories: Sequence[str]) -> NDArray[np.int64]:
+    """A column of text as the place of each text among the categories, int64 [row]."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-    encoded = values.combine_chunks().dictionary_encode()
-    texts = encoded.dictionary.to_pylist()
-    order = sorted(range(len(texts)), key=texts.__getitem__)
-    rank = np.empty(len(texts), dtype=np.int64)
-    rank[order] = np.arange(len(texts))
-    features = [f"{name}={texts[place]}" for place in order]
-    return Column(name, features, rank[encoded.indices.to_numpy()], "one-hot")
+    places = pc.index_in(values, pa.array(categories, values.type))
+    codes: NDArray[np.int64] = places.to_numpy().astype("int64")
+    return codes
 
 
 def _check_sizes(
-    options: Options, path: str, rows: int, columns: list[Column], faults: Faults
+    options: Options, path: str, rows: int, columns: Sequence[Column], faults: Faults
 ) -> None:
-    encoded = [column for column in columns if column.becomes == "one-hot"]
+    encoded = {c.name: len(c.categories) for c in columns if c.categories is not None}
     before = faults.count
-    for column in encoded:
+    for name, count in encoded.items():
         try:
-            where = f"column '{shown(column.name)}'"
-            check_size(options, rows, len(column.features), where, path)
+            check_size(options, rows, count, f"column '{shown(name)}'", path)
         except BadInput as error:
             faults.add(error)
-    size = rows * sum(len(column.features) for column in encoded) * FLOAT32
+    size = rows * sum(encoded.values()) * FLOAT32
     if size > options.max_bytes and faults.count == before:
         most = readable_size(options.max_bytes)
         faults.add(
@@ -200,7 +266,7 @@ def _check_sizes(
         )
 
 
-def _check_names(path: str, columns: list[Column], faults: Faults) -> None:
+def _check_names(path: str, columns: Sequence[Column], faults: Faults) -> None:
     of: dict[str, Column] = {}
     for column in columns:
         for feature in column.features:
@@ -214,55 +280,6 @@ def _check_names(path: str, columns: list[Column], faults: Faults) -> None:
                         file=path,
                     )
                 )
-
-
-def _scale(
-    scaled: list[tuple[Column, int]],
-    matrix: NDArray[np.float32],
-    merged: dict[str, tuple[int, int]],
-    precision: Literal["float32"] | None,
-) -> tuple[Scaler, Moments]:
-    """Scales some columns into their places in the matrix; adds those that float32 merges."""
-    import numpy as np
-
-    values = np.array([column.values for column, _ in scaled], dtype=np.float64)
-    step = max(values.shape[1] // SAMPLED, 1)
-    sample = _distinct(values[:, ::step])
-    if precision:
-        values = values.astype(precision).astype(np.float64)
-    with np.errstate(all="ignore"):  # such a column is refused
-        moments = Moments.of(values.T)
-        names = tuple(column.name for column, _ in scaled)
-        scaler = replace(Scaler.fit(moments, names), precision=precision or "float64")
-        values -= np.array(scaler.shift)[:, None]
-        values /= np.array(scaler.scale)[:, None]
-        rounded = values.astype(np.float32)
-    left = _distinct(rounded[:, ::step])
-    for number, (column, place) in enumerate(scaled):
-        matrix[:, place] = rounded[number]
-        if left[number] < sample[number] or column.values.dtype == np.int64:
-            merged |= merging(column.name, column.values, rounded[number])
-    return scaler, moments
-
-
-def _distinct(values: NDArray[Any]) -> NDArray[np.int64]:
-    """How many distinct values each row of a matrix [row, value] has, int64 [row]."""
-    import numpy as np
-
-    ordered = np.sort(values, axis=1)
-    counts: NDArray[np.int64] = (ordered[:, 1:] != ordered[:, :-1]).sum(axis=1)
-    return counts + 1
-
-
-def _joined(scalers: list[Scaler], names: tuple[str, ...]) -> Scaler | None:
-    if not scalers:
-        return None
-    return replace(
-        scalers[0],
-        names=tuple(name for scaler in scalers for name in scaler.names),
-        shift=tuple(shift for scaler in scalers for shift in scaler.shift),
-        scale=tuple(scale for scaler in scalers for scale in scaler.scale),
-    ).among(names)
 
 
 def _no_deviation(path: str, name: str, low: float, high: float) -> BadInput:

@@ -35,8 +35,9 @@ from ptm.limits import check_size
 from ptm.model import CHANNEL, DAY, HOUR, ROWS, Artifact, Block, Part, View
 from ptm.readers.delimited.columns import not_valid, read_delimited
 from ptm.readers.delimited.faults import some
-from ptm.scaling import Moments, Scaler, merged_values
+from ptm.scaling import Scaler, merged_values
 from ptm.source import GIB, MOST_CLASSES, MOST_COLUMNS, Delimiter, Number, Source
+from ptm.stats import Moments
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 NAMES_MATTER = False  # of files: no row has them
 MEASURED = ("shift", "scale")
 EPOCH_WEEKDAY = 3  # of 1970-01-01, a Thursday; 0 is Monday
+
+TOGETHER = True  # whether an hour is missing is told by those around it
 
 
 class Options(Source):

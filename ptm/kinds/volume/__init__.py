@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 LARGEST = 3.4028234e38  # of float32
 
+TOGETHER = True  # slices of a series make one volume
+
 
 class Options(Source):
     """A folder of DICOM slices of one series.

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from ptm.errors import BadInput, Faults
 from ptm.readers.delimited.faults import Wanted, check_rows, is_blank, shown, some
 from ptm.readers.delimited.faults import not_valid as not_valid
-from ptm.readers.delimited.header import read_header
+from ptm.readers.delimited.header import begin_of, begin_of_file, behind_lines, read_header
+from ptm.readers.delimited.header import head_of as head_of
 from ptm.readers.delimited.numbers import MOST_EXACT, exact_integers
-from ptm.readers.delimited.rows import MOST_AT_ONCE, Rows, RowTooLarge
-from ptm.readers.text import read_text
+from ptm.readers.delimited.rows import Rows, RowTooLarge
+from ptm.readers.text import read_utf8
+from ptm.readers.units import Units
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,10 +28,14 @@ def read_delimited(
     text: frozenset[str] = frozenset(),
     categories: frozenset[str] = frozenset(),
     unscaled: frozenset[str] | None = None,
+    span: tuple[int, int] | None = None,
+    head: int = 0,
+    before: int = 0,
 ) -> pa.Table:
     """Columns of a delimited file: float64, all finite, or string for those left as text.
 
-    A column of integers some of which float64 would round is int64.
+    A column of integers some of which float64 would round is int64; of a file that is read in
+    parts each part decides that by itself.
 
     Args:
         path: the file.
@@ -41,6 +47,10 @@ def read_delimited(
         categories: the same, where an empty text is a missing value.
         unscaled: the columns that become float32 as they are, and so must be in its range; all
             where None.
+        span: of a part of the file, the bytes from and to: what `ptm.readers.cutting` cut.
+        head: of the part, how many bytes at the begin of the file are the header; where none are,
+            either there is no header, or it stands in the span.
+        before: of the part, how many rows stand before it.
 
     Raises:
         BadInput: the file is empty, is no text, has no rows, or its header names no columns, has
@@ -48,28 +58,21 @@ def read_delimited(
             closed; a number is none, not finite, or an integer that neither int64 nor float64 can
             hold. All of it is told together. Rows count from 1 below the header.
     """
-    content = read_text(path, encoding).lstrip("\ufeff")
-    _check_letters(path, content, encoding)
-    names, start = read_header(path, content, delimiter, header)
+    rows = _rows(path, delimiter, encoding, header, span, head, before)
+    names = rows.names
     check_names([*columns, *sorted(text | categories)], names, str(path))
-    body = content[start:].encode()
     wanted = Wanted(
         columns or tuple(names),
         text,
         categories,
         frozenset(names) if unscaled is None else unscaled,
     )
-    rows = Rows(body, names, delimiter)
     try:
         table = _read(rows, wanted)
         if table is None:
             check_rows(path, rows, wanted)
     except RowTooLarge as error:
-        raise BadInput(
-            expected=f"rows of at most {MOST_AT_ONCE} bytes",
-            got="a longer one, or a quote that is never closed",
-            file=str(path),
-        ) from error
+        raise error.of_file(path) from error
     if table is None or not table.num_rows:
         raise BadInput(expected="rows below the header", got="none", file=str(path))
     return table
@@ -95,15 +98,27 @@ def check_names(columns: list[str], names: list[str], file: str) -> None:
     faults.check()
 
 
-def _check_letters(path: Path, content: str, encoding: str) -> None:
-    place = content.find("\0")
-    if place >= 0:
-        raise BadInput(
-            where=f"line {content.count(chr(10), 0, place) + 1}",
-            expected=f"{encoding} text",
-            got="a NUL byte",
-            file=str(path),
-        )
+def _rows(
+    path: Path,
+    delimiter: str,
+    encoding: str,
+    header: bool | None,
+    span: tuple[int, int] | None,
+    head: int,
+    before: int,
+) -> Rows:
+    """The rows that are to be read, as bytes, and the names of their columns."""
+    first = read_utf8(path, encoding, (0, head)) if span and head else b""
+    content = read_utf8(path, encoding, span)
+    is_whole = not before and (span is None or span[1] >= path.stat().st_size)
+    if first:
+        names, _ = read_header(path, begin_of(first), delimiter, header)
+        return Rows(content, names, delimiter, before, is_whole)
+    is_behind = span is not None and span[0] > 0  # then the first row stands before the span
+    begin = begin_of_file(path, encoding) if is_behind else begin_of(content)
+    names, lines = read_header(path, begin, delimiter, header)
+    body = content[behind_lines(content, lines, Units()) :]
+    return Rows(body, names, delimiter, before, is_whole)
 
 
 def _read(rows: Rows, wanted: Wanted) -> pa.Table | None:

@@ -147,7 +147,7 @@ def _lengths(path: Path, texts: Texts, fields: int) -> list[BadInput]:
         where = f"rows {first}" if len(numbers) > 1 else f"row {first}"
         if len(numbers) > ROWS_NAMED:
             where += f", … and {len(numbers) - ROWS_NAMED} more"
-        if len(numbers) == texts.total > 1:
+        if texts.is_whole and len(numbers) == texts.total > 1:
             where = f"every row ({texts.total})"
         faults.append(
             BadInput(

@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ptm.errors import BadInput
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +28,14 @@ MARK = b"\xef\xbb\xbf"  # the byte order mark, which Arrow takes off whatever it
 class RowTooLarge(Exception):
     """One row has more bytes than can be read at once."""
 
+    def of_file(self, path: Path) -> BadInput:
+        """The same with the name of the file."""
+        return BadInput(
+            expected=f"rows of at most {MOST_AT_ONCE} bytes",
+            got="a longer one, or a quote that is never closed",
+            file=str(path),
+        )
+
 
 @dataclass(frozen=True)
 class Texts:
@@ -34,7 +45,8 @@ class Texts:
         table: string columns of the rows with the right number of fields.
         rows: number of each of them in the file, from 1, int64 [row].
         wrong: for each other row its number and how many fields it has.
-        total: how many rows there are.
+        total: how many rows there are up to the end of these.
+        is_whole: whether that is all rows of the file.
         open: name of the last row's column whose quote is never closed, or "". The row is in
             neither `table` nor `wrong`.
     """
@@ -43,22 +55,27 @@ class Texts:
     rows: NDArray[np.int64]
     wrong: list[tuple[int, int]]
     total: int
+    is_whole: bool
     open: str
 
 
 @dataclass(frozen=True)
 class Rows:
-    """What stands below a header.
+    """What stands below a header, or a part of it.
 
     Attributes:
         body: the rows in UTF-8.
         names: of all columns, in the order of the file, each once.
         delimiter: between two fields, one ASCII character.
+        before: how many rows of the file stand before these.
+        is_whole: whether no others stand before or behind.
     """
 
     body: bytes
     names: list[str]
     delimiter: str
+    before: int = 0
+    is_whole: bool = True
 
     def read(self, types: dict[str, pa.DataType]) -> pa.Table | None:
         """The columns named in `types`; None where something is wrong with a row or a value.
@@ -102,7 +119,7 @@ class Rows:
         import pyarrow as pa
 
         types = dict.fromkeys(columns, pa.string())
-        tables, wrong, total, is_open = [], [], 0, False
+        tables, wrong, total, is_open = [], [], self.before, False
         for piece in pieces(self.body, self.delimiter, MOST_AT_ONCE):
             end, ended = self._end(piece)
             found: list[tuple[int, int, bool]] = []
@@ -122,8 +139,9 @@ class Rows:
             fields = wrong.pop()[1] if wrong and wrong[-1][0] == total else len(self.names)
             name = self.names[min(fields, len(self.names)) - 1]
         skipped = np.array([number for number, _ in wrong], dtype=np.int64)
-        rows = np.setdiff1d(np.arange(1, total + 1 - is_open), skipped, assume_unique=True)
-        return Texts(table.slice(0, len(rows)), rows, wrong, total, name)
+        numbers = np.arange(self.before + 1, total + 1 - is_open)
+        rows = np.setdiff1d(numbers, skipped, assume_unique=True)
+        return Texts(table.slice(0, len(rows)), rows, wrong, total, self.is_whole, name)
 
     def _end(self, piece: bytes) -> tuple[str, bytes]:
         """A row like no other in the piece, and the piece with it at the end.

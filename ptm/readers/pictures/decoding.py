@@ -84,6 +84,21 @@ def read_picture(path: Path, most_bytes: int, keep_damaged: bool) -> Picture:
         raise BadInput(bad.where, bad.expected, bad.got, str(path)) from bad
 
 
+def read_size(path: Path) -> tuple[int, int, int]:
+    """Height, width and channels that the header of a file says, before it is turned upright.
+
+    Raises:
+        BadInput: it is no picture.
+        OSError: the file cannot be read.
+    """
+    raw = path.read_bytes()
+    try:
+        with _opened(raw) as image:
+            return image.height, image.width, len(CHANNELS.get(image.mode, image.getbands()))
+    except Exception as error:  # as in `decode`
+        raise BadInput("", *_reason(raw, error), str(path)) from error
+
+
 def decode(raw: bytes, most_bytes: int, keep_damaged: bool) -> Picture:
     """The picture that the bytes of a file hold.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
+import threading
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -50,6 +51,16 @@ class Scan(NamedTuple):
     low: int
 
 
+class _Last(threading.local):
+    """The file whose headers this thread has read last: several looks ask for them."""
+
+    raw = b""
+    found: tuple[list[Frame], list[Scan]] = [], []
+
+
+_last = _Last()
+
+
 def headers(raw: bytes) -> tuple[list[Frame], list[Scan]]:
     """All frame and scan headers up to the end marker.
 
@@ -58,6 +69,13 @@ def headers(raw: bytes) -> tuple[list[Frame], list[Scan]]:
     Raises:
         struct.error, IndexError: one of them is cut short.
     """
+    if _last.raw is not raw:
+        _last.raw, _last.found = b"", _headers(raw)
+        _last.raw = raw
+    return _last.found
+
+
+def _headers(raw: bytes) -> tuple[list[Frame], list[Scan]]:
     frames: list[Frame] = []
     scans: list[Scan] = []
     for marker, place in _segments(raw):

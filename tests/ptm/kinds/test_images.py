@@ -14,8 +14,8 @@ from PIL import Image, ImageOps
 
 from ptm.errors import InputError
 from ptm.kinds.images import Options as ImagesSource
-from ptm.kinds.images import moments
 from ptm.model import Block
+from ptm.stats import moments_of
 from tests.support.kinds import block_of
 
 Make = Callable[..., Block]
@@ -182,10 +182,10 @@ def test_table(make: Make, write_image: Write) -> None:
 
 @given(arrays.arrays(np.uint8, arrays.array_shapes(min_dims=4, max_dims=4, max_side=5)))
 def test_moments_of_levels(batch: np.ndarray) -> None:
-    """The moments from the histogram are those of the fractions, channel by channel."""
+    """The moments of bytes are those of the fractions, channel by channel."""
     fractions = np.moveaxis(batch, 1, 0).reshape(batch.shape[1], -1) / 255
-    found = moments(batch)
-    assert found.count == fractions.shape[1]
+    found = moments_of(batch, 1, 255.0)
+    assert (found.count == fractions.shape[1]).all()
     assert found.mean == pytest.approx(fractions.mean(axis=1))
     assert found.m2 == pytest.approx(fractions.var(axis=1) * found.count, abs=1e-12)
     assert (found.min == fractions.min(axis=1)).all() and (found.max == fractions.max(axis=1)).all()

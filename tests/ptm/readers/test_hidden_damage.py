@@ -328,7 +328,7 @@ def test_sizes_are_counted(told: Any) -> None:
     faults = told([(4, 5), (4, 6), (4, 5), (9, 9), (4, 6), (4, 5)])
     assert faults[0] == (
         "",
-        "one of all images",
+        "one of all samples",
         "3 of 4 x 5 pixels with 3 channels, 2 of 4 x 6 pixels with 3 channels, "
         "1 of 9 x 9 pixels with 3 channels",
     )

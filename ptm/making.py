@@ -1,0 +1,456 @@
+"""What is done with the parts of an entry, wherever that is: calls that any runner can make.
+
+Their arguments and results can be pickled, and are small: what was read stays in the store. Bad
+input is returned, so that all that is wrong can be told at once; what may pass is raised, and tried
+again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ptm import store
+from ptm.blocks import whole
+from ptm.errors import BadInput, InputError, PtmError
+from ptm.index import FileDigest
+from ptm.learned import Learned
+from ptm.model import ROWS, Block, Part, PartRef, Whole
+from ptm.registry import Kind, kind_of
+from ptm.scaling import Scaling, fitted, measured
+from ptm.stats import Stats
+
+if TYPE_CHECKING:
+    import torch
+
+    from ptm.source import Source
+
+TRAIN = "train"
+SAID = ("axes", "facts", "notes", "uniform", "carried")  # of a block, as it is
+
+
+class Work(NamedTuple):
+    """A part, and its files as they were when they were hashed."""
+
+    part: Part
+    entries: tuple[FileDigest, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the calls of one entry have in common.
+
+    Attributes:
+        source: the entry.
+        root: the store.
+        above: what the names of its files begin with in messages.
+    """
+
+    source: Source
+    root: Path
+    above: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of the entry."""
+        return self.source.name
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A part that was read: where its raw samples are, and what is said of them.
+
+    Attributes:
+        ref: of the raw samples in the store.
+        stats: of them.
+        kept: whether the store had it already.
+        scaling: see `Block`, as the others.
+    """
+
+    ref: PartRef
+    stats: Stats
+    kept: bool = False
+    scaling: Mapping[str, Scaling] = field(default_factory=dict)
+    axes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    uniform: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    carried: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, ref: PartRef, stats: Stats, block: Block) -> Measured:
+        """What is said of a block that is in the store."""
+        said = {name: getattr(block, name) for name in SAID}
+        return cls(ref, stats, scaling=block.scaling, **said)
+
+    @staticmethod
+    def record(stats: Stats, block: Block) -> dict[str, Any]:
+        """JSON of all but the reference."""
+        said = {name: getattr(block, name) for name in SAID}
+        scaling = {name: one._asdict() for name, one in block.scaling.items()}
+        return {"stats": stats.to_json(), "scaling": scaling, **said}
+
+    @classmethod
+    def from_record(cls, ref: PartRef, record: Mapping[str, Any]) -> Measured:
+        """What a record of the store says."""
+        return cls(
+            ref,
+            Stats.from_json(record["stats"]),
+            True,
+            {
+                name: Scaling(**{**one, "channels": tuple(one["channels"])})
+                for name, one in record["scaling"].items()
+            },
+            {name: tuple(axes) for name, axes in record["axes"].items()},
+            record["facts"],
+            tuple(record["notes"]),
+            record["uniform"],
+            record["carried"],
+        )
+
+
+class Encoded(NamedTuple):
+    """A part as it is published, its axes, and what it says of itself to the kind's `whole`;
+    whether the store had it already.
+    """
+
+    ref: PartRef
+    axes: Mapping[str, tuple[str, ...]]
+    carried: Mapping[str, Any]
+    kept: bool
+
+
+class Made(NamedTuple):
+    """All of an entry that is one part: where it is, and what belongs to it as a whole."""
+
+    ref: PartRef | None
+    whole: Whole
+    uniform: Mapping[str, Mapping[str, int]]
+
+
+def measure(job: Job, works: Sequence[Work], force: bool = False) -> list[Measured | BadInput]:
+    """Reads parts into the store, unless it has them; what is wrong with one, instead of it."""
+    index = store.Memory(job.root / job.name).parts
+    return [_measured(job, work, index, force) for work in works]
+
+
+def encode(
+    job: Job, parts: Sequence[Measured], learned: Learned, force: bool = False
+) -> list[Encoded]:
+    """Parts as they are published, from their raw samples."""
+    index = store.Memory(job.root / job.name).parts
+    return [_encoded(job, one, learned, index, force) for one in parts]
+
+
+def make(job: Job, work: Work) -> Made | BadInput:
+    """An entry of one part: read, measured, learned and encoded in memory."""
+    kind = kind_of(job.source)
+    with told(job, kind):
+        block = _read(job, kind, work)
+        return block if isinstance(block, BadInput) else _made(job, block)
+
+
+def analyze(job: Job, pointers: Mapping[str, store.Pointer], rehash: bool) -> Made | BadInput:
+    """An entry that is of others."""
+    kind = kind_of(job.source)
+    artifacts = {}
+    for name, pointer in pointers.items():
+        memory = store.Memory(job.root / name, rehash)
+        publication = store.publication(job.root / name, pointer)
+        store.verify_files(publication, memory.parts)
+        memory.save()
+        artifact = store.opened(publication, store.Memory(job.root / name).parts)
+        artifacts[name] = replace(artifact, manifest=store.content(publication.manifest))
+    with told(job, kind):
+        try:
+            block = whole(kind.code.analyze(job.source, artifacts), f"kind '{kind.name}'")
+        except BadInput as bad:
+            return _of_source(job, bad)
+        return _made(job, block)
+
+
+def learn(
+    job: Job,
+    stats: Stats,
+    scaling: Mapping[str, Scaling],
+    carried: Sequence[Mapping[str, Any]],
+) -> Learned:
+    """What the statistics of all samples teach.
+
+    Args:
+        job: of the entry.
+        stats: of all of its train samples.
+        scaling: how tensors are to be scaled.
+        carried: what each part says of itself to the functions of the kind.
+
+    Raises:
+        InputError: nothing can be learned of them, or more than may be.
+    """
+    hook: Callable[..., Learned] | None = getattr(kind_of(job.source).code, "learn", None)
+    if hook:
+        return _as_stored(job, hook(job.source, stats, carried))
+    return _as_stored(job, Learned(fitted(scaling, stats.moments)))
+
+
+def _as_stored(job: Job, learned: Learned) -> Learned:
+    """With a word on what is stored as it was decoded."""
+    if job.source.store != "raw":
+        return learned
+    raw = tuple(name for name, one in learned.scalers.items() if one.method != "none")
+    return replace(learned, raw=raw)
+
+
+def finished(
+    job: Job, learned: Learned, stats: Stats, carried: Sequence[Mapping[str, Any]]
+) -> Block:
+    """What belongs to the entry as a whole, as its kind says."""
+    kind = kind_of(job.source)
+    hook = getattr(kind.code, "whole", None)
+    if hook is None:
+        return Block()
+    return whole(hook(job.source, learned, stats, carried), f"kind '{kind.name}'", part=False)
+
+
+def has_to_encode(job: Job, scaling: Mapping[str, Scaling]) -> bool:
+    """Whether raw samples are another thing than what is published."""
+    own = hasattr(kind_of(job.source).code, "encode")
+    return own or (job.source.store == "scaled" and bool(scaling))
+
+
+def encoded_key(job: Job, key: str, learned: Learned) -> str:
+    """The key of a part as it is published, by that of its raw samples."""
+    said = learned.to_json()
+    if job.source.store == "raw":
+        said["scalers"] = {name: one["names"] for name, one in said["scalers"].items()}
+    text = json.dumps([said, {what: list(each) for what, each in learned.vocabularies.items()}])
+    return hashlib.sha256(f"encoded {key} {text}".encode()).hexdigest()
+
+
+def _measured(job: Job, work: Work, index: Any, force: bool) -> Measured | BadInput:
+    kept = None if force else store.find_part(job.root, job.name, work.part.key, index)
+    if kept:
+        return Measured.from_record(*kept)
+    kind = kind_of(job.source)
+    with told(job, kind):
+        block = _read(job, kind, work)
+        if isinstance(block, BadInput):
+            return block
+        _check_is_part(kind, block)
+        stats = _stats(job, kind, block)
+        record = Measured.record(stats, block)
+        ref = store.write_part(job.root, job.name, work.part.key, block.tensors, block.rows, record)
+        return Measured.of(ref, stats, block)
+
+
+def _encoded(job: Job, one: Measured, learned: Learned, index: Any, force: bool) -> Encoded:
+    key = encoded_key(job, one.ref.key, learned)
+    kept = None if force else store.find_part(job.root, job.name, key, index)
+    if kept:
+        ref, record = kept
+        axes = {name: tuple(axes) for name, axes in record["axes"].items()}
+        return Encoded(ref, axes, record["carried"], kept=True)
+    kind = kind_of(job.source)
+    with told(job, kind):
+        tensors, rows = store.read_part(job.root, job.name, one.ref)
+        raw = Block(tensors, one.axes, rows, scaling=one.scaling, carried=one.carried)
+        block = _encode(job, kind, raw, learned)
+        same = one.ref.files.get("rows") if block.rows is rows else None
+        record = {"axes": block.axes, "carried": block.carried}
+        ref = store.write_part(
+            job.root, job.name, key, block.tensors, block.rows, record, kept=same
+        )
+        return Encoded(ref, block.axes, block.carried, kept=False)
+
+
+def completed(job: Job, block: Block) -> tuple[Block, Whole]:
+    """An entry that is one part, from what was read: its samples, and what is beside them."""
+    kind = kind_of(job.source)
+    stats = _stats(job, kind, block)
+    learned = _by_itself(job, block) or learn(job, stats, block.scaling, [block.carried])
+    encoded = _encode(job, kind, block, learned) if has_to_encode(job, block.scaling) else block
+    beside = finished(job, learned, stats, [{**block.carried, **encoded.carried}])
+    return encoded, joined([block], encoded.axes, beside, learned, stats)
+
+
+def _made(job: Job, block: Block) -> Made:
+    encoded, beside = completed(job, block)
+    ref = None
+    if encoded.tensors or encoded.rows is not None:
+        ref = store.write_part(job.root, job.name, "", encoded.tensors, encoded.rows)
+    return Made(ref, beside, block.uniform)
+
+
+def _by_itself(job: Job, block: Block) -> Learned | None:
+    """What a kind says that has scaled its one part by itself; None of others.
+
+    Raises:
+        PtmError: the tensor was to be stored raw.
+    """
+    scaler = block.scaler
+    if scaler is None:
+        return None
+    if job.source.store == "raw":
+        expected = "store = 'scaled' for a kind that scales by itself"
+        raise PtmError(f"expected {expected}, got 'raw'")
+    fits = [
+        name
+        for name, tensor in block.tensors.items()
+        if tensor.dim() > scaler.axis and tensor.shape[scaler.axis] == len(scaler.names)
+    ]
+    return Learned({fits[0] if fits else "": scaler})
+
+
+def joined(
+    said: Sequence[Block | Measured],
+    axes: Mapping[str, tuple[str, ...]],
+    beside: Block,
+    learned: Learned,
+    stats: Stats,
+) -> Whole:
+    """What is published beside the parts.
+
+    Args:
+        said: of each part.
+        axes: of the tensors that are published.
+        beside: what belongs to all parts together.
+        learned: from them.
+        stats: of them.
+
+    Raises:
+        PtmError: parts say different facts.
+    """
+    facts: dict[str, Any] = {}
+    for one in said:
+        for name, value in one.facts.items():
+            if facts.setdefault(name, value) != value:
+                raise PtmError(
+                    f"facts['{name}']: expected the same of each part, got {facts[name]!r} and "
+                    f"{value!r} (`whole` of a kind says what is of all parts, and `parts` can keep "
+                    "them together)"
+                )
+    notes = dict.fromkeys(note for one in said for note in one.notes)
+    tables = {} if beside.rows is None else {ROWS: beside.rows}
+    of_one = said[0].tables if isinstance(said[0], Block) else {}
+    return Whole(
+        {**axes, **beside.axes},
+        beside.tensors,
+        {**tables, **of_one, **beside.tables},
+        learned.to_json(),
+        {"samples": dict(stats.samples), **_moments(stats)},
+        {**facts, **beside.facts},
+        (*notes, *beside.notes),
+    )
+
+
+def _moments(stats: Stats) -> dict[str, Any]:
+    return {"moments": {name: one.to_json() for name, one in stats.moments.items()}}
+
+
+def _read(job: Job, kind: Kind, work: Work) -> Block | BadInput:
+    """The samples of a part; what is wrong with them, with the name of the entry."""
+    try:
+        block = whole(kind.code.read(job.source, work.part), f"kind '{kind.name}'")
+    except InputError as bad:
+        return bad
+    except BadInput as bad:
+        return _of_source(job, bad, work.part)
+    for entry in work.entries:
+        if not entry.unchanged():
+            raise changed(job.name, entry.name)
+    return block
+
+
+def changed(name: str, file: str) -> InputError:
+    """That a file was not the same all the time."""
+    return InputError(
+        name,
+        expected="a file that stays as it is while it is read",
+        got="a change (run again when it is complete)",
+        file=file,
+    )
+
+
+def _of_source(job: Job, bad: BadInput, part: Part | None = None) -> InputError:
+    names = {file.url: file.name for file in part.files} if part else {}
+    known = {*names.values()}
+
+    def shown(file: str) -> str:
+        name = names.get(file, file)
+        return f"{job.above}{name}" if name in known else file
+
+    return bad.of_source(job.name, shown)
+
+
+def _stats(job: Job, kind: Kind, block: Block) -> Stats:
+    hook: Callable[..., Stats] | None = getattr(kind.code, "measure", None)
+    if hook:
+        return hook(job.source, block)
+    return Stats({TRAIN: samples_of(block)}, measured(block.tensors, block.scaling))
+
+
+def samples_of(block: Block) -> int:
+    """How many samples a block has: rows, or else entries of its first tensor."""
+    if block.rows is not None:
+        return int(block.rows.num_rows)
+    return next((len(tensor) for tensor in block.tensors.values() if tensor.dim()), 0)
+
+
+def _encode(job: Job, kind: Kind, block: Block, learned: Learned) -> Block:
+    hook = getattr(kind.code, "encode", None)
+    if hook:
+        return whole(hook(job.source, block, learned), f"kind '{kind.name}'")
+    import torch
+
+    tensors: dict[str, torch.Tensor] = dict(block.tensors)
+    for name in block.scaling:
+        tensors[name] = torch.from_numpy(learned.scalers[name].scaled(tensors[name].numpy()))
+    return replace(block, tensors=tensors)
+
+
+def _check_is_part(kind: Kind, block: Block) -> None:
+    """Looks whether a block can be one of several.
+
+    Raises:
+        PtmError: something in it is of one part, and so would not be true of all.
+    """
+    one = [f"tables['{name}']" for name in block.tables] + ["scaler"] * (block.scaler is not None)
+    one += [f"tensors['{name}'] without axes" for name, t in block.tensors.items() if not t.dim()]
+    if one:
+        raise PtmError(
+            f"kind '{kind.name}': expected what several parts can be joined from, got {one[0]} "
+            "(return `scaling` instead of a scaler, give `whole` of the kind what is of all parts, "
+            "let its `parts` keep all files together, or set a larger 'part_bytes')"
+        )
+
+
+@contextmanager
+def told(job: Job, kind: Kind | None = None) -> Iterator[None]:
+    """Gives errors the name of the entry, and those of own code the line; says of memory so."""
+    name, kind = job.name, kind or kind_of(job.source)
+    try:
+        yield
+    except InputError:
+        raise
+    except BadInput as bad:
+        # of all parts together: their files are told by the names that these have in the source
+        raise bad.of_source(name, lambda file: f"{job.above}{file}") from bad
+    except OSError:
+        raise  # may pass
+    except PtmError as error:
+        if type(error) is not PtmError or str(error).startswith(f"{name}: "):
+            raise  # says enough
+        raise PtmError(f"{name}: {error}") from error
+    except (Exception, SystemExit) as error:
+        if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+            raise PtmError(
+                f"{name}: expected memory to make it in, got none left "
+                "(fewer sources at once, smaller 'part_bytes', or a larger machine)"
+            ) from error
+        if not kind.own:
+            raise
+        raise PtmError(f"{name}: {kind.own.told(error)}") from error

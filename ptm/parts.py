@@ -1,0 +1,102 @@
+"""How a source is cut into parts: the same files give the same parts, and one more moves few.
+
+A part is a bounded slice of a source, by the bytes that it has when it is decoded. Between files
+the cut stands where chance has it, by the digests of the files: cut wherever the digest is least,
+but for what is near the ends, until each piece is small enough. So a file that is added changes the
+part that it falls into, and maybe the next, but not all behind it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, TypeVar
+
+from ptm.errors import PtmError
+from ptm.model import File, Part
+
+if TYPE_CHECKING:
+    from ptm.registry import Kind
+    from ptm.source import Source
+
+T = TypeVar("T")
+LEAST = 4  # a part has at least that share of the bytes that it may have
+DECODED = 4  # bytes for each byte of a file of which nobody knows what it will be
+
+
+def parts_of(source: Source, kind: Kind, files: tuple[File, ...]) -> list[Part]:
+    """The parts of a source, numbered; each file, or each byte of one, is in one of them.
+
+    Args:
+        source: an entry of a catalog.
+        kind: its own.
+        files: in the order of the source.
+
+    Raises:
+        BadInput: a file cannot be cut, as one without an end of a row.
+        PtmError: what the kind says are no parts of these files.
+    """
+    if not files or kind.together:
+        return [Part(0, files)]
+    cut = getattr(kind.code, "parts", None)
+    if cut is None:
+        sizes = [file.bytes * DECODED for file in files]
+        found = between_files(files, sizes, source.part_bytes)
+    else:
+        found = cut(source, files, source.part_bytes)
+        _check(kind, found, files)
+    return [part._replace(number=number) for number, part in enumerate(found)]
+
+
+def may_be_many(source: Source, kind: Kind, input_bytes: int) -> bool:
+    """Whether a source may have several parts, by the bytes of its files: a guess, made at once."""
+    return not kind.together and input_bytes * DECODED > source.part_bytes
+
+
+def between_files(files: Sequence[File], sizes: Sequence[int], target_bytes: int) -> list[Part]:
+    """Parts of whole files.
+
+    Args:
+        files: in the order of the source.
+        sizes: bytes of each when it is decoded.
+        target_bytes: the most that a part has, unless one file alone has more.
+    """
+    until = [0, *accumulate(sizes)]
+    found: list[Part] = []
+    waiting = [(0, len(files))]
+    while waiting:
+        start, end = waiting.pop()
+        if end - start < 2 or until[end] - until[start] <= target_bytes:
+            found.append(Part(len(found), tuple(files[start:end])))
+            continue
+        least = target_bytes // LEAST
+        first = bisect_left(until, until[start] + least, start + 1, end - 1)
+        last = bisect_right(until, until[end] - least, first + 1, end)
+        middle = min(range(first, last), key=lambda place: files[place].sha256)
+        waiting += [(middle, end), (start, middle)]
+    return found
+
+
+def groups(parts: Sequence[T], count: int) -> list[tuple[T, ...]]:
+    """Parts that are worked on one after the other: neighbours, about as many in each group."""
+    count = max(min(count, len(parts)), 1)
+    ends = [len(parts) * number // count for number in range(count + 1)]
+    return [tuple(parts[a:b]) for a, b in pairwise(ends)]
+
+
+def _check(kind: Kind, parts: object, files: tuple[File, ...]) -> None:
+    """Looks whether own code has cut as it should.
+
+    Raises:
+        PtmError: it has not.
+    """
+    if not isinstance(parts, list) or not all(isinstance(part, Part) for part in parts):
+        got = type(parts).__name__
+        raise PtmError(f"kind '{kind.name}': expected a list of ptm.Part from `parts`, got {got}")
+    there = list(dict.fromkeys(file for part in parts for file in part.files))
+    if not parts or there != list(files):
+        raise PtmError(
+            f"kind '{kind.name}': expected `parts` to have each of the {len(files)} files, in "
+            f"their order, got {len(there)}"
+        )

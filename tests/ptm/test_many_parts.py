@@ -1,0 +1,352 @@
+"""Sources of many parts: whatever the cut and whoever makes it, they are what one part is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import ptm
+from ptm.errors import InputError, PtmError
+from ptm.explain import explain
+from ptm.kinds import images as images_kind
+from ptm.model import Artifact
+from ptm.prepare import Call, drive, inline, steps
+from tests.support.stores import digests
+
+PHOTOS, SIDE = 24, 8
+SMALL = 3000  # bytes: a part of photos has a few, a table some dozens of rows
+WORDS = ["it", "is", "a", "truth", "universally", "acknowledged"]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Photos, a table and a text, each large enough for some parts."""
+    random = np.random.default_rng(0)
+    folder = tmp_path / "data"
+    (folder / "photos").mkdir(parents=True)
+    for number in range(PHOTOS):
+        pixels = random.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / "photos" / f"{number:03}.png")
+    rows = ["id,size,city,big,class"]
+    for number in range(400):
+        city = ("Rome", "Bonn", "Oslo, N")[number % 3 if number < 390 else 0]
+        rows.append(f'{number},{random.normal(1e6):.6f},"{city}",{2**53 + number},{number % 4}')
+    (folder / "rows.csv").write_text("\n".join(rows) + "\n")
+    text = [
+        " ".join(random.permutation(WORDS)) + ("  Ünique\r\n" * (n % 7 == 0)) for n in range(300)
+    ]
+    (folder / "text.txt").write_bytes("\n".join(text).encode())
+    return folder
+
+
+ENTRIES = {
+    "photos": 'kind = "images"\npath = "photos"\nstandardize = true',
+    "rows": 'kind = "table"\npath = "rows.csv"\ntarget = "class"\nclasses = 4\n'
+    'measures = { city = "categorical", id = "ordinal", big = "ordinal" }\nunits = { size = "mm" }',
+    "text": 'kind = "text"\npath = "text.txt"\nline = 57',
+}
+
+
+def entry(data: Path, name: str, more: str = "") -> Any:
+    """One of ENTRIES with more options."""
+    catalog = data / "catalog.toml"
+    catalog.write_text(f"[{name}]\n{ENTRIES[name]}\n{more}\n")
+    return ptm.load_catalog(catalog, data=data)[name]
+
+
+def made(data: Path, name: str, root: Path, more: str = "", **how: Any) -> Artifact:
+    ptm.tensorize(entry(data, name, more), root, **how)
+    return ptm.load(name, root)
+
+
+def cut(size: int = SMALL) -> str:
+    return f"part_bytes = {size}"
+
+
+def parts_of(root: Path, name: str) -> int:
+    return len(ptm.load(name, root).parts)
+
+
+def assert_same(one: Artifact, other: Artifact, rtol: float = 1e-6) -> None:
+    """Equal but for rounding: what was learned within 1e-9, tensors within that of float32."""
+    for name, tensor in one.tensors.items():
+        there = other.tensors[name]
+        assert (tensor.dtype, tensor.shape) == (there.dtype, there.shape), name
+        if tensor.is_floating_point():
+            assert torch.allclose(tensor, there, rtol=rtol, atol=1e-6), name
+        else:
+            assert torch.equal(tensor, there), name
+    for name, table in one.tables.items():
+        assert table.equals(other.tables[name]), name
+        assert table.attrs == other.tables[name].attrs
+    for what in ("facts", "tables"):
+        assert one.manifest[what] == other.manifest[what], what
+    # how many values float32 merges is known of each part
+    texts = [[w.partition("(")[0] for w in a.manifest["warnings"]] for a in (one, other)]
+    assert texts[0] == texts[1]
+    scalers = [ptm.Learned.from_json(a.manifest["learned"]) for a in (one, other)]
+    assert scalers[0].categories == scalers[1].categories
+    for name, scaler in scalers[0].scalers.items():
+        there = scalers[1].scalers[name]
+        assert scaler.names == there.names
+        for field in ("shift", "scale"):
+            assert getattr(scaler, field) == pytest.approx(getattr(there, field), rel=1e-9)
+
+
+@pytest.mark.parametrize("size", [200, 1000, SMALL, 20_000])
+@pytest.mark.parametrize("name", list(ENTRIES))
+def test_any_cut(data: Path, tmp_path: Path, name: str, size: int) -> None:
+    """Whatever size parts have, tensors, tables, facts and notes are those of one part."""
+    whole = made(data, name, tmp_path / "whole")
+    parts = made(data, name, tmp_path / "parts", cut(size))
+    assert len(whole.parts) == 1 and (len(parts.parts) > 1 or name == "photos")
+    assert_same(whole, parts)
+
+
+@pytest.mark.parametrize("name", ["photos", "rows"])
+def test_raw(data: Path, tmp_path: Path, name: str) -> None:
+    """Stored raw, tensors are as they were decoded; transformed they are those stored scaled."""
+    [key] = ["images"] if name == "photos" else ["features"]
+    scaled = made(data, name, tmp_path / "scaled", cut())
+    raw = made(data, name, tmp_path / "raw", f'{cut()}\nstore = "raw"')
+    assert raw.tensors[key].dtype == (torch.uint8 if name == "photos" else torch.float64)
+    assert raw.scaler is not None and scaled.scaler is not None
+    assert raw.scaler.shift == pytest.approx(scaled.scaler.shift, rel=1e-14)
+    transformed = raw.transform({key: raw.tensors[key]})[key]
+    assert torch.allclose(transformed, scaled.tensors[key], rtol=2e-7, atol=1e-9)
+    back = scaled.invert(key, scaled.tensors[key])
+    assert torch.allclose(back, raw.tensors[key].double(), rtol=1e-6, atol=1e-4)
+    assert raw.table.equals(scaled.table)
+
+
+def run_in(pool: Executor) -> Callable[[list[Call]], Iterable[Any]]:
+    """Makes the calls of a batch side by side; the last ones first."""
+
+    def run(calls: list[Call]) -> Iterator[Any]:
+        futures = [pool.submit(function, *arguments) for function, arguments in reversed(calls)]
+        return (future.result() for future in reversed(futures))
+
+    return run
+
+
+@pytest.mark.parametrize("name", list(ENTRIES))
+def test_any_driver(data: Path, tmp_path: Path, name: str) -> None:
+    """Here, in threads and in processes, by 1, 2 or 7 of them: the same bytes."""
+    source, found = entry(data, name, cut()), {}
+    for tasks in (1, 2, 7):
+        drive(steps(source, tmp_path / f"inline{tasks}", tasks=tasks), inline)
+        with ThreadPoolExecutor(tasks) as threads:
+            drive(steps(source, tmp_path / f"threads{tasks}", tasks=tasks), run_in(threads))
+    with ProcessPoolExecutor(2, get_context("spawn")) as processes:
+        drive(steps(source, tmp_path / "processes", tasks=7), run_in(processes))
+    for root in tmp_path.iterdir():
+        if root.name != "data":
+            found[root.name] = digests(root)
+    assert len(found) == 7 and all(found["inline1"] == other for other in found.values())
+
+
+class Decoded:
+    """Counts the parts that the kind of images reads."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.parts: list[int] = []
+        before = images_kind.read
+
+        def read(options: Any, part: Any) -> Any:
+            self.parts.append(len(part.files))
+            return before(options, part)
+
+        monkeypatch.setattr(images_kind, "read", read)
+
+
+@pytest.mark.parametrize("store", ["raw", "scaled"])
+def test_one_file_more(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str
+) -> None:
+    """Raw, a file that comes makes one or two parts be read; scaled all of them are encoded, and
+    so read, again, since the statistics moved: `explain` says so.
+    """
+    root, more = tmp_path / "store", f'{cut(900)}\nstore = "{store}"'
+    many = len(made(data, "photos", root, more).parts)
+    decoded = Decoded(monkeypatch)
+    Image.fromarray(np.full((SIDE, SIDE, 3), 7, np.uint8)).save(data / "photos" / "0055.png")
+    after = made(data, "photos", root, more)
+    assert len(after.table) == PHOTOS + 1 and many > 4
+    if store == "raw":
+        assert 0 < len(decoded.parts) <= 2
+    else:
+        assert sum(decoded.parts) == PHOTOS + 1
+    said = explain("photos", root).why
+    assert ("the statistics moved" in said) == (store == "scaled")
+    fresh = made(data, "photos", tmp_path / "fresh", more)
+    assert_same(fresh, after)
+    assert fresh.manifest["parts"] == after.manifest["parts"]
+
+
+def test_statistics_that_did_not_move(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scaled, but with the same statistics as before, only the parts that changed are read."""
+    root = tmp_path / "store"
+    monkeypatch.setitem(ENTRIES, "photos", 'kind = "images"\npath = "photos"')
+    many = len(made(data, "photos", root, cut(1000)).parts)
+    decoded = Decoded(monkeypatch)
+    Image.fromarray(np.zeros((SIDE, SIDE, 3), np.uint8)).save(data / "photos" / "0055.png")
+    made(data, "photos", root, cut(1000))
+    assert many > 4 and 0 < len(decoded.parts) <= 2
+
+
+@pytest.mark.parametrize("store", ["raw", "scaled"])
+def test_what_was_read_is_not_read_again(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str
+) -> None:
+    """A run that ends in the middle leaves its finished parts to the next one."""
+    source, root = entry(data, "photos", f'{cut()}\nstore = "{store}"'), tmp_path / "store"
+    decoded = Decoded(monkeypatch)
+
+    def dies(calls: list[Call]) -> list[Any]:
+        inline(calls[: len(calls) // 2])
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        drive(steps(source, root), dies)
+    before = sum(decoded.parts)
+    assert 0 < before < PHOTOS
+    drive(steps(source, root), inline)
+    assert sum(decoded.parts) == PHOTOS
+    drive(steps(source, tmp_path / "fresh"), inline)
+    assert digests(root) == digests(tmp_path / "fresh")
+
+
+def test_forced(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forced, all parts are read again, whatever the store has of them."""
+    root = tmp_path / "store"
+    first = made(data, "photos", root, f'{cut()}\nstore = "raw"')
+    decoded = Decoded(monkeypatch)
+    again = made(data, "photos", root, f'{cut()}\nstore = "raw"', force=True)
+    assert sum(decoded.parts) == PHOTOS and again.path != first.path
+    assert again.manifest == first.manifest
+
+
+def test_sizes_are_counted_over_all_parts(data: Path, tmp_path: Path) -> None:
+    """Photos of other sizes, in whatever parts, are counted together and named."""
+    for number in (3, 11, 17):
+        Image.new("RGB", (5, 6)).save(data / "photos" / f"{number:03}.png")
+    (data / "photos" / "008.png").write_bytes(b"no picture")
+    with pytest.raises(InputError) as caught:
+        made(data, "photos", tmp_path / "store", cut())
+    text = str(caught.value)
+    assert "sizes: expected one of all samples, got 20 of 8 x 8 pixels with 3 channels, " in text
+    assert "3 of 6 x 5 pixels with 3 channels" in text and "(photos/008.png)" in text
+    assert not list((tmp_path / "store").glob("photos/current.json"))
+
+
+FAULTS = [(row, what) for row in (1, 57, 400) for what in ("number", "class", "fields")]
+
+
+@pytest.mark.parametrize(("row", "what"), [*FAULTS, (400, "quote")])
+def test_rows_are_those_of_the_file(data: Path, tmp_path: Path, row: int, what: str) -> None:
+    """A fault in any part is told as it is where all is one part: by the row of the file."""
+    lines = (data / "rows.csv").read_text().splitlines()
+    fields = lines[row].split(",")
+    lines[row] = {
+        "number": ",".join([fields[0], "n/a", *fields[2:]]),
+        "class": ",".join([*fields[:-1], "9"]),
+        "fields": f"{lines[row]},1",
+        "quote": ",".join([*fields[:2], '"Rome', *fields[-2:]]),
+    }[what]
+    (data / "rows.csv").write_text("\n".join(lines) + "\n")
+    said = []
+    for more in ("", cut()):
+        with pytest.raises(InputError) as caught:
+            made(data, "rows", tmp_path / "store", more)
+        said.append(str(caught.value))
+    assert said[0] == said[1] and f"row {row}" in said[0]
+
+
+def test_all_that_is_wrong_in_all_parts(data: Path, tmp_path: Path) -> None:
+    """Faults of several parts are told together, in their order."""
+    lines = (data / "rows.csv").read_text().splitlines()
+    for row in (20, 200, 380):
+        lines[row] = f"x,{lines[row].partition(',')[2]}"
+    (data / "rows.csv").write_text("\n".join(lines) + "\n")
+    with pytest.raises(InputError) as caught:
+        made(data, "rows", tmp_path / "store", cut())
+    rows = [fault.where for fault in caught.value.faults]
+    assert [place.split(",")[0] for place in rows] == ["row 20", "row 200", "row 380"]
+
+
+OWN = """
+import ptm, torch
+
+def read(options, part):
+    values = [float(file.path.read_text()) for file in part.files]
+    return ptm.Block({{"x": torch.tensor(values)[:, None]}}, {{"x": ("sample", "channel")}},
+                     {{"file": [file.name for file in part.files]}}, {more})
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ('scaling={"x": ptm.Scaling(("x",))}', ""),
+        ('tables={"t": {"a": [1]}}', "got tables['t']"),
+        ('scaler=ptm.Scaler("standard", ("x",), (0.0,), (1.0,))', "got scaler"),
+        ('facts={"first": part.files[0].name}', "facts['first']: expected the same of each part"),
+    ],
+)
+def test_own_kinds(tmp_path: Path, more: str, expected: str) -> None:
+    """Own code that knows nothing of parts is cut between files; what cannot be joined is told."""
+    files = tmp_path / "files"
+    files.mkdir()
+    for number in range(40):
+        (files / f"{number:02}.txt").write_text(f"{number}")
+    (tmp_path / "own.py").write_text(OWN.format(more=more))
+    catalog = tmp_path / "catalog.toml"
+    catalog.write_text(
+        '[catalog]\nkinds = { own = "own.py" }\n'
+        '[x]\nkind = "own"\npath = "files"\npart_bytes = 40\n'
+    )
+    source = ptm.load_catalog(catalog, data=tmp_path)["x"]
+    if expected:
+        with pytest.raises(PtmError) as caught:
+            ptm.tensorize(source, tmp_path / "store")
+        assert expected in str(caught.value) and str(caught.value).startswith("x: ")
+        return
+    ptm.tensorize(source, tmp_path / "store")
+    found = ptm.load("x", tmp_path / "store")
+    assert len(found.parts) > 2 and found.table["file"].tolist()[:2] == ["00.txt", "01.txt"]
+    values = torch.arange(40.0)
+    expected_x = (values - values.mean()) / values.std()
+    assert torch.allclose(found.tensors["x"][:, 0], expected_x)
+
+
+def test_learned_without_a_store(data: Path, tmp_path: Path) -> None:
+    """What was learned is loaded from the manifest alone, and does the same to new data."""
+    artifact = made(data, "rows", tmp_path / "store", cut())
+    manifest = tmp_path / "alone.json"
+    manifest.write_text((artifact.path / "manifest.json").read_text())
+    learned = ptm.Learned.load(manifest)
+    columns = {name: artifact.table[name].tolist() for name in ("id", "size", "city", "big")}
+    assert torch.equal(learned.transform(columns)["features"], artifact.tensors["features"])
+    assert torch.equal(artifact.transform(columns)["features"], artifact.tensors["features"])
+    back = artifact.invert("features", artifact.tensors["features"])
+    assert torch.allclose(back[:, 1], torch.tensor(columns["size"]).double(), rtol=1e-6)
+    with pytest.raises(PtmError, match="'city': expected one of the 3 categories"):
+        learned.transform({**columns, "city": ["Paris"] * 400})
+    with pytest.raises(PtmError, match="got none for city"):
+        learned.transform({name: columns[name] for name in ("id", "size", "big")})
+    with pytest.raises(PtmError, match="expected the manifest of an artifact"):
+        ptm.Learned.load(data / "rows.csv")
+    assert json.loads(manifest.read_text())["learned"]["categories"] == {
+        "city": ["Bonn", "Oslo, N", "Rome"]
+    }
