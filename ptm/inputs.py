@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ptm import arrow
 from ptm.errors import InputError
 from ptm.index import FileDigest, StatIndex, fingerprint, signature
 from ptm.listing import list_files
@@ -86,13 +87,15 @@ class InputFiles:
     @property
     def table(self) -> pa.Table:
         """The files: path below the data root, SHA-256, bytes."""
-        import pyarrow as pa
+        import numpy as np
 
         entries = self.entries
-        columns = [[entry.name for entry in entries], [entry.sha256 for entry in entries]]
-        sizes = pa.array([entry.bytes for entry in entries], pa.int64())
-        texts = [pa.array(column, pa.string()) for column in columns]
-        return pa.table([*texts, sizes], ["path", "sha256", "bytes"])
+        columns = {
+            "path": arrow.texts([entry.name for entry in entries]),
+            "sha256": arrow.texts([entry.sha256 for entry in entries]),
+            "bytes": np.array([entry.bytes for entry in entries], dtype=np.int64),
+        }
+        return arrow.table(columns)
 
     def check_unchanged(self) -> None:
         """Looks whether every file still holds what was hashed.

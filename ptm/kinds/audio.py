@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from ptm import arrow
 from ptm.errors import BadInput, Faults
 from ptm.limits import check_size
 from ptm.model import CHANNEL, SAMPLE, Artifact, Block, File, Part, View
@@ -369,9 +370,6 @@ def _told(look: tuple[int, int, int]) -> str:
 
 
 def _rows(files: Sequence[File], clips: Sequence[Sound]) -> pa.Table:
-    import pyarrow as pa
-
-    units = {"sample_rate": "Hz", "seconds": "s"}
     columns: dict[str, Any] = {
         "file": [file.name for file in files],
         "sample_rate": [clip.rate for clip in clips],
@@ -380,12 +378,7 @@ def _rows(files: Sequence[File], clips: Sequence[Sound]) -> pa.Table:
         "seconds": [len(clip.samples) / clip.rate for clip in clips],
         "encoding": [clip.encoding for clip in clips],
     }
-    table = pa.table(columns)
-    fields = [
-        field.with_metadata({"unit": units[field.name]}) if field.name in units else field
-        for field in table.schema
-    ]
-    return table.cast(pa.schema(fields))
+    return arrow.table(columns, {"sample_rate": "Hz", "seconds": "s"})
 
 
 def _of_bands(empty: int, options: Options) -> Iterator[str]:

@@ -6,10 +6,12 @@ from collections import Counter, deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
+from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from ptm import arrow
 from ptm.budget import THREADS
 from ptm.errors import BadInput, Faults
 from ptm.limits import FLOAT32
@@ -41,8 +43,9 @@ WHITE = 255.0
 AHEAD = 2 * THREADS  # pictures that are decoded and wait
 NOTED = 20  # damaged pictures that are named
 SIZES = "sizes"
-TRIED = 8  # images whose header is looked into, until one can be read
-USUAL = 256, 256, 3
+TRIED = 8  # images whose header is looked into, to know how many are a part
+USUAL = 256 * 256 * 3  # values of an image where no header can be read
+MOST = 4  # times the bytes of a part that it may have: headers of some images told how many
 
 
 class Options(Source):
@@ -78,7 +81,7 @@ def read(options: Options, part: Part) -> Block:
             channels. All that is wrong is told, with the files.
     """
     with closing(_decoded(options, part.files)) as images:
-        batch, modes, notes = _batch(part.files, images)
+        batch, modes, notes = _batch(part.files, images, options.part_bytes)
     names = CHANNELS[modes[0]]
     shape = batch.shape[2:]
     return Block(
@@ -94,9 +97,8 @@ def read(options: Options, part: Part) -> Block:
 
 def parts(options: Options, files: tuple[File, ...], target_bytes: int) -> list[Part]:
     """Parts of about as many bytes as asked for, by the size of one of the images."""
-    height, width, channels = _size_of_one(files)
     of_a_value = FLOAT32 if options.standardize and options.store == "scaled" else 1
-    size = height * width * channels * of_a_value
+    size = _size_of_one(files) * of_a_value
     return between_files(files, [size] * len(files), target_bytes)
 
 
@@ -112,16 +114,17 @@ def whole(
     return Block(notes=(*notes[:NOTED], *more, *_flat(learned.scaler)))
 
 
-def _size_of_one(files: tuple[File, ...]) -> tuple[int, int, int]:
-    """Height, width and channels of an image: all have to be of one size."""
+def _size_of_one(files: tuple[File, ...]) -> int:
+    """Values of an image: of the largest of some, as all have to be of one size."""
+    sizes = []
     for file in sorted(files, key=lambda file: file.sha256)[:TRIED]:
         with suppress(BadInput):
-            return read_size(file.path)
-    return USUAL
+            sizes.append(prod(read_size(file.path)))
+    return max(sizes, default=USUAL)
 
 
 def _batch(
-    files: Sequence[File], images: Iterator[Picture | BadInput]
+    files: Sequence[File], images: Iterator[Picture | BadInput], part_bytes: int
 ) -> tuple[NDArray[np.uint8], list[str], list[str]]:
     """Images in one array, uint8 [sample, channel, height, width]; the mode of each; notes.
 
@@ -145,6 +148,7 @@ def _batch(
             batch = nothing  # what else is wrong is looked for, but nothing is kept
             continue
         if not number:
+            _check_most(files, first, part_bytes)
             batch = np.empty((len(files), first[2], *first[:2]), dtype=np.uint8)
         batch[number] = image.pixels.transpose(2, 0, 1)
         modes.append(image.mode)
@@ -152,6 +156,17 @@ def _batch(
     _check_sizes(files, shapes, faults)
     faults.check({SIZES: Counter(map(_size, shapes.values()))})
     return batch, modes, notes
+
+
+def _check_most(files: Sequence[File], shape: tuple[int, ...], part_bytes: int) -> None:
+    """Looks, before memory is taken, whether a part has far more bytes than it was to have.
+
+    Raises:
+        BadInput: it has: its images are larger than those whose headers were looked into.
+    """
+    if len(files) > 1 and len(files) * prod(shape) > MOST * part_bytes:
+        expected = "images of one size, as those that were looked into first"
+        raise BadInput(SIZES, expected, f"larger ones, of {_size(shape)}", files[0].url)
 
 
 def _check_sizes(files: Sequence[File], shapes: dict[int, tuple[int, ...]], faults: Faults) -> None:
@@ -197,24 +212,10 @@ def _size(shape: tuple[int, ...]) -> str:
 
 
 def _table(files: Sequence[File], modes: list[str], shape: tuple[int, ...]) -> pa.Table:
-    import pyarrow as pa
-
-    return pa.table(
-        {
-            "file": [file.name for file in files],
-            "mode": modes,
-            "height": pa.array([shape[0]] * len(files), pa.int64()),
-            "width": pa.array([shape[1]] * len(files), pa.int64()),
-        },
-        schema=pa.schema(
-            [
-                pa.field("file", pa.string()),
-                pa.field("mode", pa.string()),
-                pa.field("height", pa.int64(), metadata={"unit": "pixels"}),
-                pa.field("width", pa.int64(), metadata={"unit": "pixels"}),
-            ]
-        ),
-    )
+    height, width = ([side] * len(files) for side in shape)
+    names = [file.name for file in files]
+    columns = {"file": names, "mode": modes, "height": height, "width": width}
+    return arrow.table(columns, {"height": "pixels", "width": "pixels"})
 
 
 def _flat(scaler: Scaler | None) -> tuple[str, ...]:

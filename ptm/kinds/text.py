@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from ptm import arrow
 from ptm.encoding import one_hot
 from ptm.errors import BadInput
 from ptm.learned import Learned
@@ -89,7 +90,6 @@ def read(options: Options, part: Part) -> Block:
     Raises:
         BadInput: an empty file, the wrong encoding (line and byte are named).
     """
-    import pyarrow as pa
 
     text = read_text(part.files[0].path, options.encoding, part.span)
     if "\r" in text:
@@ -103,7 +103,7 @@ def read(options: Options, part: Part) -> Block:
     return Block(
         {"word_ids": _places(cleaned, found)[spelled], "char_ids": points},
         {"word_ids": (WORD,), "char_ids": (CHARACTER,)},
-        pa.table({"word": pa.array(found, pa.string())}),
+        arrow.table({"word": found}),
         carried=_carried(options, part, text, lowered),
     )
 
@@ -162,7 +162,6 @@ def whole(
             allows.
     """
     import numpy as np
-    import pyarrow as pa
 
     words, characters = (learned.vocabularies[what] for what in (WORDS, CHARACTERS))
     facts: dict[str, object] = {"vocabulary_size": len(words)}
@@ -177,16 +176,16 @@ def whole(
         beyond = Counter(c for c in lowered.strip() if ord(c) >= ASCII)
         facts |= {"line": line, "line_beyond_ascii": dict(sorted(beyond.items()))}
         notes += _zeros(options, beyond)
-    letters = pa.table(
+    letters = arrow.table(
         {
-            "character": characters,
+            "character": list(characters),
             "code_point": [ord(character) for character in characters],
             "id": np.arange(len(characters)),
             "count": [stats.counts[CHARACTERS][character] for character in characters],
         }
     )
-    table = {"word": words, "id": np.arange(len(words))}
-    rows = pa.table({**table, "count": [stats.counts[WORDS][word] for word in words]})
+    counts = [stats.counts[WORDS][word] for word in words]
+    rows = arrow.table({"word": list(words), "id": np.arange(len(words)), "count": counts})
     return Block(tensors, axes, rows, {CHARACTERS: letters}, facts=facts, notes=notes)
 
 
@@ -220,12 +219,10 @@ def _line(options: Options, carried: Sequence[Mapping[str, Any]]) -> tuple[str, 
 
 def _places(words: Sequence[str], among: Sequence[str]) -> NDArray[np.int64]:
     """The place of each word among sorted ones, int64 [word]."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
-    kind = pa.large_string()
-    places = pc.index_in(pa.array(words, kind), pa.array(among, kind))
-    found: NDArray[np.int64] = places.to_numpy(zero_copy_only=False).astype("int64")
+    places = pc.index_in(arrow.texts(words, large=True), arrow.texts(among, large=True))
+    found: NDArray[np.int64] = arrow.numbers(places).astype("int64")
     return found
 
 
@@ -262,18 +259,17 @@ def _words(lowered: str, characters: str) -> tuple[list[str], NDArray[np.int32]]
     if not blocks:
         return [], np.zeros(0, dtype=np.int32)
     alike = pa.chunked_array(blocks).unify_dictionaries().chunks
-    indices = np.concatenate([block.indices.to_numpy() for block in alike])
+    indices = np.concatenate([arrow.numbers(block.indices) for block in alike])
     return alike[0].dictionary.to_pylist(), indices
 
 
 def _parted(block: str, plain: bool) -> pa.Array:
     """The words of a text, large_string [word]; `plain` where all its spaces are PLAIN_SPACES."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     if not plain:
-        return pa.array(block.split(), pa.large_string())
-    words = pc.ascii_split_whitespace(pa.array([block], pa.large_string())).flatten()
+        return arrow.texts(block.split(), large=True)
+    words = pc.ascii_split_whitespace(arrow.texts([block], large=True)).flatten()
     first = int(len(words) > 0 and words[0].as_py() == "")  # what stands before the first space
     last = int(len(words) > first and words[-1].as_py() == "")
     return words.slice(first, len(words) - first - last)

@@ -95,13 +95,16 @@ def content(manifest: Mapping[str, Any]) -> dict[str, Any]:
 def digests(manifest: Mapping[str, Any]) -> dict[str, str]:
     """Digests of all that an analysis gets of an artifact: its files, and what is said of them.
 
-    The order of the parts is said too; the list of the input files is no part of the content.
+    Those of all parts, in their order, are one: of the "tensors", and of the "rows". The list of
+    the input files is no part of the content.
     """
-    order = [list(part["files"].values()) for part in manifest["parts"]]
-    said = {"parts": order, **{entry: manifest[entry] for entry in CONTENT}}
-    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-    files = {file.file: file.sha256 for file in files_of(manifest) if file.file != INPUTS}
-    return files | {MANIFEST: digest}
+    said = json.dumps({entry: manifest[entry] for entry in CONTENT}, sort_keys=True)
+    found = {file["file"]: file["sha256"] for file in manifest["files"] if file["file"] != INPUTS}
+    for role in ("tensors", "rows"):
+        of_parts = [part["files"][role][1] for part in manifest["parts"] if role in part["files"]]
+        if of_parts:
+            found[role] = hashlib.sha256("".join(of_parts).encode()).hexdigest()
+    return found | {MANIFEST: hashlib.sha256(said.encode()).hexdigest()}
 
 
 def refs_of(manifest: Mapping[str, Any]) -> list[PartRef]:

@@ -12,6 +12,7 @@ import pytest
 from flows.pipeline import pipeline
 from ptm.explain import FORCED
 from tests.support.commands import call_ptm
+from tests.support.machine import part_file
 from tests.support.servers import Recorded
 from tests.support.small_disk import SmallDisk
 
@@ -23,7 +24,7 @@ def current(store: Path) -> dict[str, tuple[str, str]]:
     found = {}
     for pointer in store.glob("*/current.json"):
         publication = json.loads(pointer.read_text())["publication"]
-        raw = (pointer.parent / publication / "part-00000.pt").read_bytes()
+        raw = part_file(pointer.parent / publication).read_bytes()
         found[pointer.parent.name] = publication, hashlib.sha256(raw).hexdigest()
     return found
 

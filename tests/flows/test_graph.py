@@ -209,8 +209,8 @@ def test_a_change_goes_as_far_as_it_reaches(catalog: Path) -> None:
     assert {name for name in ends if ends[name] == "made"} == {"b", "both", "top"}
     assert totals(catalog.parent / "store") == TOTALS | {"both": 7.0, "top": 10.0}
     assert re.search(r"(?m)^b: made in [\d.]+ s \(file b.csv changed\)$", done.out), done.out
-    assert "(upstream b part-00000.pt changed and 1 more)\n" in done.out
-    assert "(upstream both part-00000.pt changed)\n" in done.out
+    assert "(upstream b tensors changed and 1 more)\n" in done.out
+    assert "(upstream both tensors changed)\n" in done.out
 
 
 def plans(catalog: Path, *words: str) -> dict[str, tuple[str, str]]:

@@ -12,6 +12,7 @@ import pytest
 from ptm.catalog import load_catalog
 from ptm.prepare import tensorize
 from tests.support.commands import call_ptm
+from tests.support.machine import part_file
 
 NAMES = ["austen", "wine", "temperature"]
 
@@ -42,9 +43,15 @@ def edited(book_catalog: Path, tmp_path: Path) -> Path:
     return place
 
 
+def publication_of(store: Path, name: str) -> Path:
+    """The folder of the only publication of a name."""
+    [place] = store.glob(f"{name}/*/manifest.json")
+    return place.parent
+
+
 def part_of(store: Path, name: str) -> Path:
-    [place] = store.glob(f"{name}/*/part-00000.pt")
-    return place
+    """The tensors of the only part of the only publication of a name."""
+    return part_file(publication_of(store, name))
 
 
 def flip(place: Path) -> None:
@@ -71,10 +78,11 @@ def test_verify_whole(store: Path) -> None:
 
 def test_verify_damaged(store: Path) -> None:
     """Each damaged file is named with expected and got, with the command that heals; code 1."""
-    flip(part_of(store, "austen"))
+    part = part_of(store, "austen")
+    flip(part)
     done = call_ptm("verify", "--artifacts", store)
     assert done.code == 1
-    assert "austen: part-00000.pt: expected sha256 " in done.words and ", got " in done.words
+    assert f"austen: {part.name}: expected sha256 {part.stem}, got " in done.words
     assert "1 of 4 are damaged" in done.out
     assert f"\nPut it right: ptm run austen --artifacts {store}\n" in done.out
     assert call_ptm("verify", "wine", "--artifacts", store).code == 0
@@ -82,11 +90,12 @@ def test_verify_damaged(store: Path) -> None:
 
 def test_verify_json(store: Path) -> None:
     """As JSON each finding has name, publication, bytes and error."""
-    flip(part_of(store, "wine"))
+    part = part_of(store, "wine")
+    flip(part)
     done = call_ptm("verify", "--json", "--artifacts", store)
     findings = {finding["name"]: finding for finding in json.loads(done.out)}
     assert done.code == 1 and findings.keys() == {*NAMES, "wine_threshold"}
-    assert "part-00000.pt" in findings["wine"]["error"] and not findings["austen"]["error"]
+    assert part.name in findings["wine"]["error"] and not findings["austen"]["error"]
     assert findings["austen"]["bytes"] > 1000
 
 
@@ -134,7 +143,7 @@ def test_explain_nothing(store: Path) -> None:
 
 def test_gc(store: Path, edited: Path, sample: Path) -> None:
     """A dry run tells what gc takes and changes nothing; gc takes just that, and then nothing."""
-    before = part_of(store, "austen").parent
+    before = publication_of(store, "austen")
     tensorize(load_catalog(edited, sample)["austen"], store)
     assert "Nothing to collect" in call_ptm("gc", "--dry-run", "--artifacts", store).out
     listed = listing(store)
@@ -149,7 +158,8 @@ def test_gc(store: Path, edited: Path, sample: Path) -> None:
 
 def test_dry_run(store: Path, edited: Path, sample: Path, tmp_path: Path) -> None:
     """`run --dry-run` says what a run would make and why, starts no server, writes nothing."""
-    flip(part_of(store, "temperature"))
+    part = part_of(store, "temperature")
+    flip(part)
     listed = listing(store)
     home = tmp_path / "prefect"
     done = call_ptm(
@@ -161,7 +171,10 @@ def test_dry_run(store: Path, edited: Path, sample: Path, tmp_path: Path) -> Non
     assert done.code == 0 and narrow(done.out)
     lines = {line.split()[0]: line for line in done.out.splitlines() if len(line.split()) > 2}
     assert "make" in lines["austen"] and "option line changed from 200 to 3" in lines["austen"]
-    assert "make" in lines["temperature"] and "damaged: part-00000.pt" in lines["temperature"]
+    assert (
+        "make" in lines["temperature"]
+        and f"damaged: {part.name[:12]}….pt: " in lines["temperature"]
+    )
     assert "maybe" in lines["temperature_fits"] and "cached" in lines["wine_threshold"]
     assert "make" in lines["dog"] and "new" in lines["dog"]
     assert listing(store) == listed and not home.exists()
@@ -193,9 +206,11 @@ def test_run_tells_and_explain_remembers(
         told = json.loads(call_ptm("explain", "austen", "--json", "--artifacts", store).out)
         return told["decision"], told["why"]
 
-    flip(part_of(store, "austen"))
-    assert "(damaged: part-00000.pt: expected sha256" in run(book_catalog)
-    assert decision()[0] == "made" and decision()[1].startswith("damaged: part-00000.pt")
+    part = part_of(store, "austen")
+    flip(part)
+    damaged = f"damaged: {part.name[:12]}….pt: expected sha256"
+    assert f"({damaged}" in run(book_catalog)
+    assert decision()[0] == "made" and decision()[1].startswith(damaged)
     assert "austen: made in" in run(edited)
     assert decision() == ("made", "option line changed from 200 to 3")
     assert "austen: cached in" in run(edited)

@@ -18,6 +18,7 @@ from ptm.catalog import load_catalog
 from ptm.prepare import tensorize
 from tests.support.commands import call_ptm
 from tests.support.letters import FILE, LONG
+from tests.support.machine import part_file
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +147,8 @@ def test_commands_are_in_one_piece(
     assert lines[-1] == f"Look closer: ptm show {LONG} {option}"
     lines = call_ptm("data", "list", "--data", tmp_path / "a folder").out.splitlines()
     assert lines[-1].endswith(f"Get them with: ptm data pull --data '{tmp_path / 'a folder'}'")
-    [part] = store.glob("photos/*/part-00000.pt")
+    [folder] = (place.parent for place in store.glob("photos/*/manifest.json"))
+    part = part_file(folder)
     part.write_bytes(b"x")
     out = call_ptm("verify", "--artifacts", store).out
     assert f"\nPut it right: ptm run photos {option}\n" in out

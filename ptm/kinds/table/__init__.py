@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from ptm import arrow
 from ptm.encoding import one_hot
 from ptm.errors import BadInput, Faults
 from ptm.kinds.table.features import (
@@ -147,7 +148,7 @@ def read(options: Options, part: Part) -> Block:
         target = _classes(options, path, part.before, table, faults)
         column = table.column_names.index(options.target)
         if target is not None:
-            table = table.set_column(column, options.target, [target])
+            table = table.set_column(column, options.target, arrow.column(target))
     faults.check()
     return Block(
         rows=_described(options, table),
@@ -170,7 +171,7 @@ def measure(options: Options, block: Block) -> Stats:
     for name in (name for name in table.column_names if name != options.target):
         if options.measures.get(name) == "categorical":
             continue
-        numbers = table[name].to_numpy()
+        numbers = arrow.numbers(table[name])
         needs[EXACT][name] += int(numbers.dtype == np.int64)
         needs[WHOLE][name] += int(_are_whole(numbers))
         with np.errstate(all="ignore"):  # what leaves float64 is refused by `learn`
@@ -211,7 +212,7 @@ def encode(options: Options, block: Block, learned: Learned) -> Block:
     tensors = {FEATURES: torch.from_numpy(matrix)}
     axes: dict[str, tuple[str, ...]] = {FEATURES: (SAMPLE, FEATURE)}
     if options.target:
-        values = table[options.target].to_numpy()
+        values = arrow.numbers(table[options.target])
         axes["target"] = (SAMPLE,)
         if options.classes:
             tensors["target"] = torch.from_numpy(values.copy())  # Arrow's cannot be written to
@@ -319,12 +320,11 @@ def _inline(
 ) -> pa.Table:
     """The rows that stand in the catalog."""
     import numpy as np
-    import pyarrow as pa
 
     columns, faults = {}, Faults()
     for name, values in zip(options.columns, zip(*options.rows, strict=True), strict=True):
         if name in categories:
-            columns[name] = pa.array([_spelled(value) for value in values])
+            columns[name] = arrow.texts([_spelled(value) for value in values])
             continue
         numbers = np.array(values, dtype=np.float64)
         largest = np.finfo(np.float32 if unscaled is None or name in unscaled else np.float64).max
@@ -333,9 +333,9 @@ def _inline(
             got, others = numbers[bad[0]], len(bad) - 1
             expected = "a finite number (float32)"
             faults.add(not_valid(None, bad[0], name, expected, got, others))
-        columns[name] = pa.array(numbers)
+        columns[name] = arrow.column(numbers)
     faults.check()
-    return pa.table(columns)
+    return arrow.table(columns)
 
 
 def _spelled(value: float) -> str:
@@ -383,7 +383,7 @@ def _classes(
         check_size(options, table.num_rows, options.classes, where, str(path or ""))
     except BadInput as error:
         faults.add(error)
-    values = table[options.target].to_numpy()
+    values = arrow.numbers(table[options.target])
     valid = (values == np.floor(values)) & (values >= 0) & (values < options.classes)
     if not valid.all():
         row, bad = int(valid.argmin()), int((~valid).sum())

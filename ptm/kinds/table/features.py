@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ptm import arrow
 from ptm.errors import BadInput, Faults
 from ptm.learned import Learned
 from ptm.limits import FLOAT32, check_size
@@ -146,7 +147,7 @@ def features_of(
             codes = _codes(values, column.categories)
             matrix[np.arange(len(codes)), place + codes] = 1
         else:
-            numbers = values.to_numpy()
+            numbers = arrow.numbers(values)
             fitted = scaler.shift[place], scaler.scale[place]
             is_scaled = column.is_scaled and not raw
             _fill(matrix[:, place], numbers, scaler.precision, fitted if is_scaled else None)
@@ -235,11 +236,10 @@ def _first(names: list[str]) -> str:
 
 def _codes(values: pa.ChunkedArray, categories: Sequence[str]) -> NDArray[np.int64]:
     """A column of text as the place of each text among the categories, int64 [row]."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
-    places = pc.index_in(values, pa.array(categories, values.type))
-    codes: NDArray[np.int64] = places.to_numpy().astype("int64")
+    places = pc.index_in(values, arrow.texts(categories))
+    codes: NDArray[np.int64] = arrow.numbers(places).astype("int64")
     return codes
 
 

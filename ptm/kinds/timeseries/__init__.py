@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from ptm import arrow
 from ptm.encoding import one_hot
 from ptm.errors import MOST_TOLD, BadInput, Faults
 from ptm.kinds.timeseries.hours import (
@@ -148,7 +149,7 @@ def read(options: Options, part: Part) -> Block:
     grid = _grid(options, path, table, faults)
     filled = _filled_table(options, table, grid)
     channels = {
-        name: filled[name].to_numpy() if name != options.date else day_of_month(grid.hours)
+        name: arrow.numbers(filled[name]) if name != options.date else day_of_month(grid.hours)
         for name in filled.column_names
     }
     onehot = [name for name in channels if name in options.onehot]  # in the order of the columns
@@ -233,7 +234,7 @@ def _check_codes(
         if name not in options.onehot:
             continue
         most = options.onehot[name]
-        values = day_of_month(hours) if name == options.date else table[name].to_numpy()
+        values = day_of_month(hours) if name == options.date else arrow.numbers(table[name])
         bad = (values != np.floor(values)) | (values < 1) | (values > most)
         if name in (options.date, options.hour):
             bad &= valid  # what is no date or hour is told already
@@ -256,20 +257,19 @@ def _check_sizes(options: Options, path: Path, hours: int, faults: Faults) -> No
 
 def _filled_table(options: Options, table: pa.Table, grid: Grid) -> pa.Table:
     import numpy as np
-    import pyarrow as pa
 
     columns = {}
     for name in table.column_names:
         if name == options.date:
-            columns[name] = pa.array((grid.hours // HOURS).astype("datetime64[D]"))
+            columns[name] = arrow.column((grid.hours // HOURS).astype("datetime64[D]"))
         elif name == options.hour:
-            columns[name] = pa.array(grid.hours % HOURS)
+            columns[name] = arrow.column(grid.hours % HOURS)
         else:
-            values = table[name].to_numpy()[grid.rows]
+            values = arrow.numbers(table[name])[grid.rows]
             if name in options.zero:
                 values = np.where(grid.filled, values.dtype.type(0), values)
-            columns[name] = pa.array(values)
-    return pa.table(columns)
+            columns[name] = arrow.column(values)
+    return arrow.table(columns)
 
 
 def _stacked(channels: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
@@ -400,7 +400,7 @@ def _merged(options: Options, table: pa.Table) -> tuple[str, ...]:
     for name in table.column_names:
         if name in (options.date, options.hour):
             continue
-        values = table[name].to_numpy()
+        values = arrow.numbers(table[name])
         counts = merged_values(values, values.astype(np.float32))
         if counts:
             merged.append(f"column '{name[:40]}' {counts[0]} become {counts[1]}")

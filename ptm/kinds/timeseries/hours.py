@@ -8,6 +8,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ptm import arrow
 from ptm.errors import MOST_TOLD, BadInput, Faults
 from ptm.readers.delimited.columns import not_valid
 
@@ -35,7 +36,7 @@ def read_hours(
     """
     import numpy as np
 
-    hour = table[options.hour].to_numpy()
+    hour = arrow.numbers(table[options.hour])
     whole: NDArray[np.bool_] = (hour == np.floor(hour)) & (hour >= 0) & (hour < HOURS)
     add_rows(
         faults,
@@ -44,7 +45,7 @@ def read_hours(
     )
     dates = table[options.date].combine_chunks().dictionary_encode()
     texts = dates.dictionary.to_pylist()
-    day = np.array([_day(text) for text in texts], dtype=np.int64)[dates.indices.to_numpy()]
+    day = np.array([_day(text) for text in texts], dtype=np.int64)[arrow.numbers(dates.indices)]
     dated: NDArray[np.bool_] = day != NO_DAY
     add_rows(
         faults,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
+from ptm import arrow
 from ptm.budget import THREADS
 from ptm.errors import BadInput, Faults
 from ptm.kinds.volume.geometry import TILT, Place, affine, place
@@ -216,25 +217,15 @@ def _of_unit(slices: list[Slice]) -> list[str]:
 
 
 def _table(where: Place, ranges: list[Range], unit: str | None) -> pa.Table:
-    import pyarrow as pa
+    import numpy as np
 
-    metadata = {"unit": unit} if unit else None
-    return pa.table(
-        [
-            [s.name for s in where.slices],
-            where.positions,
-            [entry.low for entry in ranges],
-            [entry.high for entry in ranges],
-        ],
-        schema=pa.schema(
-            [
-                pa.field("file", pa.string()),
-                pa.field("position", pa.float64(), metadata={"unit": "mm"}),
-                pa.field("min", pa.float32(), metadata=metadata),
-                pa.field("max", pa.float32(), metadata=metadata),
-            ]
-        ),
-    )
+    columns = {
+        "file": [s.name for s in where.slices],
+        "position": np.array(where.positions, dtype=np.float64),
+        "min": np.array([entry.low for entry in ranges], dtype=np.float32),
+        "max": np.array([entry.high for entry in ranges], dtype=np.float32),
+    }
+    return arrow.table(columns, {"position": "mm", **({"min": unit, "max": unit} if unit else {})})
 
 
 def views(artifact: Artifact) -> Iterator[View]:

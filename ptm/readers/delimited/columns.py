@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ptm import arrow
 from ptm.errors import BadInput, Faults
 from ptm.readers.delimited.faults import Wanted, check_rows, is_blank, shown, some
 from ptm.readers.delimited.faults import not_valid as not_valid
@@ -135,7 +136,7 @@ def _read(rows: Rows, wanted: Wanted) -> pa.Table | None:
     large = []
     for column, values in zip(table.column_names, table.columns, strict=True):
         if wanted.is_number(column):
-            numbers = values.to_numpy()
+            numbers = arrow.numbers(values)
             magnitude = max(numbers.max(), -numbers.min())  # NaN where one is
             if not magnitude <= wanted.largest(column):
                 return None
@@ -154,10 +155,10 @@ def _with_integers(rows: Rows, table: pa.Table, columns: list[str]) -> pa.Table 
     if texts is None:
         return table
     for column in columns:
-        integers, bad = exact_integers(texts[column].combine_chunks(), table[column].to_numpy())
+        integers, bad = exact_integers(texts[column].combine_chunks(), arrow.numbers(table[column]))
         if bad:
             return None
         if integers is not None:
             place = table.column_names.index(column)
-            table = table.set_column(place, column, pa.array(integers))
+            table = table.set_column(place, column, arrow.column(integers))
     return table

@@ -1,0 +1,87 @@
+"""Arrow columns of arrays and texts, without a look for pandas, which Arrow imports for that.
+
+That import takes a quarter of a second, and nothing that makes tensors needs pandas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+MOST = (1 << 31) - 1  # bytes of all texts of a column whose places are int32
+
+
+def column(values: NDArray[Any] | Sequence[str] | Sequence[int] | Sequence[float]) -> pa.Array:
+    """An Arrow array of an array of one axis, or of texts or numbers, none of which is missing.
+
+    Texts are `string`, integers of Python int64, other numbers float64; of an array numbers, flags
+    and days ("datetime64[D]") keep their type.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    if not isinstance(values, np.ndarray):
+        if not len(values) or isinstance(values[0], str):
+            return texts([str(value) for value in values])
+        values = np.array(values)
+    if values.dtype == np.bool_:
+        buffer = np.packbits(values, bitorder="little")
+        return pa.Array.from_buffers(pa.bool_(), len(values), [None, pa.py_buffer(buffer)])
+    kind = pa.from_numpy_dtype(values.dtype)
+    if values.dtype.kind == "M":
+        values = values.astype("datetime64[D]").astype(np.int32)
+    buffer = np.ascontiguousarray(values)
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(buffer)])
+
+
+def texts(values: Sequence[str], large: bool = False) -> pa.Array:
+    """An Arrow array of texts, `string`; `large_string` where asked for, or where they need it."""
+    import numpy as np
+    import pyarrow as pa
+
+    raw = [value.encode() for value in values]
+    ends = np.zeros(len(raw) + 1, dtype=np.int64)
+    np.cumsum([len(each) for each in raw], out=ends[1:])
+    large = large or ends[-1] > MOST
+    kind = pa.large_string() if large else pa.string()
+    places = ends if large else ends.astype(np.int32)
+    buffers = [None, pa.py_buffer(places), pa.py_buffer(b"".join(raw))]
+    return pa.Array.from_buffers(kind, len(raw), buffers)
+
+
+def numbers(values: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
+    """The numbers of an Arrow array, [row], of the same type; none is missing.
+
+    Those of one chunk are not copied, and cannot be written to.
+    """
+    import numpy as np
+
+    chunks = getattr(values, "chunks", None)
+    chunks = [values] if chunks is None else chunks
+    kind = values.type.to_pandas_dtype()
+    found = [
+        np.frombuffer(chunk.buffers()[1], kind)[chunk.offset : chunk.offset + len(chunk)]
+        for chunk in chunks
+        if len(chunk)
+    ]
+    if not found:
+        return np.zeros(0, dtype=kind)
+    return found[0] if len(found) == 1 else np.concatenate(found)
+
+
+def table(columns: Mapping[str, Any], units: Mapping[str, str] | None = None) -> pa.Table:
+    """A table of columns by name: what `column` takes, or Arrow arrays; units as metadata."""
+    import pyarrow as pa
+
+    arrow = (pa.Array, pa.ChunkedArray)
+    arrays = [one if isinstance(one, arrow) else column(one) for one in columns.values()]
+    said = {name: {"unit": unit} for name, unit in (units or {}).items()}
+    fields = [
+        pa.field(name, array.type, metadata=said.get(name))
+        for name, array in zip(columns, arrays, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
