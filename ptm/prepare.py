@@ -375,12 +375,12 @@ class _Wanted:
         if held and not force:
             return Plan(self.name, "cached", "up to date"), manifest
         self.expect_room()
-        return Plan(self.name, "make", why(self._manifest(), self.about, damage, force)), manifest
+        return Plan(self.name, "make", self._why(self._manifest(), damage, force)), manifest
 
     def publish(self, made: _Content, damage: str, start: float, forced: bool) -> ArtifactRef:
         """Publishes what was made."""
         before = self._manifest()
-        reason, work = why(before, self.about, damage, forced), made.work(before)
+        reason, work = self._why(before, damage, forced), made.work(before)
         if before and work:
             reason = f"{reason}; {work}"
         whole = replace(made.whole, notes=(*made.whole.notes, *self.notes))
@@ -398,6 +398,11 @@ class _Wanted:
         )
         self.memory.save()
         return replace(ref, seconds=time.perf_counter() - start, why="" if ref.cached else reason)
+
+    def _why(self, before: dict[str, Any] | None, damage: str, forced: bool) -> str:
+        if before is None and not damage and store.made_by_older(self.root, self.name):
+            return "an older version of ptm made the one that is there"
+        return why(before, self.about, damage, forced)
 
     def _manifest(self, pointer: store.Pointer | None = None) -> dict[str, Any] | None:
         """The manifest of the artifact that is current, or that a pointer names; with its files."""

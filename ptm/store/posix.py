@@ -26,6 +26,7 @@ from ptm.system_errors import NO_FILE, NO_LINKS, UNWRITABLE
 
 LARGE = 1 << 20  # bytes
 SLICE = 1 << 23  # bytes
+LARGEST_READ_AGAIN = 1 << 27  # bytes
 SWAPPING = 1.0  # s: whoever holds a pointer longer was stopped
 CTIME = 3  # its place in a signature; a rename moves it, and nothing else
 
@@ -195,10 +196,12 @@ class _Hashing(io.RawIOBase):
         else:
             self._pool = self._pool or ThreadPoolExecutor(1)
             hashed = self._pool.submit(self._digest.update, view)
+            # a part may be read again at once; what is larger would only flush others
+            sync = disk.push_out if len(view) > LARGEST_READ_AGAIN else disk.sync
             try:  # hashing takes as long, so the wait for the disk is free
                 for start in range(0, len(view), SLICE):
                     disk.write(self._file, view[start : start + SLICE])
-                    disk.push_out(self._file)
+                    sync(self._file)
             finally:
                 hashed.result()
         self.size += len(view)

@@ -18,7 +18,7 @@ from ptm.model import Artifact, ArtifactRef
 from ptm.names import is_name, is_stray
 from ptm.store.files import checked, corrupt, remedy, unreadable, verify_each
 from ptm.store.locks import lock_shared
-from ptm.store.manifest import INPUTS, MANIFEST, files_of, of_files, parse, problem
+from ptm.store.manifest import INPUTS, MANIFEST, files_of, is_older, of_files, parse, problem
 from ptm.store.memory import Memory
 from ptm.store.opening import opened, place_of
 from ptm.store.pointers import CURRENT, KEYS, Pointer, read_pointer
@@ -189,6 +189,16 @@ def _expect_no_more(publication: Publication) -> None:
     for extra in sorted(there - {MANIFEST, *(entry["file"] for entry in manifest["files"])}):
         if not is_stray(extra):
             raise corrupt(folder / extra, "only the files of the manifest", "this one too")
+
+
+def made_by_older(root: Path, name: str) -> bool:
+    """Whether an older version of ptm made what is current of a name, so that none can read it."""
+    pointer = read_pointer(root / name / CURRENT)
+    if pointer is None:
+        return False
+    with suppress(OSError):
+        return is_older(parse((root / name / pointer["publication"] / MANIFEST).read_bytes()))
+    return False
 
 
 def inputs_of(publication: Publication) -> Any:
