@@ -49,11 +49,13 @@ class Job:
         source: the entry.
         root: the store.
         above: what the names of its files begin with in messages.
+        rehash: whether to distrust what is remembered of the files of the store.
     """
 
     source: Source
     root: Path
     above: str = ""
+    rehash: bool = False
 
     @property
     def name(self) -> str:
@@ -135,7 +137,7 @@ class Made(NamedTuple):
 
 def measure(job: Job, works: Sequence[Work], force: bool = False) -> list[Measured | BadInput]:
     """Reads parts into the store, unless it has them; what is wrong with one, instead of it."""
-    index = store.Memory(job.root / job.name).parts
+    index = store.Memory(job.root / job.name, job.rehash).parts
     return [_measured(job, work, index, force) for work in works]
 
 
@@ -143,7 +145,7 @@ def encode(
     job: Job, parts: Sequence[Measured], learned: Learned, force: bool = False
 ) -> list[Encoded]:
     """Parts as they are published, from their raw samples."""
-    index = store.Memory(job.root / job.name).parts
+    index = store.Memory(job.root / job.name, job.rehash).parts
     return [_encoded(job, one, learned, index, force) for one in parts]
 
 

@@ -126,7 +126,7 @@ def steps(
             pointers = {name: one.pointer for name, one in upstream.items()}
             made = yield from _one(making.analyze, Job(source, root), pointers, rehash)
             return wanted.publish(made, damage, start, force)
-        job = Job(source, root, wanted.files.above)
+        job = Job(source, root, wanted.files.above, rehash)
         with making.told(job):
             works = wanted.works(parts_of(source, kind_of(source), wanted.files.files))
         if len(works) == 1:
@@ -331,8 +331,10 @@ class _Wanted:
         for part in parts:
             names = [file.name if names_matter else "" for file in part.files]
             files = [[f.sha256, name] for f, name in zip(part.files, names, strict=True)]
-            slice_of = {"files": files} if not part.digest else {"bytes": part.digest}
-            key = make_key({**self.decides, "part": {**slice_of, "head": bool(part.head)}})
+            # what is before it decides which line, and which row, each one is
+            place = [part.digest, bool(part.head), bool(part.span and part.span[0]), part.before]
+            of = {"bytes": place} if part.digest else {"files": files}
+            key = make_key({**self.decides, "part": of})
             entries = tuple(by_path[file.url] for file in part.files)
             found.append(Work(part._replace(key=key), entries))
         return found

@@ -90,7 +90,7 @@ def released(monkeypatch: pytest.MonkeyPatch) -> Event:
     clock = types.SimpleNamespace(**(vars(time) | {"sleep": released.wait}))
     patient = prepare.with_options(retry_delay_seconds=600, retry_jitter_factor=0.1)
     monkeypatch.setattr("prefect.task_engine.time", clock)
-    monkeypatch.setattr("flows.pipeline.prepare", patient)
+    monkeypatch.setattr("flows.running.drivers.prepare", patient)
     monkeypatch.setattr(index, "hash_files", flaky)
     return released
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 from rich.progress import Progress
@@ -25,8 +26,8 @@ from tests.support.commands import Done, Started, call_ptm, run_ptm, wait_until
 from tests.support.graphs import SUM
 from tests.support.machine import expect_runner
 from tests.support.many import write_many
-from tests.support.photos import Photos, Watch, numbers_in, photo, write_photos
-from tests.support.servers import Recorded, flow_run_in, states_of
+from tests.support.photos import Photos, Watch, note_reads, numbers_in, photo, write_photos
+from tests.support.servers import Recorded, flow_run_in, posted, states_of
 from tests.support.stores import digests, publications
 
 pytestmark = [pytest.mark.operate, pytest.mark.usefixtures("server")]
@@ -88,19 +89,14 @@ class Ran:
 def on_threads(server: str, photos: Photos, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """A run on threads, in this process."""
     store = tmp_path_factory.mktemp("threads") / "store"
-    said: list[str] = []
+    said, emit = list[str](), screen._Watcher.emit
 
-    class Noted(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if part := getattr(record, "ptm_part", None):
-                said.append(part[1])
+    def noted(watcher: screen._Watcher, record: logging.LogRecord) -> None:
+        said.extend([record.ptm_part[1]] if hasattr(record, "ptm_part") else [])
+        emit(watcher, record)
 
-    noted, logger = Noted(), logging.getLogger("prefect.task_runs")
-    logger.addHandler(noted)
-    try:
+    with mock.patch.object(screen._Watcher, "emit", noted):
         done = call_ptm("run", *photos.place(store))
-    finally:
-        logger.removeHandler(noted)
     return Ran(done, store, said)
 
 
@@ -173,8 +169,6 @@ def watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watch:
     """Notes the parts that runs in this process read."""
     noted = Watch(tmp_path / "read")
     monkeypatch.setattr(images, "read", images.read)  # put back afterwards
-    from tests.support.photos import note_reads
-
     note_reads(images, noted.variables)
     return noted
 
@@ -277,8 +271,6 @@ def test_ctrl_c(
 
 def flow_run_of(api: str, store: Path) -> str:
     """The id of the run that was told to use a store."""
-    from tests.support.servers import posted
-
     runs = posted(api, "/flow_runs/filter", {"limit": 200})
     return str(next(run["id"] for run in runs if run["parameters"].get("artifacts") == str(store)))
 
@@ -295,6 +287,22 @@ def test_timeout(few: Photos, tmp_path: Path) -> None:
     hold.unlink()
     assert done.code == 1 and "rows: made" in done.out, done
     assert "raw: expected to be made within 1 s, it was not: ended" in done.words
+    assert publications(store, "raw") == set()
+
+
+@pytest.mark.slow
+def test_timeout_of_all_parts(few: Photos, tmp_path: Path) -> None:
+    """What an entry may take is for all of its parts together, also where each is made in time."""
+    store, seconds = tmp_path / "store", 4.0
+    library.tensorize(few.source("raw"), tmp_path / "inline")
+    rounds = len(library.load("raw", tmp_path / "inline").parts) / HERE
+    assert rounds > 2, "three times four parts, so 12 s at least"
+    text = few.catalog.read_text()
+    few.catalog.write_text(text.replace("[raw]", '[raw]\ntimeout = "11s"'))
+    watch = Watch(tmp_path / "read", seconds=seconds)
+    command = ("run", "raw", *few.place(store))
+    done = call_ptm(*command, **watch.environment(tmp_path))
+    assert done.code == 1 and "raw: expected to be made within 11 s" in done.words, done
     assert publications(store, "raw") == set()
 
 

@@ -143,7 +143,7 @@ def test_failures_are_logged_as_errors(bad: Run, server: str) -> None:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pipeline's task, with short waits between its attempts."""
     quick = prepare.with_options(retry_delay_seconds=0.05, retry_jitter_factor=0.1)
-    monkeypatch.setattr("flows.pipeline.prepare", quick)
+    monkeypatch.setattr("flows.running.drivers.prepare", quick)
 
 
 @pytest.fixture

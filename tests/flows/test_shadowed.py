@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,7 @@ def test_import_beside_a_stranger(tmp_path: Path) -> None:
 
 def test_stranger_that_is_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A stranger that a program imported before is named as well; a module without a file too."""
+    import_module("tasks")
     (tmp_path / "tasks.py").write_text("")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "tasks")

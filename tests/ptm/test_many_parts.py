@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
@@ -350,3 +351,32 @@ def test_learned_without_a_store(data: Path, tmp_path: Path) -> None:
     assert json.loads(manifest.read_text())["learned"]["categories"] == {
         "city": ["Bonn", "Oslo, N", "Rome"]
     }
+
+
+def test_a_line_is_that_of_the_whole_text(data: Path, tmp_path: Path) -> None:
+    """Lines that come before move the line that is asked for, also in parts that stay the same."""
+    root, text = tmp_path / "store", data / "text.txt"
+    lines = [f"{number:05} is here" for number in range(400)]
+    for before in (0, 64, 128):
+        text.write_text("\n".join(["00000 is here"] * before + lines) + "\n")
+        found = made(data, "text", root, cut(1000))
+        expected = ([*["00000 is here"] * before, *lines])[57]
+        assert found.manifest["facts"]["line"] == expected and len(found.parts) > 10
+
+
+def test_a_damaged_part_is_not_taken_for_finished(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part in the pool whose bytes were flipped behind stat's back is read again with rehash."""
+    source, root = entry(data, "photos", f'{cut()}\nstore = "raw"'), tmp_path / "store"
+    drive(steps(source, root), inline)
+    [damaged, *_] = sorted((root / "photos" / "parts").glob("*.pt"))
+    stat, raw = damaged.stat(), bytearray(damaged.read_bytes())
+    raw[-100] ^= 1
+    with damaged.open("r+b") as file:
+        file.write(raw)
+    os.utime(damaged, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    decoded = Decoded(monkeypatch)
+    ref = drive(steps(source, root, rehash=True), inline)
+    assert len(decoded.parts) == 1 and ref.why.startswith("damaged")
+    assert not [found for found in ptm.store.verify(root) if found.error]

@@ -25,6 +25,7 @@ SQUARES = 4  # in a row
 DARK, BRIGHT, NOISE = 64, 192, 33
 STORES = ("raw", "scaled")  # entries of the catalog, by how they are stored
 LOG, HOLD, HELD = "PTM_TEST_READ", "PTM_TEST_HOLD_PHOTO", "PTM_TEST_HELD_PHOTO"
+SECONDS = "PTM_TEST_READ_SECONDS"
 SITE = '''"""On the path of a process: notes each part of photos that it reads."""
 
 import importlib.abc
@@ -161,17 +162,19 @@ class Watch:
         log: of each part that is read a line: the names of its files.
         hold: as long as it is there, whoever is to read the photo `held` waits.
         held: the name of its file.
+        seconds: that reading any part takes longer than it would.
     """
 
     log: Path
     hold: Path | None = None
     held: str = ""
+    seconds: float = 0.0
 
     @property
     def variables(self) -> dict[str, str]:
         """What `note_reads` needs in the environment."""
         held = {HOLD: str(self.hold), HELD: self.held} if self.hold else {}
-        return {LOG: str(self.log)} | held
+        return {LOG: str(self.log), SECONDS: str(self.seconds)} | held
 
     def environment(self, folder: Path) -> dict[str, str]:
         """What a command needs, so that all of its processes note what they read."""
@@ -199,19 +202,18 @@ def note_reads(module: Any, variables: dict[str, str] | None = None) -> None:
     """From here on, this process notes the parts of photos that it reads: see `Watch`."""
     given = os.environ if variables is None else variables
     if LOG in given:
-        read: Callable[..., Any] = module.read
-        log, hold, held = Path(given[LOG]), given.get(HOLD), given.get(HELD, "")
-        module.read = partial(_noted, read, log, Path(hold) if hold else None, held)
+        hold = Path(given[HOLD]) if HOLD in given else None
+        watch = Watch(Path(given[LOG]), hold, given.get(HELD, ""), float(given[SECONDS]))
+        module.read = partial(_noted, module.read, watch)
 
 
-def _noted(
-    read: Callable[..., Any], log: Path, hold: Path | None, held: str, options: Any, part: Any
-) -> Any:
+def _noted(read: Callable[..., Any], watch: Watch, options: Any, part: Any) -> Any:
     names = [file.name for file in part.files]
-    note(log, names)
-    if hold and held in names:
-        hold.with_suffix(".waits").touch()
-        while hold.exists():
+    note(watch.log, names)
+    time.sleep(watch.seconds)
+    if watch.hold and watch.held in names:
+        watch.hold.with_suffix(".waits").touch()
+        while watch.hold.exists():
             time.sleep(0.02)
     return read(options, part)
 

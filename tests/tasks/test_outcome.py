@@ -18,7 +18,7 @@ from tasks.outcome import Outcome, PipelineFailed, cancelled, done, may_pass, sk
 
 def ref(name: str, cached: bool = False) -> ArtifactRef:
     """A reference to an artifact with one tensor."""
-    tensor = {"shape": [2, 3], "dtype": "float32", "axes": ["sample", "feature"], "file": "x.pt"}
+    tensor = {"shape": [2, 3], "dtype": "float32", "axes": ["sample", "feature"], "file": None}
     return ArtifactRef(
         name, "0" * 64, f"artifacts/{name}", "table", {"features": tensor}, 24, cached, 0.5
     )
