@@ -405,7 +405,7 @@ def test_one_file_more(photos: Photos, wholes: dict[str, Whole], tmp_path: Path)
     """Stored raw, a file that comes makes at most two parts be read, wherever it comes."""
     root, chance = tmp_path / "store", random.Random(photos.count)
     call(made, photos, "raw", root)
-    for number in range(20 if photos.count == LARGE else 3):
+    for number in range(20 if FULL else 5 if photos.count == LARGE else 3):
         before = chance.randrange(photos.count)
         name = f"{before:05}-more"
         place = write_photo(photos.folder, photos.count + number, SIDE, name=name)

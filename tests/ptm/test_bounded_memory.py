@@ -64,7 +64,7 @@ part_bytes = {most}
 class Size(NamedTuple):
     """How much there is of something, and how many bytes a part of it has at most."""
 
-    count: int
+    amount: int
     part_bytes: int
 
 
@@ -82,7 +82,7 @@ def laid_out(root: Path, entry: str, size: Size) -> Path:
 
 def write_pictures(root: Path, size: Size, stored: str = "raw") -> Path:
     """Photos of 256 pixels, of which each shows its number."""
-    photos = write_photos(root / "of", size.count, SIDE, 1, "jpg")
+    photos = write_photos(root / "of", size.amount, SIDE, 1, "jpg")
     photos.folder.rename(root / "large")
     write_photos(root / "few", 4, SIDE, 1, "jpg").folder.rename(root / "warm")
     entry = f'kind = "images"\npath = "{{0}}"\nstore = "{stored}"\nstandardize = true'
@@ -104,7 +104,7 @@ def rows_from(start: int, stop: int) -> pa.Table:
 
 def write_rows(root: Path, size: Size) -> Path:
     """A table of so many rows."""
-    for name, count in (("warm", 500), ("large", size.count)):
+    for name, count in (("warm", 500), ("large", size.amount)):
         options = pa.csv.WriteOptions(quoting_style="none")
         schema = rows_from(0, 1).schema
         with pa.csv.CSVWriter(root / f"{name}.csv", schema, write_options=options) as file:
@@ -132,7 +132,7 @@ def check_rows(artifact: Artifact, count: int) -> None:
 
 def write_text(root: Path, size: Size) -> Path:
     """A text of so many bytes, at least: lines that begin with a few letters of their number."""
-    for name, count in (("warm", 4000), ("large", size.count)):
+    for name, count in (("warm", 4000), ("large", size.amount)):
         with (root / f"{name}.txt").open("w") as file:
             written = start = 0
             while written < count:
@@ -229,7 +229,7 @@ def peaks(case: Case, place: Path) -> list[float]:
         found.append(grown(case.write(place, size)))
         artifact = ptm.load("large", place / "store")
         assert len(artifact.parts) > 3, "else the smaller takes less because it is one part"
-        case.check(artifact, size.count)
+        case.check(artifact, size.amount)
         shutil.rmtree(place)
     return found
 

@@ -176,7 +176,7 @@ class Watch:
         held = {HOLD: str(self.hold), HELD: self.held} if self.hold else {}
         return {LOG: str(self.log), SECONDS: str(self.seconds)} | held
 
-    def environment(self, folder: Path) -> dict[str, str]:
+    def environment(self, folder: Path) -> dict[str, Any]:
         """What a command needs, so that all of its processes note what they read."""
         site = folder / "site"
         site.mkdir(exist_ok=True)
@@ -203,7 +203,7 @@ def note_reads(module: Any, variables: dict[str, str] | None = None) -> None:
     given = os.environ if variables is None else variables
     if LOG in given:
         hold = Path(given[HOLD]) if HOLD in given else None
-        watch = Watch(Path(given[LOG]), hold, given.get(HELD, ""), float(given[SECONDS]))
+        watch = Watch(Path(given[LOG]), hold, given.get(HELD, ""), float(given.get(SECONDS, "0")))
         module.read = partial(_noted, module.read, watch)
 
 
