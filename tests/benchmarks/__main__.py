@@ -1,220 +1,214 @@
-"""`make bench`: ptm beside the way it is measured against, as ratios within one run.
+"""`make bench`: ptm beside what it is measured against, as ratios within one run.
 
-Both sides run in turn in one process, warmed up once; medians of ROUNDS. Peak memory is that of a
-process of its own for each side, above its imports.
+Each side runs in a process of its own, warmed up once, in turn with the others, with as many
+threads and the same packages loaded; medians of three turns or more. `make bench BENCH="book rows"`
+runs some sections only; PTM_BENCH_SCALE=0.01 a hundredth of each size; PTM_BENCH_PEERS=1 installs
+what photos are also made with.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
-import os
-import runpy
-import shutil
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
-from statistics import median
-from typing import Any
-from unittest import mock
 
-from rich.console import Console
-from rich.table import Table
+from tests.benchmarks import book, fits, memory, orchestration, peers, photos, rows, warm
+from tests.benchmarks.inputs import SIDE, scale, scaled
+from tests.benchmarks.report import Pair, console, goal, pairs, values
+from tests.benchmarks.turns import ROOT, THREADS, Took, in_turn, medians, middle
 
-ROOT = Path(__file__).parents[2]
-NOTEBOOK = ROOT.parent / "shared" / "baseline" / "notebook.py"
-DATA = ROOT / "data"
-PARTS = ("dog", "cats", "ct", "wine", "bikes", "austen")
-ROUNDS = 7
-console = Console(highlight=False)
+BOOK_ROUNDS = 7
+ROUNDS = 3
+GROWTH, MOST = 1.2, 1000.0  # times the memory of the smallest; MB
+left_out: list[str] = []
 
 
-def main() -> None:
+def main(chosen: list[str]) -> None:
     """Measures what can be measured here, and says what was left out."""
+    data = book_data()
+    console.print(f"{THREADS} CPUs; CPU: of all processes of a side, where others are waited for")
+    if scale() != 1:
+        console.print(
+            f"[yellow]at {scale():g} of the full sizes: this says nothing of the goals[/]"
+        )
+    for name in chosen or SECTIONS:
+        SECTIONS[name](data)
+    for what in dict.fromkeys(left_out):
+        console.print(f"[yellow]left out:[/] {what}")
+
+
+def book_data() -> Path:
+    """The book's files; sample data where they cannot be had."""
     from ptm.book import REGISTRY, pull
     from ptm.download import mirror_from_environment, missing
 
+    data = ROOT / "data"
     mirror = mirror_from_environment()
     if mirror:
-        pull(DATA, mirror=mirror)
-    left_out = []
-    data = DATA
-    if missing(DATA, REGISTRY):
+        pull(data, mirror=mirror)
+    if missing(data, REGISTRY):
         from ptm.book.sample import make_sample
 
         data = Path(tempfile.mkdtemp()) / "sample"
         make_sample(data, scale=8)
         left_out.append("the book's data (ptm data pull): sample data at scale 8 instead")
-    notebook = _notebook(data)
-    if notebook is None:
-        left_out.append(f"the notebook's side: {NOTEBOOK.name} is not beside the project")
-    table = Table(title=f"medians of {ROUNDS}, both sides in turn", title_justify="left")
-    for column in ("", "ptm ms", "notebook ms", "ratio", "ptm peak MB", "notebook peak MB"):
-        table.add_column(column, justify="left" if not column else "right")
-    _data_rows(table, data, notebook)
-    table.add_section()
-    _fit_rows(table, notebook)
-    console.print(table)
-    console.print("Peak MB: resident memory above the imports, in a process of its own.")
-    console.print(_warm_table(data))
-    console.print(_prefect_table(data))
-    for what in left_out:
-        console.print(f"[yellow]left out:[/] {what}")
+    return data
 
 
-def _warm_table(data: Path) -> Table:
-    """Runs in which nothing has to be made, beside `git status`, which asks the same of files."""
-    from tests.benchmarks import warm
-
-    table = Table(title="\nnothing to make: beyond imports", title_justify="left")
-    for column in ("", "ptm ms", "git status ms", "ratio"):
-        table.add_column(column, justify="left" if not column else "right")
-    first, later = warm.book(data)
-    table.add_row("the book, first in a process", f"{first * 1e3:.1f}", "", "")
-    table.add_row("the book, again", f"{later * 1e3:.1f}", "", "")
-    made, found, git = warm.many()
-    compared = (f"{git * 1e3:.0f}", f"{found / git:.1f}") if git else ("", "")
-    table.add_row(f"{warm.FILES:,} files", f"{found * 1e3:.0f}", *compared)
-    table.add_row("… made", f"{made * 1e3:.0f}", "", "")
-    return table
-
-
-def _prefect_table(data: Path) -> Table:
-    """What history, retries and the dashboard cost where nothing has to be made."""
-    from tests.benchmarks import orchestration
-
-    table = Table(title="\nnothing to make: with Prefect and without", title_justify="left")
-    for column in ("", "ptm s", "beside s", "difference s", "ms for each entry"):
-        table.add_column(column, justify="left" if not column else "right")
-    run, imports = orchestration.command(data)
-    beside = "`ptm run`, beside `import torch, prefect`"
-    table.add_row(beside, f"{run:.2f}", f"{imports:.2f}", f"{run - imports:.2f}", "")
-    for count, (flow, library) in orchestration.flow(data).items():
-        cost = flow - library
-        name = f"the flow of {count} entries, beside the library"
-        each = f"{cost / count * 1e3:.1f}"
-        table.add_row(name, f"{flow:.2f}", f"{library:.2f}", f"{cost:.2f}", each)
-    return table
-
-
-def _data_rows(table: Table, data: Path, notebook: dict[str, Any] | None) -> None:
-    times: dict[str, list[float]] = {}
-    store = Path(tempfile.mkdtemp(dir=ROOT / "artifacts", prefix=".bench-"))
-    with contextlib.redirect_stdout(io.StringIO()):
-        for number in range(ROUNDS + 1):
-            for side, parts in _sides(data, notebook, store / str(number)).items():
-                _settle()
-                for part, work in parts.items():
-                    start = time.perf_counter()
-                    work()
-                    if number:  # the first round warms up
-                        times.setdefault(f"{side} {part}", []).append(time.perf_counter() - start)
-    shutil.rmtree(store)
-    middle = {name: median(values) * 1e3 for name, values in times.items()}
-    for part in PARTS:
-        _add(table, part, middle[f"ptm {part}"], middle.get(f"notebook {part}"))
-    total = {
-        side: median(map(sum, zip(*(times[f"{side} {part}"] for part in PARTS), strict=True))) * 1e3
-        for side in ("ptm", "unsynced", "notebook")
-        if f"{side} dog" in times
+def of_book(data: Path) -> None:
+    """The six data parts."""
+    took = in_turn(book.sides(data), BOOK_ROUNDS)
+    if "notebook" not in took:
+        left_out.append(f"the notebook's side: {book.NOTEBOOK.name} is not beside the project")
+    each = {
+        part: {
+            side: middle([Took(one.said[part], 0.0, 0.0) for one in turns])
+            for side, turns in took.items()
+        }
+        for part in book.PARTS
     }
-    memory = {side: _peak(side, data) for side in ("ptm", "notebook") if side == "ptm" or notebook}
-    _add(table, "six data parts", total["ptm"], total.get("notebook"), memory)
-    _add(table, "… without fsync", total["unsynced"], total.get("notebook"))
-
-
-def _settle() -> None:
-    """The same start for every side: nothing left to write, and memory that is there.
-
-    A virtual machine gives free pages back to its host; to get them again costs as much as the
-    work, so a gigabyte is touched before each turn.
-    """
-    import torch
-
-    os.sync()
-    torch.ones(1 << 28)
-
-
-def _sides(
-    data: Path, notebook: dict[str, Any] | None, store: Path
-) -> dict[str, dict[str, Callable[[], object]]]:
-    """The parts to time, into a fresh store for each round."""
-    import ptm
-
-    catalog = ptm.load_catalog(ROOT / "data" / "catalog.toml", data=data)
-
-    def make(part: str, folder: str) -> Callable[[], object]:
-        return lambda: ptm.tensorize(catalog[part], artifacts=store / folder)
-
-    def unsynced(part: str) -> Callable[[], object]:
-        def work() -> object:
-            with mock.patch("os.fsync"):
-                return ptm.tensorize(catalog[part], artifacts=store / "unsynced")
-
-        return work
-
-    sides = {
-        "ptm": {part: make(part, "synced") for part in PARTS},
-        "unsynced": {part: unsynced(part) for part in PARTS},
-    }
-    if notebook:
-        sides["notebook"] = {part: notebook[part] for part in PARTS}
-    return sides
-
-
-def _fit_rows(table: Table, notebook: dict[str, Any] | None) -> None:
-    from tests.benchmarks.fits import pairs
-
-    for name, ours, theirs in pairs(notebook):
-        mine, others = [], []
-        for number in range(ROUNDS + 1):
-            start = time.perf_counter()
-            ours()
-            middle = time.perf_counter()
-            if theirs:
-                theirs()
-            if number:
-                mine.append(middle - start)
-                others.append(time.perf_counter() - middle)
-        _add(table, name, median(mine) * 1e3, median(others) * 1e3 if theirs else None)
-
-
-def _add(
-    table: Table,
-    name: str,
-    ours: float,
-    theirs: float | None,
-    memory: dict[str, float] | None = None,
-) -> None:
-    peaks = [
-        f"{memory[side]:.0f}" if memory and side in memory else "" for side in ("ptm", "notebook")
+    all_of = {side: middle(turns) for side, turns in took.items()}
+    beside = all_of.get("notebook")
+    lines: list[Pair | None] = [
+        Pair(part, sides["unsynced"], sides.get("notebook")) for part, sides in each.items()
     ]
-    ratio = (f"{theirs:.1f}", f"{ours / theirs:.2f}") if theirs else ("", "")
-    table.add_row(name, f"{ours:.1f}", *ratio, *peaks)
+    lines += [
+        Pair("six, no fsync", all_of["unsynced"], beside, 0.8),
+        Pair("six, fsync", all_of["ptm"], beside),
+    ]
+    says = (
+        "ptm: reads, hashes inputs, makes tensors and tables, writes and hashes them, publishes; "
+        "but for the last line without fsync and whatever else waits for the disk. notebook: the "
+        "same tensors, in memory only. Peak memory above the imports: "
+        + ", ".join(f"{side} {one.peak:.0f} MB" for side, one in all_of.items() if one.peak)
+    )
+    pairs(f"the book, medians of {BOOK_ROUNDS}", ("ptm", "notebook"), lines, says)
 
 
-def _notebook(data: Path) -> dict[str, Any] | None:
-    """The functions of the notebook, which run once while they are loaded."""
-    if not NOTEBOOK.is_file():
-        return None
-    arguments = mock.patch.object(sys, "argv", ["notebook.py", str(data / "p1ch4")])
-    with arguments, contextlib.redirect_stdout(io.StringIO()):
-        return runpy.run_path(str(NOTEBOOK))
+def of_fits(data: Path) -> None:
+    """The fits that the notebook times."""
+    lines: list[Pair | None] = []
+    for number, name in enumerate(fits.names()):
+        took = medians(fits.sides(data, number), BOOK_ROUNDS)
+        lines.append(Pair(name, took["ptm"], took.get("notebook")))
+    says = "ptm: keeps parameters, loss and gradient of each epoch. notebook: the last parameters."
+    pairs(f"fits, medians of {BOOK_ROUNDS}", ("ptm", "notebook"), lines, says)
 
 
-def _peak(side: str, data: Path) -> float:
-    """Peak resident memory of the six data parts above the imports, MB, in a fresh process."""
-    command = [sys.executable, "-m", "tests.benchmarks.memory", side, str(data), str(NOTEBOOK)]
-    peaks = []
-    for _ in range(3):
-        out = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-        peaks.append(float(json.loads(out.splitlines()[-1])))
-    return median(peaks)
+def of_rows(_: Path) -> None:
+    """Tables of a million rows and ten."""
+    lines: list[Pair | None] = []
+    memories = []
+    for full in (980_000, 10_000_000):
+        count = scaled(full, 1000)
+        took = medians(rows.sides(count), ROUNDS)
+        lines += [None] if lines else []
+        lines += [
+            Pair(f"{count:,} rows", took["ptm"], took["polars"], 1.2),
+            Pair("… in 2 processes", took["processes"], took["polars"]),
+        ]
+        memories.append(f"{took['ptm'].peak:.0f} and {took['polars'].peak:.0f} MB")
+    says = (
+        "Both: hash the CSV, read it, scale 11 columns in float64 to float32, int64 target, "
+        "one-hot float32; torch.save, Parquet (snappy), SHA-256 of both, fsync. ptm: part by part, "
+        "twice through: raw rows to the disk, then the tensors. polars: all in memory, two files "
+        f"side by side, hashed while they are synced. Peak memory: {'; '.join(memories)}."
+    )
+    pairs(f"tables, medians of {ROUNDS}", ("ptm", "polars"), lines, says)
 
+
+def of_photos(_: Path) -> None:
+    """Photos to float32."""
+    count = scaled(10_000, 20)
+    took = medians(photos.sides(count), ROUNDS)
+    if "mds" not in took:
+        left_out.append(peers.LACKING)
+    lines: list[Pair | None] = [
+        Pair("MDSWriter, 2 proc.", took["processes"], took.get("mds"), 1.0),
+        Pair("HF map, 2 proc.", took["processes"], took.get("map"), 1.0),
+        Pair("MDSWriter; ptm inline", took["ptm"], took.get("mds")),
+        Pair("HF map; ptm inline", took["ptm"], took.get("map")),
+    ]
+    says = (
+        "All: decode, mean and standard deviation of each channel over all photos, float32, "
+        "SHA-256 of what is written, fsync. ptm: hashes the inputs, decodes once (simplejpeg) to "
+        "uint8 parts on the disk, then scales these. MDSWriter: decodes twice (Pillow), once for "
+        "the statistics; each process has shards of its own (ndarray), hashed before they are "
+        "written, synced at the end. Hugging Face: two maps, as often decoded; the Arrow files of "
+        "the second are hashed and synced at the end. Processes are there before the clock starts."
+    )
+    title = f"{count:,} JPEGs of {SIDE} px, medians of {ROUNDS}"
+    pairs(title, ("ptm", "other"), lines, says)
+
+
+def of_files(data: Path) -> None:
+    """What is up to date: the book, and many files."""
+    count = scaled(100_000, 100)
+    made, took = warm.many(count, BOOK_ROUNDS)
+    found = {side: middle(turns) for side, turns in took.items()}
+    lines: list[Pair | None] = [
+        Pair(f"{count:,}: scandir, stat", found["ptm"], found["scandir"], 2.0)
+    ]
+    if "git" in found:
+        lines.append(Pair("git status", found["ptm"], found["git"]))
+    says = (
+        f"ptm: the catalog, each file's stat beside what is known of it, the artifact that is "
+        f"there (making it took {made:.0f} s). other: os.scandir and os.stat of each, in Python; "
+        "or `git status`, all of it in the index."
+    )
+    pairs(f"nothing to make, medians of {BOOK_ROUNDS}", ("ptm", "other"), lines, says)
+    first, later = warm.book(data)
+    cells = {"the book, first in a process": [f"{first * 1e3:.1f}"]}
+    cells["the book, again"] = [f"{later * 1e3:.1f}"]
+    values("nothing to make, imports left out", ("ms",), cells, "ptm: the library, all entries.")
+
+
+def of_flows(data: Path) -> None:
+    """What history, retries and the dashboard cost where nothing has to be made."""
+    cells = {}
+    for count, took in orchestration.flows(data, scaled(1000, 10)).items():
+        with_it, without = took["flow"].seconds, took["library"].seconds
+        each = with_it / count * 1e3
+        wanted = goal(each, 10.0, " ms") if count >= 1000 else ""
+        seconds = (f"{with_it:.2f}", f"{without:.2f}", f"{with_it - without:.2f}")
+        cells[f"flow of {count} entries"] = [*seconds, f"{each:.1f}", wanted]
+    run, imports = orchestration.command(data)
+    seconds = (f"{run:.2f}", f"{imports:.2f}", f"{run - imports:.2f}")
+    cells["`ptm run` of the book"] = [*seconds, "", ""]
+    says = (
+        "with: the flow in one process, its server in another; without: the library, asked for "
+        "each entry. `ptm run`: beside `import torch, prefect`, of which it needs not all."
+    )
+    columns = ("with s", "without s", "more s", "ms each", "goal")
+    values(f"nothing to make, with Prefect, medians of {ROUNDS}", columns, cells, says)
+
+
+def of_memory(_: Path) -> None:
+    """Peak memory, however much there is."""
+    names = {"photos": f"photos of {SIDE} px, raw", "rows": "rows", "text": "bytes of text"}
+    cells = {}
+    for kind, what in names.items():
+        least = 0.0
+        for count, took in memory.peaks(kind).items():
+            least = least or took.peak
+            ratio = took.peak / least
+            wanted = [goal(took.peak, MOST, " MB"), goal(ratio, GROWTH)]
+            figures = (f"{took.seconds:.1f}", f"{took.cpu:.1f}", f"{took.peak:.0f}", f"{ratio:.2f}")
+            cells[f"{count:,} {what}"] = [*figures, "\n".join(filter(None, wanted))]
+    says = "ptm.tensorize in a new process, once, after a small entry that imports all it needs."
+    columns = ("s", "CPU s", "peak MB", "growth", "goal")
+    values("peak memory above the imports", columns, cells, says)
+
+
+SECTIONS = {
+    "book": of_book,
+    "fits": of_fits,
+    "rows": of_rows,
+    "photos": of_photos,
+    "files": of_files,
+    "flows": of_flows,
+    "memory": of_memory,
+}
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -1,52 +1,67 @@
-"""Prints the peak resident memory, above the imports, of making the six data parts, in MB."""
+"""The peak memory of making sources of full size, above the imports, each in a new process."""
 
 from __future__ import annotations
 
-import re
-import sys
-import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
-PARTS = ("dog", "cats", "ct", "wine", "bikes", "austen")
+from tests.benchmarks import inputs, photos, rows
+from tests.benchmarks.child import Work
+from tests.benchmarks.turns import Side, Took, in_turn
+
+LOAD = ("numpy", "pyarrow.csv", "pyarrow.parquet", "simplejpeg", "torch", "ptm", "ptm.prepare")
+FEW = {"photos": 20, "rows": 2_000, "text": 100_000}  # that everything is imported for
 
 
-def main(side: str, data: Path, notebook: Path) -> None:
-    """Runs one side once; `side` is "ptm" or "notebook"."""
-    import imageio.plugins.pillow
-    import imageio.v2
-    import imageio.v3
-    import numpy as np
-    import pyarrow.csv
-    import pyarrow.parquet
-    import pydicom
-    import torch
+class Case(NamedTuple):
+    """A kind of source: what is generated, and how much of it, from the least to the most."""
+
+    generate: Callable[[int], Path]
+    counts: tuple[int, ...]
+
+
+CASES = {
+    "photos": Case(inputs.photos, (1_000, 10_000, 50_000)),
+    "rows": Case(inputs.rows, (1_000_000, 10_000_000)),
+    "text": Case(inputs.text, (100_000_000, 1_000_000_000)),
+}
+
+
+def peaks(kind: str) -> dict[int, Took]:
+    """What making each size took, by how much there is."""
+    generate, counts = CASES[kind]
+    few = generate(FEW[kind])
+    found = {}
+    for count in (inputs.scaled(count, FEW[kind]) for count in counts):
+        given = {"kind": kind, "folder": str(generate(count)), "few": str(few)}
+        side = Side("tests.benchmarks.memory:made", given, LOAD)
+        [found[count]] = in_turn({kind: side}, 1, warm=False)[kind]
+    return found
+
+
+def made(kind: str, folder: str, few: str) -> Work:
+    """Makes the entry in a new store, after a small one that has parts too."""
+    import tempfile
 
     import ptm
-    import ptm.prepare
 
-    assert all((imageio, np, pyarrow, pydicom, torch, ptm))
-    catalog = ptm.load_catalog(Path(__file__).parents[2] / "data" / "catalog.toml", data=data)
-    code = notebook.read_text().split("for part in")[0] if side == "notebook" else ""
-    sys.argv = ["notebook.py", str(data / "p1ch4")]
-    scope: dict[str, object] = {}
-    exec(compile(code, "notebook", "exec"), scope)
-    before = _peak()
     with tempfile.TemporaryDirectory() as store:
-        kept = []
-        for part in PARTS:
-            if side == "ptm":
-                ptm.tensorize(catalog[part], artifacts=store)
-            else:
-                kept.append(scope[part]())  # type: ignore[operator]
-    print(_peak() - before)
+        ptm.tensorize(source(kind, few, part_bytes=FEW[kind]), store)
+
+    def work(place: Path) -> int:
+        return len(ptm.tensorize(source(kind, folder), place).path)
+
+    return work
 
 
-def _peak() -> float:
-    """VmHWM in MB: unlike ru_maxrss it does not begin with that of the parent process."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    assert found
-    return int(found[1]) / 1024
+def source(kind: str, folder: str, **options: Any) -> Any:
+    """The entry of ptm; photos are stored as they were decoded."""
+    if kind == "photos":
+        return photos.source(folder, store="raw", **options)
+    if kind == "rows":
+        return rows.source(folder, **options)
+    from ptm.kinds.text import Options
 
-
-if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+    given = {"name": "text", "root": Path(folder), "kind": "text", "path": "text.txt"}
+    return Options(**given, **options)

@@ -206,6 +206,9 @@ WHOLE = {
 }
 
 
+LARGE = TENTH | WHOLE if FULL else TENTH
+
+
 def grown(catalog: Path, what: str = "make") -> float:
     """By how many MB the memory of a process grows that makes an entry, or draws its views."""
     root = catalog.parent
@@ -242,14 +245,15 @@ def test_four_times_as_much(case: Case, place: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", (TENTH | WHOLE if FULL else TENTH).values())
+@pytest.mark.parametrize("case", LARGE.values(), ids=LARGE)
 def test_ten_times_as_much(
     case: Case, place: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
 ) -> None:
     """However much there is, memory stays within a fifth of what the smallest takes, and 1 GB."""
     found = peaks(case, place)
     with capsys.disabled():
-        print(f"\n{request.node.name}: {dict(zip(case.sizes, map(round, found), strict=True))} MB")
+        told = (f"{size.amount:,}: {mb:.0f} MB" for size, mb in zip(case.sizes, found, strict=True))
+        print(f"\n{request.node.name}: {', '.join(told)}")
     assert max(found) < GROWTH * found[0] and max(found) < MOST
 
 

@@ -14,7 +14,6 @@ import pytest
 import torch
 
 import ptm
-from ptm import store
 from ptm.catalog import load_catalog
 from ptm.key import make_key, package_versions
 from ptm.model import Block

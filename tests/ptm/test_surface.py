@@ -50,7 +50,7 @@ def artifact(manifest: dict[str, Any]) -> Artifact:
 
 
 def manifest_of(**entries: Any) -> dict[str, Any]:
-    """That of a table of two columns and 4,898 rows, half a megabyte large; its parts share a file."""
+    """That of a table of 4,898 rows of two columns, half a megabyte large; parts share a file."""
     tensor = {"shape": [4898, 11], "dtype": "float32", "axes": ["sample", "feature"]}
     column = {"name": "alcohol", "dtype": "double", "unit": "% vol"}
     return {
