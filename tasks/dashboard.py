@@ -85,7 +85,7 @@ def _sources(outcome: Outcome) -> Drawn:
         "sources",
         "Each tensor of the run, and what has tables alone. MB (10^6 bytes) and seconds are those "
         "of a whole artifact; digest is how the SHA-256 of the tensor's file begins, in which "
-        "there may be several.",
+        "there may be several; of many parts, that of the digests of their files.",
         source_rows(outcome),
     )
 
@@ -157,8 +157,16 @@ def _tensor_cells(ref: ArtifactRef, tensor: str) -> dict[str, str]:
         "tensor": tensor,
         "shape": "x".join(map(str, entry["shape"])),
         "dtype": entry["dtype"],
-        "digest": ref.digests.get(entry["file"], "")[:DIGITS],
+        "digest": _of_files(ref, entry.get("file"))[:DIGITS],
     }
+
+
+def _of_files(ref: ArtifactRef, file: str | None) -> str:
+    """The digest of a file of an artifact; without one that of the tensors of its parts."""
+    if file is not None:
+        return ref.digests.get(file, "")
+    parts = [sha for name, sha in ref.digests.items() if name.endswith(".pt") and "/" in name]
+    return parts[0] if len(parts) == 1 else hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
 def _megabytes(size: int) -> float:

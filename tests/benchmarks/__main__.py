@@ -8,6 +8,7 @@ what photos are also made with.
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -20,13 +21,16 @@ from tests.benchmarks.turns import ROOT, THREADS, Took, in_turn, medians, middle
 BOOK_ROUNDS = 7
 ROUNDS = 3
 GROWTH, MOST = 1.2, 1000.0  # times the memory of the smallest; MB
+BUSY = 0.5  # processes that run or wait before anything is measured
 left_out: list[str] = []
 
 
 def main(chosen: list[str]) -> None:
     """Measures what can be measured here, and says what was left out."""
     data = book_data()
-    console.print(f"{THREADS} CPUs; CPU: of all processes of a side, where others are waited for")
+    console.print(f"{THREADS} CPUs. CPU: what all processes of a side computed, in the same unit.")
+    if (waiting := os.getloadavg()[0]) > BUSY:
+        console.print(f"[yellow]not alone here (load {waiting:.1f}): times are of little use[/]")
     if scale() != 1:
         console.print(
             f"[yellow]at {scale():g} of the full sizes: this says nothing of the goals[/]"
@@ -92,7 +96,7 @@ def of_fits(data: Path) -> None:
         took = medians(fits.sides(data, number), BOOK_ROUNDS)
         lines.append(Pair(name, took["ptm"], took.get("notebook")))
     says = "ptm: keeps parameters, loss and gradient of each epoch. notebook: the last parameters."
-    pairs(f"fits, medians of {BOOK_ROUNDS}", ("ptm", "notebook"), lines, says)
+    pairs(f"fits, with their epochs, medians of {BOOK_ROUNDS}", ("ptm", "notebook"), lines, says)
 
 
 def of_rows(_: Path) -> None:

@@ -69,7 +69,7 @@ def pairs(notebook: Mapping[str, Any] | None) -> list[Pair]:
             return run(fit, data, (options.w, options.b), options.delta)
 
         theirs = _theirs(notebook, fit, data) if notebook else None
-        rows.append((f"{fit.name}, {fit.epochs} epochs", ours, theirs))
+        rows.append((f"{fit.name}, {fit.epochs:,}", ours, theirs))
     return rows
 
 

@@ -34,7 +34,7 @@ def served() -> Iterator[tuple[Path, dict[str, str]]]:
         try:
             yield folder, home
         finally:
-            subprocess.run([PTM, "server", "stop"], env=environment, check=True)
+            subprocess.run([PTM, "server", "stop"], env=environment, check=True, capture_output=True)
 
 
 def command(data: Path) -> tuple[float, float]:
