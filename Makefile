@@ -2,7 +2,7 @@
 # make test     the tests in minutes: a sample of every kind of check
 # make test-all every test; make test-rest what `make test` leaves out
 # make lint     ruff, mypy, import-linter
-# make bench    the benchmarks, side by side
+# make bench    the benchmarks, side by side (an hour; BENCH="book rows": these sections)
 # make faults   the fault tests at full size: kills, failing disks, lost power, a schedule (an hour)
 
 PYTHON ?= python3
@@ -57,7 +57,7 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.dev
-	$(BIN)/python -m tests.benchmarks
+	PTM_BENCH_PEERS=1 $(BIN)/python -m tests.benchmarks $(BENCH)
 
 faults: $(VENV)/.dev
 	PTM_FAULTS=1000 $(BIN)/python -m pytest -s tests/faults tests/ptm/test_concurrent.py \

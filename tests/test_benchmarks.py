@@ -1,28 +1,236 @@
-"""`make bench` measures what is there: its pairs run, with what the notebook's functions take."""
+"""`make bench` compares like with like: its sides make equal values, in turn, as it says."""
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
+import pytest
+from numpy.typing import NDArray
 
-from tests.benchmarks.fits import NAMES, pairs
+import ptm
+from tests.benchmarks import book, fits, inputs, memory, orchestration, peers, photos, rows, warm
+from tests.benchmarks.__main__ import SECTIONS, main
+from tests.benchmarks.child import Work
+from tests.benchmarks.report import WIDTH
+from tests.benchmarks.turns import Side, in_turn
 
 READINGS = 11
+HERE = "tests.test_benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is generated here is gone after the test."""
+    monkeypatch.setattr(inputs, "KEPT", tmp_path / "kept")
 
 
 def test_fits() -> None:
     """Each fit that the notebook times runs on both sides, on the eleven readings of the book."""
+    import torch
+
     given: list[tuple[int, torch.Size]] = []
 
     def fit(epochs: int, rate: float, readings: torch.Tensor, *_: Any) -> None:
         assert rate > 0
         given.append((epochs, readings.shape))
 
-    rows = pairs({"fit": fit, "fit_by_hand": fit})
-    assert [name.split(",")[0] for name, _, _ in rows] == list(NAMES)
-    for _, ours, theirs in rows:
+    found = fits.pairs({"fit": fit, "fit_by_hand": fit})
+    assert [name.split(",")[0] for name, _, _ in found] == list(fits.NAMES)
+    for _, ours, theirs in found:
         assert theirs is not None
         ours()
         theirs()
     assert given == [(epochs, torch.Size([READINGS])) for epochs in (5000, 5000, 2000)]
+
+
+def named(name: str, log: str) -> Work:
+    """Work that writes a name to a log, and something to the folder that it was given."""
+
+    def work(place: Path) -> str:
+        assert not list(place.iterdir())
+        (place / "made").touch()
+        with Path(log).open("a") as file:
+            file.write(name)
+        return name
+
+    return work
+
+
+def test_turns(tmp_path: Path) -> None:
+    """Sides work in turn, once to warm up, each in a process of its own and a new folder."""
+    sides = {
+        name: Side(f"{HERE}:named", {"name": name, "log": f"{tmp_path}/log"}, ()) for name in "AB"
+    }
+    took = in_turn(sides, rounds=2)
+    assert (tmp_path / "log").read_text() == "ABABAB"
+    for name, turns in took.items():
+        assert [one.said for one in turns] == [name, name]
+        assert all(0 < one.seconds < 10 and one.cpu >= 0 for one in turns)
+
+
+def test_rows_are_alike(tmp_path: Path) -> None:
+    """ptm and polars make equal tensors, within the rounding of float32, and equal rows."""
+    import pyarrow.parquet as pq
+    import torch
+
+    folder = str(inputs.rows(3000))
+    rows.ours(folder)(tmp_path / "store")
+    rows.theirs(folder)(tmp_path)
+    artifact = ptm.load("rows", tmp_path / "store")
+    theirs = torch.load(tmp_path / rows.TENSORS)
+    assert sorted(artifact.tensors) == sorted(theirs)
+    for name, tensor in theirs.items():
+        ours = artifact.tensors[name]
+        assert ours.dtype == tensor.dtype and ours.shape == tensor.shape and len(ours) == 3000
+        torch.testing.assert_close(ours, tensor, rtol=1e-6, atol=1e-6)
+    [part] = artifact.parts
+    table, read = part.arrow, pq.read_table(tmp_path / rows.TABLE)
+    assert table is not None and table.column_names == read.column_names
+    for name in read.column_names:
+        assert table[name].to_pylist() == read[name].to_pylist()
+
+
+def read_shards(place: Path) -> dict[str, NDArray[np.float32]]:
+    """What MDSWriter wrote, by the names of the files."""
+    from tests.benchmarks.mosaic import reader_from_json
+
+    shards = json.loads((place / "index.json").read_bytes())["shards"]
+    readers = [reader_from_json(str(place), None, shard) for shard in shards]
+    samples = [reader[number] for reader in readers for number in range(reader.samples)]
+    return {sample["file"]: sample["image"] for sample in samples}
+
+
+def read_arrow(place: Path) -> dict[str, NDArray[np.float32]]:
+    """What a map wrote, by the names of the files."""
+    import datasets
+
+    found = {}
+    for path in place.glob("photos*.arrow"):
+        for sample in datasets.Dataset.from_file(str(path)).with_format("numpy"):
+            found[sample["file"]] = sample["image"]
+    return found
+
+
+def read_store(place: Path) -> dict[str, NDArray[np.float32]]:
+    """What ptm made, by the names of the files."""
+    artifact = ptm.load("photos", place)
+    return dict(zip(artifact.table["file"], artifact.tensors["images"].numpy(), strict=True))
+
+
+READ: dict[str, Callable[[Path], dict[str, NDArray[np.float32]]]] = {
+    "ptm": read_store,
+    "processes": read_store,
+    "mds": read_shards,
+    "map": read_arrow,
+}
+
+
+def read_back(side: str, work: str, arguments: dict[str, Any], into: str) -> Work:
+    """The work of a side of photos, and what it made as a file."""
+    made = getattr(photos, work)(**arguments)
+
+    def both(place: Path) -> None:
+        made(place)
+        np.savez(into, **READ[side](place))
+
+    return both
+
+
+def test_photos_are_alike(tmp_path: Path) -> None:
+    """ptm makes what the functions make that the others share: these differ in what writes."""
+    folder = str(inputs.photos(12))
+    photos.ours(folder, 0)(tmp_path)
+    ours, files = read_store(tmp_path), photos.paths(folder)
+    assert len({Path(file).read_bytes() for file in files}) == len(ours) == 12
+    half = photos.counted(files[:6]), photos.counted(files[6:])
+    scaling = photos.Counts.together(half).scaling()
+    for file in files:
+        check_photo(ours[Path(file).name], scaling.of(photos.decoded(file)))
+
+
+def check_photo(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> None:
+    """They are equal within the rounding of float32."""
+    assert ours.shape == (3, inputs.SIDE, inputs.SIDE) and ours.dtype == theirs.dtype == np.float32
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_photos_of_all_sides(tmp_path: Path) -> None:
+    """Every side writes the same photos; without the others' packages, both sides of ptm do."""
+    found = {}
+    for name, side in photos.sides(12).items():
+        into = str(tmp_path / f"{name}.npz")
+        given = {"side": name, "work": side.work.split(":")[1], "arguments": dict(side.arguments)}
+        wrapped = Side(
+            f"{HERE}:read_back", {**given, "into": into}, side.load, side.environment, side.python
+        )
+        in_turn({name: wrapped}, 1, warm=False)
+        with np.load(into) as images:
+            found[name] = {file: images[file] for file in images.files}
+    assert len(found) == (4 if peers.python() else 2)
+    for images in found.values():
+        assert sorted(images) == [f"{number:06}.jpg" for number in range(12)]
+        for file, image in images.items():
+            check_photo(found["ptm"][file], image)
+
+
+def test_without_fsync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The side without fsync waits for no disk, and the other one does."""
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    entry = rows.source(inputs.rows(1000))
+    with book.unsynced():
+        ptm.tensorize(entry, tmp_path / "unsynced")
+    assert synced == []
+    ptm.tensorize(entry, tmp_path / "synced")
+    assert len(synced) > 3
+
+
+def test_many_files(tmp_path: Path) -> None:
+    """ptm finds up to date what it has made of all files that the others look at."""
+    data = str(inputs.pictures(30))
+    (tmp_path / "a").mkdir()
+    work = warm.found(data, str(tmp_path / "store"))
+    assert [work(tmp_path / "a"), work(tmp_path / "a")] == [False, True]
+    assert len(ptm.load("many", tmp_path / "store").table) == 30
+    assert warm.scanned(data)(tmp_path) == 30
+    asked = warm.asked(data, str(tmp_path / "git"))
+    assert asked(tmp_path) == 0  # nothing has changed
+    (Path(data) / "many" / "new.png").touch()
+    assert asked(tmp_path) > 0
+
+
+def test_library_finds_all(tmp_path: Path) -> None:
+    """What a flow is measured beside finds every entry up to date."""
+    catalog = tmp_path / "catalog.toml"
+    catalog.write_text(orchestration.tables(5))
+    work = orchestration.library(str(catalog), str(tmp_path), str(tmp_path / "store"))
+    assert [work(tmp_path), work(tmp_path)] == [0, 5]
+
+
+@pytest.mark.parametrize("kind", memory.CASES)
+def test_small_entries_have_parts(kind: str, tmp_path: Path) -> None:
+    """What is made before memory is looked at goes the same way: it has several parts."""
+    few = str(memory.CASES[kind].generate(memory.FEW[kind]))
+    ptm.tensorize(memory.few_of(kind, few), tmp_path)
+    assert len(ptm.load(kind, tmp_path).parts) > 3
+    assert memory.made(kind, few, few)(tmp_path / "large")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("section", SECTIONS)
+def test_sections(
+    section: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each section runs at a tiny size, fits a terminal, and then says nothing of the goals."""
+    monkeypatch.setenv("PTM_BENCH_SCALE", "0.001")
+    main([section])
+    said = capsys.readouterr().out
+    assert "┃" in said and "≤" not in said
+    assert max(map(len, said.splitlines())) <= WIDTH

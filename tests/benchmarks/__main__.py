@@ -158,7 +158,7 @@ def of_files(data: Path) -> None:
     says = (
         f"ptm: the catalog, each file's stat beside what is known of it, the artifact that is "
         f"there (making it took {made:.0f} s). other: os.scandir and os.stat of each, in Python; "
-        "or `git status`, all of it in the index."
+        "or `git status`, all of it committed."
     )
     pairs(f"nothing to make, medians of {BOOK_ROUNDS}", ("ptm", "other"), lines, says)
     first, later = warm.book(data)

@@ -12,6 +12,7 @@ from tests.benchmarks.turns import Side, Took, in_turn
 
 LOAD = ("numpy", "pyarrow.csv", "pyarrow.parquet", "simplejpeg", "torch", "ptm", "ptm.prepare")
 FEW = {"photos": 20, "rows": 2_000, "text": 100_000}  # that everything is imported for
+PART_BYTES = {"photos": 1_000_000, "rows": 100_000, "text": 100_000}  # of these few
 
 
 class Case(NamedTuple):
@@ -47,12 +48,17 @@ def made(kind: str, folder: str, few: str) -> Work:
     import ptm
 
     with tempfile.TemporaryDirectory() as store:
-        ptm.tensorize(source(kind, few, part_bytes=FEW[kind]), store)
+        ptm.tensorize(few_of(kind, few), store)
 
     def work(place: Path) -> int:
         return len(ptm.tensorize(source(kind, folder), place).path)
 
     return work
+
+
+def few_of(kind: str, folder: str) -> Any:
+    """The entry of a few, in parts."""
+    return source(kind, folder, part_bytes=PART_BYTES[kind])
 
 
 def source(kind: str, folder: str, **options: Any) -> Any:

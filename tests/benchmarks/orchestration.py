@@ -34,7 +34,9 @@ def served() -> Iterator[tuple[Path, dict[str, str]]]:
         try:
             yield folder, home
         finally:
-            subprocess.run([PTM, "server", "stop"], env=environment, check=True, capture_output=True)
+            subprocess.run(
+                [PTM, "server", "stop"], env=environment, check=True, capture_output=True
+            )
 
 
 def command(data: Path) -> tuple[float, float]:
@@ -59,11 +61,7 @@ def flows(data: Path, count: int) -> dict[int, dict[str, Took]]:
 
     found = {}
     with served() as (folder, home):
-        tables = (
-            f'[table{number}]\nkind = "table"\ncolumns = ["a"]\nrows = [[{number}.0], [0.5]]\n'
-            for number in range(count)
-        )
-        (folder / "many.toml").write_text("".join(tables))
+        (folder / "many.toml").write_text(tables(count))
         for catalog in (CATALOG, folder / "many.toml"):
             given = {"catalog": str(catalog), "data": str(data)}
             sides = {
@@ -72,6 +70,14 @@ def flows(data: Path, count: int) -> dict[int, dict[str, Took]]:
             }
             found[len(ptm.load_catalog(catalog, data))] = turns.medians(sides, FLOW_ROUNDS)
     return found
+
+
+def tables(count: int) -> str:
+    """A catalog of so many entries, each a small table of its own."""
+    return "".join(
+        f'[table{number}]\nkind = "table"\ncolumns = ["a"]\nrows = [[{number}.0], [0.5]]\n'
+        for number in range(count)
+    )
 
 
 def flow(catalog: str, data: str, store: str) -> Work:

@@ -84,8 +84,9 @@ def scanned(data: str) -> Work:
 
 
 def asked(data: str, git: str) -> Work:
-    """`git status` on the folder, of which all is in the index."""
-    command = ["git", "--git-dir", git, "--work-tree", data]
+    """`git status` on the folder, all of which is committed."""
+    command = ["git", "--git-dir", git, "--work-tree", data, "-c", "user.name=ptm"]
+    command += ["-c", "user.email=ptm@localhost"]
 
     def call(*arguments: str) -> str:
         return subprocess.run(
@@ -94,6 +95,7 @@ def asked(data: str, git: str) -> Work:
 
     call("init", "-q")
     call("add", "-A")
+    call("commit", "-q", "-m", "all of it")
     call("status", "--short")  # refreshes its index
 
     def work(_: Path) -> int:
