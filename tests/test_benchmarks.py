@@ -13,7 +13,18 @@ import pytest
 from numpy.typing import NDArray
 
 import ptm
-from tests.benchmarks import book, fits, inputs, memory, orchestration, peers, photos, rows, warm
+from tests.benchmarks import (
+    book,
+    fits,
+    inputs,
+    memory,
+    orchestration,
+    peers,
+    photos,
+    rows,
+    turns,
+    warm,
+)
 from tests.benchmarks.__main__ import SECTIONS, main
 from tests.benchmarks.child import Work
 from tests.benchmarks.report import WIDTH
@@ -24,9 +35,10 @@ HERE = "tests.test_benchmarks"
 
 
 @pytest.fixture(autouse=True)
-def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is generated here is gone after the test."""
+def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is generated here is gone after the test; no turn waits until the machine is quiet."""
     monkeypatch.setattr(inputs, "KEPT", tmp_path / "kept")
+    monkeypatch.setattr(turns, "settle", lambda: None)
 
 
 def test_fits() -> None:
@@ -66,11 +78,11 @@ def test_turns(tmp_path: Path) -> None:
     sides = {
         name: Side(f"{HERE}:named", {"name": name, "log": f"{tmp_path}/log"}, ()) for name in "AB"
     }
-    took = in_turn(sides, rounds=2)
+    found = in_turn(sides, rounds=2)
     assert (tmp_path / "log").read_text() == "ABABAB"
-    for name, turns in took.items():
-        assert [one.said for one in turns] == [name, name]
-        assert all(0 < one.seconds < 10 and one.cpu >= 0 for one in turns)
+    for name, took in found.items():
+        assert [one.said for one in took] == [name, name]
+        assert all(one.seconds > 0 and one.cpu >= 0 for one in took)
 
 
 def test_rows_are_alike(tmp_path: Path) -> None:

@@ -44,8 +44,6 @@ class Look(Protocol):
 
 MOST_ALONE = 40  # sources that a graph shows side by side
 MOST_TASKS = 100  # sources of which each has a task, also where it is up to date
-MOST_TASKS = 100  # sources of which each has a task, also where it is up to date
-MOST_TASKS = 100  # sources of which each has a task, also where it is up to date
 JOIN_SECONDS = 10.0
 
 

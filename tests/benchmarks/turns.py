@@ -75,7 +75,7 @@ def in_turn(sides: Mapping[str, Side], rounds: int, warm: bool = True) -> dict[s
         for number in range(rounds + warm):
             for name, (ask, answer) in children.items():
                 with place() as folder:
-                    _settle()
+                    settle()
                     found = Took(**_asked(name, ask, answer, str(folder)))
                 if number or not warm:
                     took[name].append(found)
@@ -134,7 +134,7 @@ def _asked(name: str, ask: IO[str], answer: IO[str], order: Any) -> Any:
     return json.loads(line)
 
 
-def _settle() -> None:
+def settle() -> None:
     """The same start for every turn: nothing left to write, and memory that is there.
 
     A virtual machine gives free pages back to its host; to get them again costs as much as the

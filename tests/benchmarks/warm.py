@@ -86,7 +86,7 @@ def scanned(data: str) -> Work:
 def asked(data: str, git: str) -> Work:
     """`git status` on the folder, all of which is committed."""
     command = ["git", "--git-dir", git, "--work-tree", data, "-c", "user.name=ptm"]
-    command += ["-c", "user.email=ptm@localhost"]
+    command += ["-c", "user.email=ptm@localhost", "-c", "gc.auto=0", "-c", "maintenance.auto=0"]
 
     def call(*arguments: str) -> str:
         return subprocess.run(
