@@ -53,13 +53,15 @@ class Part(NamedTuple):
     """What a kind reads at once: a bounded slice of a source.
 
     Attributes:
-        number: from 0, in the order of the source.
+        number: from 0, in the order of the source; 0 where it is read, since a part stays as it is
+            where others are put before it.
         files: sorted by name; none where the rows stand in the catalog itself.
         span: of a file that several parts share, the bytes from and to; None for whole files.
         key: digest of all that decides its content; "" where it is no part of several.
         head: of such a file, how many bytes at its begin belong to each part, as a header does.
         before: how many rows, or lines, of such a file stand before the span.
-        digest: SHA-256 of the bytes of head and span, hex; "" for whole files.
+        digest: SHA-256, hex, of all in the file that decides what is read of head and span; ""
+            where that is all of its files.
     """
 
     number: int

@@ -66,6 +66,7 @@ def write_part(
     rows: pa.Table | None,
     record: Mapping[str, Any] | None = None,
     kept: PartFile | None = None,
+    of: str = "",
 ) -> PartRef:
     """Writes a part into the pool; it is durable when this returns. Any process may call it.
 
@@ -78,6 +79,8 @@ def write_part(
         record: JSON values that `find_part` gives back with it; None for none, and then it is not
             found by its key.
         kept: the file of the rows, which is in the pool already.
+        of: key of the part that it was made of. What is recorded of that one is kept as long as
+            this one is, if this one has all of its files.
 
     Raises:
         StoreError: no space, or no permission.
@@ -97,7 +100,7 @@ def write_part(
             _remember(fresh.values())
             if record is not None and key:
                 mine = (_fresh.get(str(shelf / file.file)) for file in ref.files.values())
-                _write_record(backend, ref, record, [one for one in mine if one])
+                _write_record(backend, ref, record, of, [one for one in mine if one])
     return ref
 
 
@@ -177,13 +180,13 @@ class Writing:
             known = named(shelf)
             if collector.stays or known is None:
                 return
-            files = set[str]()
+            files, needed = set[str](), _needed(shelf, known)
             for one in parts:
                 key = one if isinstance(one, str) else one.key
                 record = read_record(shelf, f"{key}.json")
                 ref = record.ref if record else None if isinstance(one, str) else one
                 files |= {file.file for file in ref.files.values()} if ref else set()
-                if record and key not in known.keys:
+                if record and key not in needed:
                     collector.take(f"{key}.json")
             recorded = (read_record(shelf, one) for one in records(shelf))
             files -= {file.file for one in recorded if one for file in one.files()}
@@ -228,10 +231,13 @@ def make_pool(shelf: Path) -> None:
 
 
 class Record(NamedTuple):
-    """What a record says: the part, what was given with it, and how its files were seen."""
+    """What a record says: the part, what was given with it, the key of the part that it was made
+    of, and how its files were seen.
+    """
 
     ref: PartRef
     record: dict[str, Any]
+    of: str
     seen: list[FileDigest]
 
     def files(self) -> Collection[PartFile]:
@@ -258,7 +264,7 @@ def read_record(shelf: Path, name: str) -> Record | None:
             FileDigest(file, str(shelf / file), sha256, size, stat, trusted=True)
             for file, sha256, size, stat in values["seen"]
         ]
-        record = Record(ref, values["record"], seen)
+        record = Record(ref, values["record"], values["of"], seen)
     except PermissionError as error:
         raise StoreError(f"cannot read {place}: {error.strerror}") from error
     except OSError as error:
@@ -319,6 +325,20 @@ def named(shelf: Path, but: Collection[str] = ()) -> Named | None:
     return found
 
 
+def _needed(shelf: Path, known: Named) -> set[str]:
+    """The keys of the records that spare work: of parts that publications have, and of those that
+    they were made of; but of none that has files beside theirs.
+    """
+    found = (read_record(shelf, name) for name in records(shelf))
+    of = {
+        one.ref.key: one.of
+        for one in found
+        if one and {file.file for file in one.files()} <= known.files
+    }
+    published = of.keys() & known.keys
+    return published | (of.keys() & {of[key] for key in published})
+
+
 def garbage(shelf: Path, but: Collection[str] = ()) -> dict[str, int] | None:
     """Names and bytes of all in a pool that no publication needs, records first.
 
@@ -327,15 +347,7 @@ def garbage(shelf: Path, but: Collection[str] = ()) -> dict[str, int] | None:
     known = named(shelf, but)
     if known is None:
         return None
-    needed = {*known.files}
-    for name in records(shelf):
-        record = read_record(shelf, name)
-        if (
-            record
-            and record.ref.key in known.keys
-            and {file.file for file in record.files()} <= known.files
-        ):
-            needed.add(f"{POOL}/{name}")
+    needed = known.files | {f"{POOL}/{key}.json" for key in _needed(shelf, known)}
     found = {}
     for name in pool_names(shelf):
         if f"{POOL}/{name}" not in needed:
@@ -425,7 +437,7 @@ def _described(
 
 
 def _write_record(
-    backend: Posix, ref: PartRef, record: Mapping[str, Any], fresh: list[FileDigest]
+    backend: Posix, ref: PartRef, record: Mapping[str, Any], of: str, fresh: list[FileDigest]
 ) -> None:
     """Writes what is only durable after the files that it names."""
     seen = [
@@ -433,7 +445,7 @@ def _write_record(
         for one in written(fresh, backend.shelf)
         if one.trusted
     ]
-    values = {"ref": ref.to_json(), "record": dict(record), "seen": seen}
+    values = {"ref": ref.to_json(), "record": dict(record), "of": of, "seen": seen}
     name = f"{POOL}/{ref.key}.json"
     text = _json({**values, "check": _check(values)})
     backend.swap(name, text, backend.read(name))  # another's is as good
