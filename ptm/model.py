@@ -324,15 +324,19 @@ class Artifact:
     @property
     def table(self) -> pd.DataFrame:
         """The rows of a source. An analysis has several `tables` instead."""
-        if ROWS not in self.manifest["tables"]:
-            names = ", ".join(self.manifest["tables"])
-            raise AttributeError(f"{self.name} has no rows, use .tables[…]: {names}")
+        self._expect_rows()
         return self.tables[ROWS]
 
     @property
     def columns(self) -> Columns:
         """The rows, one column at a time: what does not fit into memory at once."""
+        self._expect_rows()
         return Columns(self)
+
+    def _expect_rows(self) -> None:
+        if ROWS not in self.manifest["tables"]:
+            names = ", ".join(self.manifest["tables"])
+            raise AttributeError(f"{self.name} has no rows, use .tables[…]: {names}")
 
     def __repr__(self) -> str:
         tensors = _first(map(" ".join, _described(self.manifest["tensors"])), SHOWN)
@@ -390,6 +394,8 @@ class Columns:
         return int(self._said["rows"])
 
     def __getitem__(self, name: str) -> pd.Series[Any]:
+        if name not in self.columns:
+            raise KeyError(f"{name!r}, none of the columns {', '.join(self.columns)}")
         if self._said["file"] is not None or not self._artifact.parts:
             return self._artifact.table[name]
         import pyarrow as pa
