@@ -1,13 +1,15 @@
 """How a source is cut into parts: the same files give the same parts, and one more moves few.
 
 A part is a bounded slice of a source, by the bytes that it has when it is decoded. Between files
-the cut stands where chance has it, by the digests of the files: cut wherever the digest is least,
-but for what is near the ends, until each piece is small enough. So a file that is added changes the
-part that it falls into, and maybe the next, but not all behind it.
+the cut stands where chance has it, by the digests of the files: cut wherever the second half of the
+digest is least (files may be named, and so sorted, by the first), but for what is near the ends,
+until each piece is small enough. So a file that is added changes the part that it falls into, and
+maybe the next, but not all behind it.
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from ptm.source import Source
 
 T = TypeVar("T")
+DIGEST = re.compile(r"[0-9a-f]{64}")
 LEAST = 4  # a part has at least that share of the bytes that it may have
 TRIED = 8  # files of which all are alike whose header is looked into
 DECODED = 4  # bytes for each byte of a file of which nobody knows what it will be
@@ -75,9 +78,15 @@ def between_files(files: Sequence[File], sizes: Sequence[int], target_bytes: int
         least = target_bytes // LEAST
         first = bisect_left(until, until[start] + least, start + 1, end - 1)
         last = bisect_right(until, until[end] - least, first + 1, end)
-        middle = min(range(first, last), key=lambda place: files[place].sha256)
+        middle = _least(files, range(first, last))
         waiting += [(middle, end), (start, middle)]
     return found
+
+
+def _least(files: Sequence[File], places: range) -> int:
+    """The place of the least half of a digest; of equal ones that nearest to the middle."""
+    half = (places.start + places.stop) / 2
+    return min(places, key=lambda place: (files[place].sha256[32:], abs(place - half)))
 
 
 def size_of_alike(files: Sequence[File], size_of: Callable[[File], int], usual: int) -> int:
@@ -122,15 +131,24 @@ def _check(kind: Kind, parts: object, files: tuple[File, ...]) -> None:
 
 
 def _check_spans(kind: Kind, parts: list[Part]) -> None:
+    file: File | None = None  # that the part before has a span of
+    until = 0  # the end of that
     for part, after in zip_longest(parts, parts[1:]):
-        wrong = ""
-        if part.span and len(part.files) != 1:
-            wrong = f"a span of one file, got {len(part.files)} files"
-        elif part.span and not part.head <= part.span[0] < part.span[1] <= part.files[0].bytes:
-            wrong = f"a span of {part.files[0].bytes} bytes behind the head, got {part.span}"
-        elif after and part.files[-1:] == after.files[:1]:
-            until = part.span[1] if part.span else part.files[-1].bytes
-            if not after.span or after.span[0] < until:
-                wrong = f"parts of {part.files[-1].name} one behind the other, got {after.span}"
+        wrong, span = "", part.span
+        if not part.files or (span and len(part.files) != 1):
+            wrong = f"some files, or a span of one, got {len(part.files)} files"
+        elif not span and part.files[0] == file:
+            wrong = f"a span of {file.name}, as the part before has one, got none"
+        elif part.digest and not (span and DIGEST.fullmatch(part.digest)):
+            wrong = f"a span with a SHA-256 as hex, or no digest, got '{part.digest}'"
+        elif span:
+            start = until if part.files[0] == file else part.head
+            file = part.files[0]
+            is_last = after is None or after.files[:1] != (file,)
+            until = file.bytes if is_last else span[1]
+            if span != (start, until) or not start < until <= file.bytes:
+                wrong = f"spans of {file.name} that leave nothing out, got {span} behind {start}"
+        else:
+            file = None
         if wrong:
             raise PtmError(f"kind '{kind.name}': expected {wrong} (`parts`)")

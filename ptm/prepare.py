@@ -208,12 +208,12 @@ def _many(
     measured: list[Measured] = agreed(job.name, [one for g in (yield batches) for one in g], files)
     check_alike(job.name, "scaling", [one.scaling for one in measured])
     check_alike(job.name, "axes", [one.axes for one in measured])
-    stats = Stats()
-    for one in measured:
-        stats = stats.merge(one.stats)
-    measured = [replace(one, stats=Stats()) for one in measured]  # counts may be many
-    scaling, carried = measured[0].scaling, [one.carried for one in measured]
+    stats, scaling = Stats(), measured[0].scaling
+    carried = [one.carried for one in measured]
     with making.told(job):
+        for one in measured:
+            stats = stats.merge(one.stats)
+        measured = [replace(one, stats=Stats()) for one in measured]  # counts may be many
         learned = making.learn(job, stats, scaling, carried)
     refs, raw = [one.ref for one in measured], list[PartRef]()
     axes, written = measured[0].axes, 0

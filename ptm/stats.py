@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from math import isfinite, prod
 from typing import TYPE_CHECKING, Any
 
+from ptm.errors import PtmError
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -181,12 +183,22 @@ class Stats:
     counts: Mapping[str, Counter[str]] = field(default_factory=dict)
 
     def merge(self, other: Stats) -> Stats:
-        """Those of both together."""
+        """Those of both together.
+
+        Raises:
+            PtmError: they have other channels.
+        """
         samples = Counter(self.samples)
         samples.update(other.samples)
         moments = dict(self.moments)
         for name, more in other.moments.items():
-            moments[name] = moments[name].merge(more) if name in moments else more
+            known = moments.get(name, more)
+            if len(known.count) != len(more.count):
+                got = f"{len(known.count)} and {len(more.count)}"
+                raise PtmError(
+                    f"moments of '{name}': expected as many channels each time, got {got}"
+                )
+            moments[name] = known.merge(more) if name in moments else more
         counts = {name: Counter(counter) for name, counter in self.counts.items()}
         for name, counter in other.counts.items():
             counts.setdefault(name, Counter()).update(counter)

@@ -34,7 +34,8 @@ class Piece(NamedTuple):
         end: the place behind its last.
         before: rows, or lines, of the file before it.
         digest: SHA-256 of the bytes of the header, if there is one, and of the piece, hex; before
-            them the byte order mark of UTF-16 and UTF-32, as that stands in the first piece only.
+            them what only shows in the first piece: the byte order mark of UTF-16 and UTF-32, and
+            of rows without a header as many delimiters as the first of them has.
     """
 
     start: int
@@ -84,16 +85,17 @@ def cut_rows(path: Path, encoding: str, delimiter: str, head: int, size: int) ->
     begin, _, _ = read_begin(path, encoding, BEGIN)
     name = codec_name(encoding)
     units = units_of(name, begin, delimiter + SIGNS)
-    marks, has_blanks = 0, True
+    marks, has_blanks, first_row = 0, True, ""
     if units:
         first = begin_of(read_utf8(path, encoding, (0, head))) if head else None
         fields, _ = first_record(path, first or begin_of_file(path, encoding), delimiter, not head)
         has_blanks = len(fields) < 2
         marks = 0 if head else _marks(path, encoding, inner_name(name, begin))
+        first_row = "" if head else delimiter * (len(fields) - 1)
     try:
         with path.open("rb") as file:
             quotes = Quotes(delimiter)
-            return _Cutter(file, head, marks, size, units, has_blanks, quotes).cut()
+            return _Cutter(file, head, marks, size, units, has_blanks, quotes, first_row).cut()
     except rows.RowTooLarge as error:
         raise error.of_file(path) from error
 
@@ -117,6 +119,7 @@ class _Cutter:
         units: Units | None,
         has_blanks: bool,
         quotes: Quotes | None = None,
+        first_row: str = "",
     ) -> None:
         """See `cut_rows`.
 
@@ -128,10 +131,12 @@ class _Cutter:
             units: how line ends are found; None where they cannot be.
             has_blanks: whether a blank line counts.
             quotes: of rows; None of a text.
+            first_row: its delimiters, where it stands for a header.
         """
         self._file, self._size, self._quotes = file, size, quotes
         self._units, self._is_one, self._has_blanks = units or Units(), units is None, has_blanks
-        self._head = hashlib.sha256((units.mark if units else b"") + file.read(head))
+        mark = units.mark if units else b""
+        self._head = hashlib.sha256(mark + first_row.encode() + file.read(head))
         self._digest = self._head.copy()
         self._digest.update(file.read(marks))
         self._start, self._before = head, 0  # of the piece

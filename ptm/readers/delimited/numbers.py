@@ -49,7 +49,8 @@ def exact_integers(
     large = np.flatnonzero(integers & (np.abs(values) >= MOST_EXACT))
     spelled = {int(row): int(texts[row].as_py()) for row in large}
     rounded = [row for row, integer in spelled.items() if integer != int(values[row])]
-    if not rounded or not integers.all():
+    others = values[~integers]  # 1.0 and 1e3 are integers too
+    if not rounded or (others != np.rint(others)).any() or (np.abs(others) >= 2.0**63).any():
         return None, rounded
     beyond = [row for row, integer in spelled.items() if integer not in INT64]
     if beyond:

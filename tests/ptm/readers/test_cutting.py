@@ -51,6 +51,11 @@ class Table:
     def whole(self) -> pa.Table:
         return read_delimited(self.path, **self.options)
 
+    @property
+    def fields(self) -> int:
+        """How many the first record has."""
+        return read_delimited(self.path, **self.options | {"columns": ()}).num_columns
+
     def cut(self, size: int) -> tuple[int, tuple[Piece, ...]]:
         head = head_of(self.path, **self.of_file)
         given = self.options["encoding"], self.options["delimiter"], head, size
@@ -69,21 +74,24 @@ def mark_of(raw: bytes, encoding: str) -> bytes:
 
 
 def check_pieces(
-    raw: bytes, head: int, pieces: tuple[Piece, ...], size: int, encoding: str
+    raw: bytes, head: int, pieces: tuple[Piece, ...], size: int, encoding: str, first: str = ""
 ) -> None:
     """They cover all of it, none is short but the last, and their digests are right."""
     assert pieces[0].start == head and pieces[-1].end == len(raw)
     assert all(one.end == other.start for one, other in pairwise(pieces))
     assert all(piece.end - piece.start >= size for piece in pieces[:-1])
     for piece in pieces:
-        content = mark_of(raw, encoding) + raw[:head] + raw[piece.start : piece.end]
+        content = (
+            mark_of(raw, encoding) + first.encode() + raw[:head] + raw[piece.start : piece.end]
+        )
         assert piece.digest == hashlib.sha256(content).hexdigest()
 
 
 def check_same(table: Table, whole: pa.Table, size: int) -> int:
     """The pieces give the rows of the whole, and know how many are before; how many there are."""
     head, pieces = table.cut(size)
-    check_pieces(table.raw, head, pieces, size, table.options["encoding"])
+    first = "" if head else table.options["delimiter"] * (table.fields - 1)
+    check_pieces(table.raw, head, pieces, size, table.options["encoding"], first)
     parts, before = [], 0
     for piece in pieces:
         assert piece.before == before
