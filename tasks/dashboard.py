@@ -25,7 +25,7 @@ from ptm.names import catalog_key, dashboard_key
 from ptm.registry import Kind, kind_of
 from ptm.source import Source
 from ptm.views import Drawn, views_of
-from tasks.outcome import Outcome
+from tasks.outcome import UNCACHED, Outcome
 
 MOST_SHOWN = 20  # entries with pictures: nobody looks at more on one page
 MOST_ROWS = 1000  # of a table
@@ -44,6 +44,7 @@ class Kinds:
     name="report",
     task_run_name="report",
     description="Writes the tables and pictures of a run for the dashboard.",
+    **UNCACHED,
 )
 def report(outcome: Outcome, artifacts: str, catalog: str, kinds: Kinds) -> None:
     """Writes what the run came to: failures, sources, what changed, tables and pictures of each.
