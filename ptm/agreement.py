@@ -13,30 +13,48 @@ T = TypeVar("T")
 MOST_VALUES = 6  # that are counted in a message
 
 
-def agreed(name: str, found: Sequence[T | BadInput]) -> list[T]:
+def agreed(name: str, found: Sequence[T | BadInput], files: Sequence[str] = ()) -> list[T]:
     """What was made of all parts, where none is bad.
 
     Args:
         name: of the entry.
         found: of each part what was made, or what is wrong with it.
+        files: of each part, for messages.
 
     Raises:
         InputError: a part is bad, or they have not in common what all samples must.
     """
-    faults = Faults()
-    for fault in _uneven(name, found):
+    faults, good, seen = Faults(), [], set[str]()
+    for fault in _uneven(name, found, files):
         faults.add(fault)
-    good = []
     for one in found:
-        if isinstance(one, BadInput):
-            faults.add(one)
-        else:
+        if not isinstance(one, BadInput):
             good.append(one)
+            continue
+        for each in one.faults:
+            if each.fault not in seen:  # what is wrong with the whole source each part tells
+                faults.add(each)
+            seen.add(each.fault)
+        faults.count += one.count - len(one.faults)  # those that are not told
     try:
         faults.check()
     except BadInput as bad:
         raise (bad if isinstance(bad, InputError) else bad.of_source(name)) from bad
     return good
+
+
+def check_alike(name: str, what: str, said: Sequence[object]) -> None:
+    """Looks whether all parts say the same.
+
+    Raises:
+        PtmError: two of them do not.
+    """
+    for one in said:
+        if one != said[0]:
+            raise PtmError(
+                f"{name}: expected the same {what} of each part, got {said[0]} and {one} "
+                "(`parts` of a kind can keep files together)"
+            )
 
 
 def check_joinable(name: str, refs: Sequence[PartRef]) -> None:
@@ -45,34 +63,32 @@ def check_joinable(name: str, refs: Sequence[PartRef]) -> None:
     Raises:
         PtmError: they cannot.
     """
-    for ref in refs[1:]:
-        for said, first, other in (
-            ("tensors", _forms(refs[0]), _forms(ref)),
-            ("columns", refs[0].columns, ref.columns),
-        ):
-            if first != other:
-                raise PtmError(
-                    f"{name}: expected the same {said} of each part, got {first} and {other} "
-                    "(`parts` of a kind can keep files together)"
-                )
+    check_alike(name, "tensors", [_forms(ref) for ref in refs])
+    check_alike(name, "columns", [ref.columns for ref in refs])
 
 
-def _uneven(name: str, found: Sequence[Any]) -> Iterator[InputError]:
+def _uneven(name: str, found: Sequence[Any], files: Sequence[str]) -> Iterator[InputError]:
     """What samples do not have in common though they must: how many have which."""
     counts: dict[str, Counter[str]] = {}
+    only: dict[tuple[str, str], str] = {}  # files of a part that has no other value
     told = False
-    for one in found:
+    for place, one in enumerate(found):
         is_bad = isinstance(one, BadInput)
         told |= is_bad and bool(one.counted)
         for what, counted in (one.counted if is_bad else one.uniform).items():
             counts.setdefault(what, Counter()).update(counted)
+            if len(counted) == 1 and files:
+                only.setdefault((what, *counted), files[place])
     for what, counter in counts.items():
         odd = counter.total() - max(counter.values(), default=0)
         if odd > 1 or (odd and not told):
-            values = [f"{count} of {value}" for value, count in counter.most_common(MOST_VALUES)]
+            most = counter.most_common(MOST_VALUES)
+            values = [f"{count} of {value}" for value, count in most]
             more = len(counter) - MOST_VALUES
             got = ", ".join(values + [f"{more} more {what}"] * (more > 0))
-            yield InputError(name, where=what, expected="one of all samples", got=got)
+            odd_files = (only[what, value] for value, _ in most[1:] if (what, value) in only)
+            file = next(odd_files, "")
+            yield InputError(name, where=what, expected="one of all samples", got=got, file=file)
 
 
 def _forms(ref: PartRef) -> dict[str, Any]:

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")  # of tensors and tables
 OF_THE_STORE = re.compile(r"inputs|quarantine|manifest|whole")  # what it calls files of its own
+INTEGERS = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
+# types that Parquet gives back as they are
+PLAIN_TYPES = {*INTEGERS, "bool", "double", "float", "string", "large_string", "date32[day]"}
+SCALED = {*INTEGERS, "bool", "float16", "float32", "float64"}  # dtypes of what may be scaled
+OF_JSON = ("facts", "uniform", "carried")
 BY_NAME = {
     "tensors": "tensors by name",
     "axes": "names of axes by tensor",
@@ -63,7 +68,9 @@ def whole(block: object, who: str, part: bool = True) -> Block:
         problems.append("expected tensors or tables, got none")
     if problems:
         raise PtmError(f"{who}: " + "\n  ".join(problems))
-    return replace(block, tensors=tensors, axes=axes, rows=rows, tables=tables)
+    # as they come back from the store
+    said = {name: json.loads(json.dumps(dict(getattr(block, name)))) for name in OF_JSON}
+    return replace(block, tensors=tensors, axes=axes, rows=rows, tables=tables, **said)
 
 
 def with_index(value: Any) -> pd.DataFrame:
@@ -139,16 +146,44 @@ def _table(name: str, value: Any, problems: list[str]) -> pa.Table | None:
 
     try:
         if isinstance(value, pa.Table):
-            return value
+            return _as_parquet(value)
         if isinstance(value, Mapping):
-            return pa.table(dict(value))
+            return _as_parquet(pa.table(dict(value)))
         if isinstance(value, list):
-            return pa.Table.from_pylist(value)
-        return _of_frame(with_index(value))
+            return _as_parquet(pa.Table.from_pylist(value))
+        return _as_parquet(_of_frame(with_index(value)))
     except (pa.ArrowException, TypeError, ValueError, AttributeError) as error:
         got = f"{type(value).__name__}: {error}"
         problems.append(f"table '{name}': expected a table, a data frame or columns, got {got}")
         return None
+
+
+def _as_parquet(table: pa.Table) -> pa.Table:
+    """The same values in the types in which Parquet gives them back, so that all agree on them.
+
+    Raises:
+        pa.ArrowException, ValueError: it takes no such type, or there would be other values.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if len(set(table.column_names)) < len(table.column_names):
+        raise ValueError(f"expected columns of different names, got {table.column_names}")
+    if all(str(kind) in PLAIN_TYPES for kind in table.schema.types):
+        return table
+    file = pa.BufferOutputStream()
+    pq.write_table(table.schema.empty_table(), file)
+    there = pq.read_schema(pa.BufferReader(file.getvalue()))
+    kinds = [_dictionary(kind) if pa.types.is_dictionary(kind) else kind for kind in there.types]
+    fields = [field.with_type(kind) for field, kind in zip(table.schema, kinds, strict=True)]
+    return table.cast(pa.schema(fields))
+
+
+def _dictionary(kind: pa.DictionaryType) -> pa.DictionaryType:
+    """The type of categories however many there are, as parts have different ones."""
+    import pyarrow as pa
+
+    return pa.dictionary(pa.int32(), kind.value_type, kind.ordered)
 
 
 def _of_frame(frame: pd.DataFrame) -> pa.Table:
@@ -208,7 +243,7 @@ def _wrong(block: Block) -> Iterator[str]:
         yield f"axes['{name}']: expected the name of a tensor, got none such"
     yield from _wrong_scaler(block.scaler)
     yield from _wrong_scaling(block)
-    for field in ("facts", "uniform", "carried"):
+    for field in OF_JSON:
         yield from _no_json(field, dict(getattr(block, field)))
     notes = block.notes if isinstance(block.notes, (list, tuple)) else [None]
     if not all(isinstance(note, str) for note in notes):
@@ -227,12 +262,16 @@ def _wrong_scaler(scaler: Any) -> Iterator[str]:
 
 def _wrong_scaling(block: Block) -> Iterator[str]:
     for name, how in block.scaling.items():
-        shape = getattr(block.tensors.get(name), "shape", ())
+        tensor = block.tensors.get(name)
+        shape = getattr(tensor, "shape", ())
         if not isinstance(how, Scaling):
             yield f"scaling['{name}']: expected a ptm.Scaling, got {type(how).__name__}"
-        elif len(shape) <= how.axis or shape[how.axis] != len(how.channels):
+        elif not 0 <= how.axis < len(shape) or shape[how.axis] != len(how.channels):
             expected = f"{len(how.channels)} channels along axis {how.axis} of tensors['{name}']"
             yield f"scaling['{name}']: expected {expected}, got shape {list(shape)}"
+        elif str(getattr(tensor, "dtype", "")).removeprefix("torch.") not in SCALED:
+            expected = "real numbers of a dtype that NumPy has"
+            yield f"scaling['{name}']: expected {expected}, got {getattr(tensor, 'dtype', '')}"
 
 
 def _no_json(field: str, values: dict[str, Any]) -> Iterator[str]:

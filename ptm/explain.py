@@ -154,7 +154,7 @@ def explain(name: str, artifacts: str | Path = "artifacts") -> Explanation:
     reason = why(before, manifest, healed, forced)
     if previous and before is None:
         reason = f"the one before ({previous}) is not kept any more, so it cannot be compared"
-    if pointer.get("work"):
+    if previous and pointer.get("work"):
         reason = f"{reason}; {pointer['work']}"
     changes = causes(before, manifest)
     return Explanation(

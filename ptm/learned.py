@@ -66,14 +66,14 @@ class Learned:
             float32 tensors, by name.
 
         Raises:
-            PtmError: a tensor or a column is not known, one is missing, or a category is new.
+            PtmError: a tensor or a column is not known, or one is missing; a tensor has other axes;
+                a value is no number, or none that is finite, or a category is new.
         """
-        import numpy as np
         import torch
 
         if raw and raw.keys() <= self.scalers.keys():
             return {
-                name: torch.from_numpy(self.scalers[name].scaled(np.asarray(values)))
+                name: torch.from_numpy(self.scalers[name].scaled(self._tensor(name, values)))
                 for name, values in raw.items()
             }
         name, scaler = self._of_columns(raw)
@@ -89,6 +89,17 @@ class Learned:
         if name not in self.scalers:
             raise PtmError(f"expected one of {', '.join(self.scalers) or 'none'}, got '{name}'")
         return self.scalers[name].invert(values)
+
+    def _tensor(self, name: str, values: Any) -> NDArray[Any]:
+        """The values of a tensor that its scaler takes."""
+        scaler = self.scalers[name]
+        found = _numbers(f"'{name}'", values)
+        if found.ndim <= scaler.axis or found.shape[scaler.axis] != len(scaler.names):
+            raise PtmError(
+                f"'{name}': expected {len(scaler.names)} channels along axis {scaler.axis} "
+                f"({', '.join(scaler.names)}), got shape {list(found.shape)}"
+            )
+        return found
 
     def _of_columns(self, raw: Mapping[str, Any]) -> tuple[str, Scaler]:
         """The one tensor whose channels these columns make."""
@@ -115,10 +126,10 @@ class Learned:
         """float64 [sample, channel]."""
         import numpy as np
 
-        matrix = np.zeros((len(next(iter(raw.values()))), len(scaler.names)))
+        columns = {name: _column(name, raw[name]) for name in self._columns(scaler)}
+        matrix = np.zeros((len(next(iter(columns.values()))), len(scaler.names)))
         place = 0
-        for column in self._columns(scaler):
-            values = raw[column]
+        for column, values in columns.items():
             if len(values) != len(matrix):
                 got = f"{len(values)} for '{column}'"
                 raise PtmError(f"expected {len(matrix)} values for each column, got {got}")
@@ -127,7 +138,7 @@ class Learned:
                 matrix[np.arange(len(codes)), place + codes] = 1.0
                 place += len(self.categories[column])
             else:
-                matrix[:, place] = np.asarray(values, dtype=np.float64)
+                matrix[:, place] = _finite(column, values)
                 place += 1
         return matrix
 
@@ -142,10 +153,11 @@ class Learned:
         places = {value: place for place, value in enumerate(self.categories[column])}
         try:
             return np.array([places[value] for value in values], dtype=np.int64)
-        except KeyError as error:
+        except (KeyError, TypeError):
+            new = next(value for value in values if not _is_among(value, places))
             raise PtmError(
                 f"column '{column}': expected one of the {len(places)} categories that were "
-                f"learned, got {error.args[0]!r}"
+                f"learned, got {new!r}"
             ) from None
 
     def to_json(self) -> dict[str, Any]:
@@ -166,3 +178,41 @@ class Learned:
             tuple(values.get("integers", ())),
             tuple(values.get("raw", ())),
         )
+
+
+def _numbers(what: str, values: Any) -> NDArray[Any]:
+    """An array of real numbers."""
+    import numpy as np
+
+    try:
+        found = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise PtmError(f"{what}: expected numbers, got {error}") from error
+    if found.dtype.kind not in "biuf":
+        raise PtmError(f"{what}: expected numbers, got {type(values).__name__} of {found.dtype}")
+    return found
+
+
+def _column(name: str, values: Any) -> Any:
+    """The values of a column, one after the other."""
+    if isinstance(values, (str, bytes, Mapping)) or not hasattr(values, "__len__"):
+        raise PtmError(f"column '{name}': expected a sequence of values, got {values!r}")
+    return values
+
+
+def _finite(column: str, values: Any) -> NDArray[np.float64]:
+    """The numbers of a column, float64 [row]."""
+    import numpy as np
+
+    found = _numbers(f"column '{column}'", values).astype(np.float64)
+    if found.ndim != 1:
+        raise PtmError(f"column '{column}': expected one axis, got shape {list(found.shape)}")
+    wrong = np.flatnonzero(~np.isfinite(found))
+    if len(wrong):
+        got = f"{found[wrong[0]]} at {wrong[0]}"
+        raise PtmError(f"column '{column}': expected finite numbers, got {got}")
+    return found
+
+
+def _is_among(value: Any, places: Mapping[str, int]) -> bool:
+    return isinstance(value, str) and value in places

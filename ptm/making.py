@@ -10,27 +10,24 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ptm import store
+from ptm import defaults, store
 from ptm.blocks import whole
 from ptm.errors import BadInput, InputError, PtmError
 from ptm.index import FileDigest
 from ptm.learned import Learned
 from ptm.model import ROWS, Block, Part, PartRef, Whole
 from ptm.registry import Kind, kind_of
-from ptm.scaling import Scaling, fitted, measured
+from ptm.scaling import Scaler, Scaling
 from ptm.stats import Stats
 
 if TYPE_CHECKING:
-    import torch
-
     from ptm.source import Source
 
-TRAIN = "train"
 SAID = ("axes", "facts", "notes", "uniform", "carried")  # of a block, as it is
 
 
@@ -94,7 +91,7 @@ class Measured:
     def record(stats: Stats, block: Block) -> dict[str, Any]:
         """JSON of all but the reference."""
         said = {name: getattr(block, name) for name in SAID}
-        scaling = {name: one._asdict() for name, one in block.scaling.items()}
+        scaling = {name: [*one] for name, one in block.scaling.items()}
         return {"stats": stats.to_json(), "scaling": scaling, **said}
 
     @classmethod
@@ -104,10 +101,7 @@ class Measured:
             ref,
             Stats.from_json(record["stats"]),
             True,
-            {
-                name: Scaling(**{**one, "channels": tuple(one["channels"])})
-                for name, one in record["scaling"].items()
-            },
+            {n: Scaling(tuple(one[0]), *one[1:]) for n, one in record["scaling"].items()},
             {name: tuple(axes) for name, axes in record["axes"].items()},
             record["facts"],
             tuple(record["notes"]),
@@ -146,7 +140,8 @@ def encode(
 ) -> list[Encoded]:
     """Parts as they are published, from their raw samples."""
     index = store.Memory(job.root / job.name, job.rehash).parts
-    return [_encoded(job, one, learned, index, force) for one in parts]
+    encoder = as_encoded(learned)
+    return [_encoded(job, one, encoder, index, force) for one in parts]
 
 
 def make(job: Job, work: Work) -> Made | BadInput:
@@ -193,18 +188,25 @@ def learn(
     Raises:
         InputError: nothing can be learned of them, or more than may be.
     """
-    hook: Callable[..., Learned] | None = getattr(kind_of(job.source).code, "learn", None)
-    if hook:
-        return _as_stored(job, hook(job.source, stats, carried))
-    return _as_stored(job, Learned(fitted(scaling, stats.moments)))
-
-
-def _as_stored(job: Job, learned: Learned) -> Learned:
-    """With a word on what is stored as it was decoded."""
+    kind = kind_of(job.source)
+    hook: Callable[..., Learned] | None = getattr(kind.code, "learn", None)
+    learned = hook(job.source, stats, carried) if hook else defaults.learn(scaling, stats)
+    if not isinstance(learned, Learned):
+        got = type(learned).__name__
+        raise PtmError(f"kind '{kind.name}': expected a ptm.Learned from `learn`, got {got}")
     if job.source.store != "raw":
         return learned
     raw = tuple(name for name, one in learned.scalers.items() if one.method != "none")
     return replace(learned, raw=raw)
+
+
+def as_encoded(learned: Learned) -> Learned:
+    """What encodes: scalers of what is stored raw leave it as it is."""
+    scalers = {
+        name: Scaler.identity(one.names, one.axis) if name in learned.raw else one
+        for name, one in learned.scalers.items()
+    }
+    return replace(learned, scalers=scalers)
 
 
 def finished(
@@ -224,12 +226,10 @@ def has_to_encode(job: Job, scaling: Mapping[str, Scaling]) -> bool:
     return own or (job.source.store == "scaled" and bool(scaling))
 
 
-def encoded_key(job: Job, key: str, learned: Learned) -> str:
-    """The key of a part as it is published, by that of its raw samples."""
-    said = learned.to_json()
-    if job.source.store == "raw":
-        said["scalers"] = {name: one["names"] for name, one in said["scalers"].items()}
-    text = json.dumps([said, {what: list(each) for what, each in learned.vocabularies.items()}])
+def encoded_key(key: str, learned: Learned) -> str:
+    """The key of a part as it is published, by that of its raw samples and by what encodes it."""
+    vocabularies = {what: list(each) for what, each in learned.vocabularies.items()}
+    text = json.dumps([learned.to_json(), vocabularies])
     return hashlib.sha256(f"encoded {key} {text}".encode()).hexdigest()
 
 
@@ -245,12 +245,20 @@ def _measured(job: Job, work: Work, index: Any, force: bool) -> Measured | BadIn
         _check_is_part(kind, block)
         stats = _stats(job, kind, block)
         record = Measured.record(stats, block)
-        ref = store.write_part(job.root, job.name, work.part.key, block.tensors, block.rows, record)
+        ref = store.write_part(
+            job.root,
+            job.name,
+            work.part.key,
+            block.tensors,
+            block.rows,
+            record,
+            durable=not has_to_encode(job, block.scaling),
+        )
         return Measured.of(ref, stats, block)
 
 
 def _encoded(job: Job, one: Measured, learned: Learned, index: Any, force: bool) -> Encoded:
-    key = encoded_key(job, one.ref.key, learned)
+    key = encoded_key(one.ref.key, learned)
     kept = None if force else store.find_part(job.root, job.name, key, index)
     if kept:
         ref, record = kept
@@ -264,7 +272,7 @@ def _encoded(job: Job, one: Measured, learned: Learned, index: Any, force: bool)
         same = one.ref.files.get("rows") if block.rows is rows else None
         record = {"axes": block.axes, "carried": block.carried}
         ref = store.write_part(
-            job.root, job.name, key, block.tensors, block.rows, record, kept=same
+            job.root, job.name, key, block.tensors, block.rows, record, same, one.ref.key
         )
         return Encoded(ref, block.axes, block.carried, kept=False)
 
@@ -274,7 +282,9 @@ def completed(job: Job, block: Block) -> tuple[Block, Whole]:
     kind = kind_of(job.source)
     stats = _stats(job, kind, block)
     learned = _by_itself(job, block) or learn(job, stats, block.scaling, [block.carried])
-    encoded = _encode(job, kind, block, learned) if has_to_encode(job, block.scaling) else block
+    encoded = block
+    if has_to_encode(job, block.scaling):
+        encoded = _encode(job, kind, block, as_encoded(learned))
     beside = finished(job, learned, stats, [{**block.carried, **encoded.carried}])
     return encoded, joined([block], encoded.axes, beside, learned, stats)
 
@@ -362,9 +372,21 @@ def _read(job: Job, kind: Kind, work: Work) -> Block | BadInput:
     except BadInput as bad:
         return _of_source(job, bad, work.part)
     for entry in work.entries:
-        if not entry.unchanged():
+        if not _unchanged(entry, work.part):
             raise changed(job.name, entry.name)
     return block
+
+
+def _unchanged(entry: FileDigest, part: Part) -> bool:
+    """Whether a file still holds what was hashed: of one that many parts share, this part."""
+    if not (entry.trusted or part.span is None):
+        with suppress(OSError), Path(entry.path).open("rb") as file:
+            digest = hashlib.sha256(file.read(part.head))
+            file.seek(part.span[0])
+            digest.update(file.read(part.span[1] - part.span[0]))
+            if digest.hexdigest() == part.digest:
+                return True
+    return entry.unchanged()
 
 
 def changed(name: str, file: str) -> InputError:
@@ -390,28 +412,21 @@ def _of_source(job: Job, bad: BadInput, part: Part | None = None) -> InputError:
 
 def _stats(job: Job, kind: Kind, block: Block) -> Stats:
     hook: Callable[..., Stats] | None = getattr(kind.code, "measure", None)
-    if hook:
-        return hook(job.source, block)
-    return Stats({TRAIN: samples_of(block)}, measured(block.tensors, block.scaling))
-
-
-def samples_of(block: Block) -> int:
-    """How many samples a block has: rows, or else entries of its first tensor."""
-    if block.rows is not None:
-        return int(block.rows.num_rows)
-    return next((len(tensor) for tensor in block.tensors.values() if tensor.dim()), 0)
+    if hook is None:
+        return defaults.measure(block)
+    stats = hook(job.source, block)
+    if not isinstance(stats, Stats):
+        got = type(stats).__name__
+        raise PtmError(f"kind '{kind.name}': expected a ptm.Stats from `measure`, got {got}")
+    # as they come back from the store
+    return Stats.from_json(json.loads(json.dumps(stats.to_json()))) if kind.own else stats
 
 
 def _encode(job: Job, kind: Kind, block: Block, learned: Learned) -> Block:
     hook = getattr(kind.code, "encode", None)
-    if hook:
-        return whole(hook(job.source, block, learned), f"kind '{kind.name}'")
-    import torch
-
-    tensors: dict[str, torch.Tensor] = dict(block.tensors)
-    for name in block.scaling:
-        tensors[name] = torch.from_numpy(learned.scalers[name].scaled(tensors[name].numpy()))
-    return replace(block, tensors=tensors)
+    if hook is None:
+        return defaults.encode(block, learned)
+    return whole(hook(job.source, block, learned), f"kind '{kind.name}'")
 
 
 def _check_is_part(kind: Kind, block: Block) -> None:

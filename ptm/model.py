@@ -53,13 +53,15 @@ class Part(NamedTuple):
     """What a kind reads at once: a bounded slice of a source.
 
     Attributes:
-        number: from 0, in the order of the source.
+        number: from 0, in the order of the source; 0 where it is read, since a part stays as it is
+            where others are put before it.
         files: sorted by name; none where the rows stand in the catalog itself.
         span: of a file that several parts share, the bytes from and to; None for whole files.
         key: digest of all that decides its content; "" where it is no part of several.
         head: of such a file, how many bytes at its begin belong to each part, as a header does.
         before: how many rows, or lines, of such a file stand before the span.
-        digest: SHA-256 of the bytes of head and span, hex; "" for whole files.
+        digest: SHA-256, hex, of all in the file that decides what is read of head and span; ""
+            where that is all of its files.
     """
 
     number: int
@@ -322,15 +324,19 @@ class Artifact:
     @property
     def table(self) -> pd.DataFrame:
         """The rows of a source. An analysis has several `tables` instead."""
-        if ROWS not in self.manifest["tables"]:
-            names = ", ".join(self.manifest["tables"])
-            raise AttributeError(f"{self.name} has no rows, use .tables[…]: {names}")
+        self._expect_rows()
         return self.tables[ROWS]
 
     @property
     def columns(self) -> Columns:
         """The rows, one column at a time: what does not fit into memory at once."""
+        self._expect_rows()
         return Columns(self)
+
+    def _expect_rows(self) -> None:
+        if ROWS not in self.manifest["tables"]:
+            names = ", ".join(self.manifest["tables"])
+            raise AttributeError(f"{self.name} has no rows, use .tables[…]: {names}")
 
     def __repr__(self) -> str:
         tensors = _first(map(" ".join, _described(self.manifest["tensors"])), SHOWN)
@@ -388,6 +394,8 @@ class Columns:
         return int(self._said["rows"])
 
     def __getitem__(self, name: str) -> pd.Series[Any]:
+        if name not in self.columns:
+            raise KeyError(f"{name!r}, none of the columns {', '.join(self.columns)}")
         if self._said["file"] is not None or not self._artifact.parts:
             return self._artifact.table[name]
         import pyarrow as pa

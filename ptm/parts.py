@@ -9,11 +9,12 @@ part that it falls into, and maybe the next, but not all behind it.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import accumulate, groupby, pairwise, zip_longest
 from typing import TYPE_CHECKING, TypeVar
 
-from ptm.errors import PtmError
+from ptm.errors import BadInput, PtmError
 from ptm.model import File, Part
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 LEAST = 4  # a part has at least that share of the bytes that it may have
+TRIED = 8  # files of which all are alike whose header is looked into
 DECODED = 4  # bytes for each byte of a file of which nobody knows what it will be
 
 
@@ -78,6 +80,21 @@ def between_files(files: Sequence[File], sizes: Sequence[int], target_bytes: int
     return found
 
 
+def size_of_alike(files: Sequence[File], size_of: Callable[[File], int], usual: int) -> int:
+    """The size that each of many files has that must be alike: that of the largest of some.
+
+    Args:
+        files: of the source.
+        size_of: reads that of one; BadInput where it cannot be read, which is for others to tell.
+        usual: where none can be read.
+    """
+    sizes = []
+    for file in sorted(files, key=lambda file: file.sha256)[:TRIED]:
+        with suppress(BadInput):
+            sizes.append(size_of(file))
+    return max(sizes, default=usual)
+
+
 def groups(parts: Sequence[T], count: int) -> list[tuple[T, ...]]:
     """Parts that are worked on one after the other: neighbours, about as many in each group."""
     count = max(min(count, len(parts)), 1)
@@ -94,9 +111,26 @@ def _check(kind: Kind, parts: object, files: tuple[File, ...]) -> None:
     if not isinstance(parts, list) or not all(isinstance(part, Part) for part in parts):
         got = type(parts).__name__
         raise PtmError(f"kind '{kind.name}': expected a list of ptm.Part from `parts`, got {got}")
-    there = list(dict.fromkeys(file for part in parts for file in part.files))
+    _check_spans(kind, parts)
+    # a file that several parts have stands in those that have a span of it, one behind the other
+    there = [file for file, _ in groupby(file for part in parts for file in part.files)]
     if not parts or there != list(files):
         raise PtmError(
-            f"kind '{kind.name}': expected `parts` to have each of the {len(files)} files, in "
+            f"kind '{kind.name}': expected `parts` to have each of the {len(files)} files once, in "
             f"their order, got {len(there)}"
         )
+
+
+def _check_spans(kind: Kind, parts: list[Part]) -> None:
+    for part, after in zip_longest(parts, parts[1:]):
+        wrong = ""
+        if part.span and len(part.files) != 1:
+            wrong = f"a span of one file, got {len(part.files)} files"
+        elif part.span and not part.head <= part.span[0] < part.span[1] <= part.files[0].bytes:
+            wrong = f"a span of {part.files[0].bytes} bytes behind the head, got {part.span}"
+        elif after and part.files[-1:] == after.files[:1]:
+            until = part.span[1] if part.span else part.files[-1].bytes
+            if not after.span or after.span[0] < until:
+                wrong = f"parts of {part.files[-1].name} one behind the other, got {after.span}"
+        if wrong:
+            raise PtmError(f"kind '{kind.name}': expected {wrong} (`parts`)")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptm import making, store
-from ptm.agreement import agreed, check_joinable
+from ptm.agreement import agreed, check_alike, check_joinable
 from ptm.errors import BadInput, PtmError, StoreError
 from ptm.explain import why, with_inputs
 from ptm.inputs import InputFiles
@@ -204,12 +204,15 @@ def _many(
     job: Job, works: Sequence[Work], tasks: int, force: bool
 ) -> Generator[list[Call], list[Any], _Content]:
     batches: list[Call] = [(making.measure, (job, g, force)) for g in groups(works, tasks)]
-    measured: list[Measured] = agreed(job.name, [one for g in (yield batches) for one in g])
+    files = [_files_of(job, work) for work in works]
+    measured: list[Measured] = agreed(job.name, [one for g in (yield batches) for one in g], files)
+    check_alike(job.name, "scaling", [one.scaling for one in measured])
+    check_alike(job.name, "axes", [one.axes for one in measured])
     stats = Stats()
     for one in measured:
         stats = stats.merge(one.stats)
-    scaling = next((one.scaling for one in measured if one.scaling), {})
-    carried = [one.carried for one in measured]
+    measured = [replace(one, stats=Stats()) for one in measured]  # counts may be many
+    scaling, carried = measured[0].scaling, [one.carried for one in measured]
     with making.told(job):
         learned = making.learn(job, stats, scaling, carried)
     refs, raw = [one.ref for one in measured], list[PartRef]()
@@ -217,6 +220,7 @@ def _many(
     if making.has_to_encode(job, scaling):
         batches = [(making.encode, (job, g, learned, force)) for g in groups(measured, tasks)]
         encoded: list[Encoded] = [one for group in (yield batches) for one in group]
+        check_alike(job.name, "axes", [one.axes for one in encoded])
         raw, refs, axes = refs, [one.ref for one in encoded], encoded[0].axes
         written = sum(not one.kept for one in encoded)
         pairs = zip(carried, encoded, strict=True)
@@ -226,6 +230,12 @@ def _many(
         beside = making.finished(job, learned, stats, carried)
         whole = making.joined(measured, axes, beside, learned, stats)
     return _Content(refs, whole, raw, sum(not one.kept for one in measured), written)
+
+
+def _files_of(job: Job, work: Work) -> str:
+    """The files of a part, for messages."""
+    first, last = (f"{job.above}{work.part.files[place].name}" for place in (0, -1))
+    return first if first == last else f"{first} to {last}"
 
 
 @dataclass(frozen=True)
@@ -329,14 +339,23 @@ class _Wanted:
         names_matter = kind_of(self.source).names_matter
         found = []
         for part in parts:
-            names = [file.name if names_matter else "" for file in part.files]
-            files = [[f.sha256, name] for f, name in zip(part.files, names, strict=True)]
+            span: Any = part.span
+            if span and part.digest:
+                span = part.digest, span[0] == 0
             # what is before it decides which line, and which row, each one is
-            place = [part.digest, bool(part.head), bool(part.span and part.span[0]), part.before]
-            of = {"bytes": place} if part.digest else {"files": files}
+            of = {
+                "names": [file.name for file in part.files] if names_matter else [],
+                "files": [] if part.digest else [file.sha256 for file in part.files],
+                "span": [part.digest, part.span[0] == 0]
+                if part.span and part.digest
+                else part.span,
+                "head": part.head,
+                "before": part.before,
+            }
             key = make_key({**self.decides, "part": of})
             entries = tuple(by_path[file.url] for file in part.files)
-            found.append(Work(part._replace(key=key), entries))
+            # others may be put before it, and it stays as it is
+            found.append(Work(part._replace(number=0, key=key), entries))
         return found
 
     def find(self, force: bool = False) -> tuple[ArtifactRef | None, str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from math import prod
+from math import inf, isfinite, prod
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from ptm.errors import PtmError
 from ptm.stats import Moments, moments_of
 
 if TYPE_CHECKING:
@@ -205,11 +206,22 @@ def measured(
 
 
 def fitted(scaling: Mapping[str, Scaling], moments: Mapping[str, Moments]) -> dict[str, Scaler]:
-    """The scaler of each tensor that is to be scaled, by the moments of all samples."""
-    return {
-        name: Scaler.fit(moments[name], how.channels, how.method, how.divisor, how.axis)
-        for name, how in scaling.items()
-    }
+    """The scaler of each tensor that is to be scaled, by the moments of all samples.
+
+    Raises:
+        PtmError: float64 cannot hold what scales a channel.
+    """
+    found = {}
+    for name, how in scaling.items():
+        one = moments[name]
+        found[name] = scaler = Scaler.fit(one, how.channels, how.method, how.divisor, how.axis)
+        for place, channel in enumerate(how.channels):
+            if not (isfinite(scaler.shift[place]) and 0 < scaler.scale[place] < inf):
+                raise PtmError(
+                    f"tensors['{name}'], channel '{channel}': expected numbers whose mean and "
+                    f"spread float64 can hold, got {one.min[place]:g} to {one.max[place]:g}"
+                )
+    return found
 
 
 def merged_values(values: NDArray[Any], stored: NDArray[Any]) -> tuple[int, int] | None:

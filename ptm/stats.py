@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import prod
+from math import isfinite, prod
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -131,29 +131,26 @@ class Moments:
 
     def to_json(self) -> dict[str, list[Any]]:
         """JSON values from which `from_json` makes equal moments."""
-        return {
-            "count": self.count.tolist(),
-            "mean": self.mean.tolist(),
-            "m2": self.m2.tolist(),
-            "min": self._bounds(self.min),
-            "max": self._bounds(self.max),
-        }
-
-    def _bounds(self, values: NDArray[np.float64]) -> list[float | None]:
-        pairs = zip(self.count.tolist(), values.tolist(), strict=True)
-        return [value if count else None for count, value in pairs]
+        found = {n: _listed(getattr(self, n), self.count) for n in ("mean", "m2", "min", "max")}
+        return {"count": self.count.tolist(), **found}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Moments:
         """The moments that `to_json` described."""
         import numpy as np
 
-        bounds = [
+        none = {"mean": 0.0, "m2": 0.0, "min": np.inf, "max": -np.inf}
+        found = (
             np.array([empty if v is None else v for v in values[name]], dtype=np.float64)
-            for name, empty in (("min", np.inf), ("max", -np.inf))
-        ]
-        mean, m2 = (np.array(values[name], dtype=np.float64) for name in ("mean", "m2"))
-        return cls(np.array(values["count"], dtype=np.int64), mean, m2, *bounds)
+            for name, empty in none.items()
+        )
+        return cls(np.array(values["count"], dtype=np.int64), *found)
+
+
+def _listed(values: NDArray[np.float64], count: NDArray[np.int64]) -> list[float | str | None]:
+    """For JSON: None of a channel without values; text of what is no finite number ("inf")."""
+    pairs = zip(count.tolist(), values.tolist(), strict=True)
+    return [(v if isfinite(v) else str(v)) if n else None for n, v in pairs]
 
 
 def _corrected(

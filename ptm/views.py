@@ -73,16 +73,18 @@ class Drawn:
 
 
 def load(name: str, artifacts: str | Path = "artifacts") -> Artifact:
-    """The current artifact of a name, after checking every file of it against its digest.
+    """The current artifact of a name. Its manifest is checked now, each other file against its
+    digest when a tensor or a table of it is asked for.
 
     A file whose digest was checked before is not read again where stat vouches that it did not
-    change. Tensors are memory-mapped; tables are read when they are asked for. As long as the
-    result lives, `ptm gc` leaves its folder alone.
+    change. Tensors are memory-mapped; those of several parts are joined up to 4 GiB, and read from
+    `parts` beyond. As long as the result lives, `ptm gc` leaves its files alone.
 
     Raises:
         ArtifactMissing: the store has none of that name.
-        ArtifactCorrupt: a file is missing or is not what the manifest says; the file, the expected
-            and the actual digest are named.
+        ArtifactCorrupt: the manifest is missing, or not what was published; later, of a tensor or
+            table, that a file is not what the manifest says: the file, the expected and the actual
+            digest are named.
         StoreError: the store may not be read.
     """
     artifact = store.load(name, artifacts)

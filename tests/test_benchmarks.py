@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 import ptm
+from tests.benchmarks import __main__ as command
 from tests.benchmarks import (
     book,
     fits,
@@ -25,7 +26,6 @@ from tests.benchmarks import (
     turns,
     warm,
 )
-from tests.benchmarks.__main__ import SECTIONS, main
 from tests.benchmarks.child import Work
 from tests.benchmarks.report import WIDTH
 from tests.benchmarks.turns import Side, in_turn
@@ -236,13 +236,16 @@ def test_small_entries_have_parts(kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("section", SECTIONS)
+@pytest.mark.parametrize("section", command.SECTIONS)
 def test_sections(
     section: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Each section runs at a tiny size, fits a terminal, and then says nothing of the goals."""
     monkeypatch.setenv("PTM_BENCH_SCALE", "0.001")
-    main([section])
+    places = ((command, "BOOK_ROUNDS"), (command, "ROUNDS"))
+    for module, rounds in (*places, (orchestration, "ROUNDS"), (orchestration, "FLOW_ROUNDS")):
+        monkeypatch.setattr(module, rounds, 1)
+    command.main([section])
     said = capsys.readouterr().out
     assert "┃" in said and "≤" not in said
     assert max(map(len, said.splitlines())) <= WIDTH

@@ -17,9 +17,10 @@ from pydantic import Field, model_validator
 
 from ptm import arrow
 from ptm.errors import BadInput, Faults
-from ptm.limits import check_size
+from ptm.limits import FLOAT32, check_size
 from ptm.model import CHANNEL, SAMPLE, Artifact, Block, File, Part, View
-from ptm.readers.sound import Sound, read_sound
+from ptm.parts import DECODED, between_files, size_of_alike
+from ptm.readers.sound import Sound, read_shape, read_sound
 from ptm.source import GIB, Number, Pattern, Source
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Options(Source):
         hop: samples from the start of one window to that of the next.
         mels: bands of the spectrogram.
         low, high: Hz, the ends of the bands; without `high` half of the sample rate.
-        max_bytes: of one decoded clip; of the waveforms of all together, of their spectrograms.
+        max_bytes: of one decoded clip; of the waveforms of a part together, of their spectrograms.
     """
 
     limits: ClassVar[frozenset[str]] = frozenset({"max_bytes"})
@@ -126,6 +127,21 @@ def read(options: Options, part: Part) -> Block:
             "filled": sum(len(clip.samples) < length for clip in clips),
         },
     )
+
+
+def parts(options: Options, files: tuple[File, ...], target_bytes: int) -> list[Part]:
+    """Parts of about as many bytes as asked for, waveforms and spectrograms, by those of a clip."""
+
+    def size_of(file: File) -> int:
+        shape = read_shape(file.path)
+        length = shape.frames
+        if options.seconds is not None:
+            length = min(int(options.seconds * shape.rate), LONGEST)
+        values = length + options.mels * (length // options.hop + 1)
+        return values * shape.channels * FLOAT32
+
+    size = size_of_alike(files, size_of, max(file.bytes for file in files) * DECODED)
+    return between_files(files, [size] * len(files), target_bytes)
 
 
 def whole(

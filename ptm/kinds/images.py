@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -26,7 +26,7 @@ from ptm.model import (
     Part,
     View,
 )
-from ptm.parts import between_files
+from ptm.parts import between_files, size_of_alike
 from ptm.readers.pictures.decoding import CHANNELS, Picture, read_picture, read_size
 from ptm.scaling import Scaler, Scaling
 from ptm.source import GIB, Pattern, Source
@@ -43,7 +43,6 @@ WHITE = 255.0
 AHEAD = 2 * THREADS  # pictures that are decoded and wait
 NOTED = 20  # damaged pictures that are named
 SIZES = "sizes"
-TRIED = 8  # images whose header is looked into, to know how many are a part
 USUAL = 256 * 256 * 3  # values of an image where no header can be read
 MOST = 4  # times the bytes of a part that it may have: headers of some images told how many
 
@@ -98,8 +97,8 @@ def read(options: Options, part: Part) -> Block:
 def parts(options: Options, files: tuple[File, ...], target_bytes: int) -> list[Part]:
     """Parts of about as many bytes as asked for, by the size of one of the images."""
     of_a_value = FLOAT32 if options.standardize and options.store == "scaled" else 1
-    size = _size_of_one(files) * of_a_value
-    return between_files(files, [size] * len(files), target_bytes)
+    values = size_of_alike(files, lambda file: prod(read_size(file.path)), USUAL)
+    return between_files(files, [values * of_a_value] * len(files), target_bytes)
 
 
 def whole(
@@ -112,15 +111,6 @@ def whole(
     notes = [note for one in carried for note in one["notes"]]
     more = [f"… and {len(notes) - NOTED} more"] if len(notes) > NOTED else []
     return Block(notes=(*notes[:NOTED], *more, *_flat(learned.scaler)))
-
-
-def _size_of_one(files: tuple[File, ...]) -> int:
-    """Values of an image: of the largest of some, as all have to be of one size."""
-    sizes = []
-    for file in sorted(files, key=lambda file: file.sha256)[:TRIED]:
-        with suppress(BadInput):
-            sizes.append(prod(read_size(file.path)))
-    return max(sizes, default=USUAL)
 
 
 def _batch(

@@ -68,7 +68,7 @@ class Options(Source):
 
 def parts(options: Options, files: tuple[File, ...], target_bytes: int) -> list[Part]:
     """Parts of a file, cut at the ends of lines; one of all where it is small."""
-    size = target_bytes // DECODED
+    size = max(target_bytes // DECODED, 1)
     if files[0].bytes <= size:
         return [Part(0, files)]
     pieces = cut_lines(files[0].path, options.encoding, size)
@@ -132,7 +132,7 @@ def learn(options: Options, stats: Stats, carried: Sequence[Mapping[str, Any]]) 
     """
     if not stats.counts[WORDS]:
         got = "white space only" if stats.counts[CHARACTERS] else "none"
-        raise BadInput(expected="words", got=got, file=carried[0]["file"])
+        raise BadInput(expected="words", got=got, file=_file(options))
     found = {what: tuple(sorted(stats.counts[what])) for what in (WORDS, CHARACTERS)}
     return Learned(vocabularies=found)
 
@@ -171,7 +171,7 @@ def whole(
     if options.line is not None:
         line, lowered = _line(options, carried)
         index = {word: place for place, word in enumerate(words)}
-        tensors = _one_hot_line(options, carried[0]["file"], line, lowered, index)
+        tensors = _one_hot_line(options, _file(options), line, lowered, index)
         axes = {"line_chars": (CHARACTER, CODE_POINT), "line_words": (WORD, VOCABULARY)}
         beyond = Counter(c for c in lowered.strip() if ord(c) >= ASCII)
         facts |= {"line": line, "line_beyond_ascii": dict(sorted(beyond.items()))}
@@ -192,7 +192,6 @@ def whole(
 def _carried(options: Options, part: Part, text: str, lowered: str) -> dict[str, Any]:
     """What a part knows of marks, zeros and of the line that is asked for."""
     said: dict[str, Any] = {
-        "file": part.files[0].name,
         "marked": text.startswith("\ufeff") and not (part.span and part.span[0]),
         "zeros": text.count("\0"),
         "lines": text.count("\n"),
@@ -203,6 +202,11 @@ def _carried(options: Options, part: Part, text: str, lowered: str) -> dict[str,
     return said
 
 
+def _file(options: Options) -> str:
+    """The name of the file, for messages: a part that was read before may know another."""
+    return options.path.rpartition("/")[2]
+
+
 def _line(options: Options, carried: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
     """The line that is asked for, as it stands and lower-cased; it may go over several parts."""
     pieces = [one["line"] for one in carried if "line" in one]
@@ -211,7 +215,7 @@ def _line(options: Options, carried: Sequence[Mapping[str, Any]]) -> tuple[str, 
             where="line",
             expected=f"more than {options.line} lines",
             got=str(sum(one["lines"] for one in carried) + 1),
-            file=carried[0]["file"],
+            file=_file(options),
         )
     line, lowered = ("".join(piece[place] for piece in pieces) for place in (0, 1))
     return line, lowered

@@ -33,7 +33,8 @@ class Piece(NamedTuple):
         start: the place of its first byte.
         end: the place behind its last.
         before: rows, or lines, of the file before it.
-        digest: SHA-256 of the bytes of the header, if there is one, and of the piece, hex.
+        digest: SHA-256 of the bytes of the header, if there is one, and of the piece, hex; before
+            them the byte order mark of UTF-16 and UTF-32, as that stands in the first piece only.
     """
 
     start: int
@@ -130,7 +131,7 @@ class _Cutter:
         """
         self._file, self._size, self._quotes = file, size, quotes
         self._units, self._is_one, self._has_blanks = units or Units(), units is None, has_blanks
-        self._head = hashlib.sha256(file.read(head))
+        self._head = hashlib.sha256((units.mark if units else b"") + file.read(head))
         self._digest = self._head.copy()
         self._digest.update(file.read(marks))
         self._start, self._before = head, 0  # of the piece

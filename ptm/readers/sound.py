@@ -37,6 +37,30 @@ class Sound(NamedTuple):
     encoding: str
 
 
+class Shape(NamedTuple):
+    """What the header of a file says: samples of a channel, channels, samples in a second."""
+
+    frames: int
+    channels: int
+    rate: int
+
+
+def read_shape(path: Path) -> Shape:
+    """What the header of a WAV file says; whether the file is whole is not looked at.
+
+    Raises:
+        BadInput: it is no sound.
+        OSError: see `read_sound`.
+    """
+    import soundfile
+
+    try:
+        with path.open("rb") as raw, soundfile.SoundFile(raw) as file:
+            return Shape(file.frames, file.channels, file.samplerate)
+    except soundfile.LibsndfileError as error:
+        raise BadInput("", WHOLE, error.error_string.rstrip("."), str(path)) from error
+
+
 def read_sound(path: Path, most_bytes: int) -> Sound:
     """The samples of a WAV file.
 

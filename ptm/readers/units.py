@@ -43,6 +43,12 @@ class Units(NamedTuple):
     width: int = 1
     is_big: bool = False
 
+    @property
+    def mark(self) -> bytes:
+        """The byte order mark of units of several bytes."""
+        order = "be" if self.is_big else "le"
+        return "\ufeff".encode(f"utf-{8 * self.width}-{order}") if self.width > 1 else b""
+
     def ascii_of(self, raw: bytes) -> NDArray[np.uint8]:
         """A byte for each whole unit: the character that it is, or 128 or more for any other."""
         import numpy as np

@@ -66,8 +66,10 @@ def write_part(
     rows: pa.Table | None,
     record: Mapping[str, Any] | None = None,
     kept: PartFile | None = None,
+    of: str = "",
+    durable: bool = True,
 ) -> PartRef:
-    """Writes a part into the pool; it is durable when this returns. Any process may call it.
+    """Writes a part into the pool, durable when this returns. Any process may call it.
 
     Args:
         root: the store.
@@ -77,27 +79,36 @@ def write_part(
         rows: of the samples, or None.
         record: JSON values that `find_part` gives back with it; None for none, and then it is not
             found by its key.
-        kept: the file of the rows, which is in the pool already.
+        kept: the file of the rows, which is in the pool already; it is durable then.
+        of: key of the part that it was made of. What is recorded of that one is kept as long as
+            this one is, if this one has all of its files.
+        durable: False of what no publication will name: after a loss of power `find_part` looks
+            whether it is whole.
 
     Raises:
         StoreError: no space, or no permission.
     """
-    shelf = root / name
+    shelf, boot = root / name, "" if durable else boot_id()
     with named_errors(root):
         make_pool(shelf)
         with lease(shelf) as number:
             backend, fresh = Posix(shelf, number), {}
+            keep = partial(_keep, backend, durable=not boot)
             if tensors:
-                fresh["tensors"] = _keep(backend, "tensors", partial(_save, tensors))
-            if rows is not None and not kept:
-                fresh["rows"] = _keep(backend, "rows", partial(write_table, rows))
-            backend.sync(POOL)
+                fresh["tensors"] = keep("tensors", partial(_save, tensors))
+            if kept:
+                backend.settle(kept.file)
+            elif rows is not None:
+                fresh["rows"] = keep("rows", partial(write_table, rows))
+            if not boot:
+                backend.sync(POOL)
             files = {role: PartFile(one.name, one.sha256, one.bytes) for role, one in fresh.items()}
             ref = _described(key, tensors, rows, files | ({"rows": kept} if kept else {}), shelf)
             _remember(fresh.values())
             if record is not None and key:
                 mine = (_fresh.get(str(shelf / file.file)) for file in ref.files.values())
-                _write_record(backend, ref, record, [one for one in mine if one])
+                about = {"record": dict(record), "of": of, "boot": boot}
+                _write_record(backend, ref, about, [one for one in mine if one])
     return ref
 
 
@@ -119,10 +130,14 @@ def find_part(
     found = read_record(shelf, f"{key}.json")
     if found is None:
         return None
-    for entry in found.seen:
-        parts_index.put(entry)
+    index = parts_index
+    if found.boot not in ("", boot_id()):
+        index = StatIndex(scratch=shelf)  # the power was lost: what is remembered is no proof
+    else:
+        for entry in found.seen:
+            index.put(entry)
     with suppress(StoreError):
-        verify_each(shelf, [(shelf / one.file, one) for one in found.files()], parts_index)
+        verify_each(shelf, [(shelf / one.file, one) for one in found.files()], index)
         return found.ref, found.record
     return None
 
@@ -177,13 +192,13 @@ class Writing:
             known = named(shelf)
             if collector.stays or known is None:
                 return
-            files = set[str]()
+            files, needed = set[str](), _needed(shelf, known)
             for one in parts:
                 key = one if isinstance(one, str) else one.key
                 record = read_record(shelf, f"{key}.json")
                 ref = record.ref if record else None if isinstance(one, str) else one
                 files |= {file.file for file in ref.files.values()} if ref else set()
-                if record and key not in known.keys:
+                if record and key not in needed:
                     collector.take(f"{key}.json")
             recorded = (read_record(shelf, one) for one in records(shelf))
             files -= {file.file for one in recorded if one for file in one.files()}
@@ -228,10 +243,20 @@ def make_pool(shelf: Path) -> None:
 
 
 class Record(NamedTuple):
-    """What a record says: the part, what was given with it, and how its files were seen."""
+    """What a record says.
+
+    Attributes:
+        ref: of the part.
+        record: what was given with it.
+        of: the key of the part that it was made of, or "".
+        boot: `boot_id` where its files need not be durable, else "".
+        seen: how its files were seen.
+    """
 
     ref: PartRef
     record: dict[str, Any]
+    of: str
+    boot: str
     seen: list[FileDigest]
 
     def files(self) -> Collection[PartFile]:
@@ -258,7 +283,7 @@ def read_record(shelf: Path, name: str) -> Record | None:
             FileDigest(file, str(shelf / file), sha256, size, stat, trusted=True)
             for file, sha256, size, stat in values["seen"]
         ]
-        record = Record(ref, values["record"], seen)
+        record = Record(ref, values["record"], values["of"], values["boot"], seen)
     except PermissionError as error:
         raise StoreError(f"cannot read {place}: {error.strerror}") from error
     except OSError as error:
@@ -319,6 +344,20 @@ def named(shelf: Path, but: Collection[str] = ()) -> Named | None:
     return found
 
 
+def _needed(shelf: Path, known: Named) -> set[str]:
+    """The keys of the records that spare work: of parts that publications have, and of those that
+    they were made of; but of none that has files beside theirs.
+    """
+    found = (read_record(shelf, name) for name in records(shelf))
+    of = {
+        one.ref.key: one.of
+        for one in found
+        if one and {file.file for file in one.files()} <= known.files
+    }
+    published = of.keys() & known.keys
+    return published | (of.keys() & {of[key] for key in published})
+
+
 def garbage(shelf: Path, but: Collection[str] = ()) -> dict[str, int] | None:
     """Names and bytes of all in a pool that no publication needs, records first.
 
@@ -327,15 +366,7 @@ def garbage(shelf: Path, but: Collection[str] = ()) -> dict[str, int] | None:
     known = named(shelf, but)
     if known is None:
         return None
-    needed = {*known.files}
-    for name in records(shelf):
-        record = read_record(shelf, name)
-        if (
-            record
-            and record.ref.key in known.keys
-            and {file.file for file in record.files()} <= known.files
-        ):
-            needed.add(f"{POOL}/{name}")
+    needed = known.files | {f"{POOL}/{key}.json" for key in _needed(shelf, known)}
     found = {}
     for name in pool_names(shelf):
         if f"{POOL}/{name}" not in needed:
@@ -374,8 +405,16 @@ def _remember(fresh: Iterable[FileDigest]) -> None:
     _fresh.update((one.path, one) for one in fresh)
 
 
-def _keep(backend: Backend, role: str, fill: Fill) -> FileDigest:
-    return backend.keep(POOL, SUFFIXES[role], fill)
+def _keep(backend: Backend, role: str, fill: Fill, durable: bool) -> FileDigest:
+    return backend.keep(POOL, SUFFIXES[role], fill, durable)
+
+
+def boot_id() -> str:
+    """What tells one start of the machine from another; "" where nothing does."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
 
 
 def _save(tensors: Mapping[str, torch.Tensor], file: Any) -> None:
@@ -425,7 +464,7 @@ def _described(
 
 
 def _write_record(
-    backend: Posix, ref: PartRef, record: Mapping[str, Any], fresh: list[FileDigest]
+    backend: Posix, ref: PartRef, about: Mapping[str, Any], fresh: list[FileDigest]
 ) -> None:
     """Writes what is only durable after the files that it names."""
     seen = [
@@ -433,7 +472,7 @@ def _write_record(
         for one in written(fresh, backend.shelf)
         if one.trusted
     ]
-    values = {"ref": ref.to_json(), "record": dict(record), "seen": seen}
+    values = {"ref": ref.to_json(), **about, "seen": seen}
     name = f"{POOL}/{ref.key}.json"
     text = _json({**values, "check": _check(values)})
     backend.swap(name, text, backend.read(name))  # another's is as good

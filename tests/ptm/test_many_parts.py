@@ -16,11 +16,14 @@ import torch
 from PIL import Image
 
 import ptm
+from ptm import store
 from ptm.errors import InputError, PtmError
 from ptm.explain import explain
 from ptm.kinds import images as images_kind
+from ptm.kinds import table as table_kind
 from ptm.model import Artifact
 from ptm.prepare import Call, drive, inline, steps
+from ptm.scaling import Scaler
 from tests.support.stores import digests
 
 PHOTOS, SIDE = 24, 8
@@ -380,3 +383,167 @@ def test_a_damaged_part_is_not_taken_for_finished(
     ref = drive(steps(source, root, rehash=True), inline)
     assert len(decoded.parts) == 1 and ref.why.startswith("damaged")
     assert not [found for found in ptm.store.verify(root) if found.error]
+
+
+BIG = 2**53
+COLUMNS = {
+    "a target of large integers in one part": (
+        [n if n < 20 else BIG + 2 * n + 1 for n in range(40)],
+        "",
+    ),
+    "integers beyond int64 beside large ones": (
+        [BIG + 1 if n < 20 else 10**19 for n in range(40)],
+        "that int64 cannot hold",
+    ),
+    "fractions beside large integers": (
+        [BIG + 1 if n < 20 else 0.5 for n in range(40)],
+        "that int64 cannot hold",
+    ),
+}
+
+
+@pytest.mark.parametrize("role", ["target", "ordinal"])
+@pytest.mark.parametrize("sort", COLUMNS)
+def test_large_integers(tmp_path: Path, sort: str, role: str) -> None:
+    """Whether some part has none of them or all have: the same values, or the same fault."""
+    values, expected = COLUMNS[sort]
+    lines = ["x,big", *(f"{number},{value}" for number, value in enumerate(values))]
+    (tmp_path / "rows.csv").write_text("\n".join(lines) + "\n")
+    option = 'target = "big"' if role == "target" else 'measures = { big = "ordinal" }'
+    source = f'[rows]\nkind = "table"\npath = "rows.csv"\n{option}\n'
+    for size in (1 << 20, 1):  # one part, or one of each row
+        catalog = tmp_path / "catalog.toml"
+        catalog.write_text(f"{source}part_bytes = {size}\n")
+        [one] = ptm.load_catalog(catalog, data=tmp_path).values()
+        root = tmp_path / f"{size}"
+        if expected:
+            with pytest.raises(InputError) as raised:
+                ptm.tensorize(one, root)
+            assert "column 'big'" in str(raised.value)
+            continue
+        ptm.tensorize(one, root)
+        made = ptm.load("rows", root)
+        assert made.table["big"].tolist() == values
+        stored = made.tensors["target"] if role == "target" else made.tensors["features"][:, 1]
+        assert stored.tolist() == np.array(values, dtype=np.int64).astype(np.float32).tolist()
+    if expected:
+        assert expected in str(raised.value)
+
+
+def test_raw_integers_that_float64_merges(tmp_path: Path) -> None:
+    """Stored raw, features are float64; which values that merges is told, as it is of float32."""
+    lines = ["x,big", *(f"{number},{BIG + number}" for number in range(40))]
+    (tmp_path / "rows.csv").write_text("\n".join(lines) + "\n")
+    for stored, dtype in (("raw", "float64"), ("scaled", "float32")):
+        (tmp_path / "catalog.toml").write_text(
+            f'[rows]\nkind = "table"\npath = "rows.csv"\nstore = "{stored}"\n'
+            'measures = { big = "ordinal" }\n'
+        )
+        [one] = ptm.load_catalog(tmp_path / "catalog.toml", data=tmp_path).values()
+        warnings = ptm.tensorize(one, tmp_path / stored).warnings
+        assert [w for w in warnings if f"{dtype} merges distinct values of column 'big'" in w]
+    raw, scaled = (ptm.load("rows", tmp_path / stored) for stored in ("raw", "scaled"))
+    there = raw.transform({"features": raw.tensors["features"]})["features"]
+    assert torch.equal(there, scaled.tensors["features"])
+
+
+@pytest.mark.parametrize("name", ["rows", "text"])
+@pytest.mark.parametrize("size", [1, 7])
+def test_the_smallest_parts(data: Path, tmp_path: Path, name: str, size: int) -> None:
+    """However few bytes a part may have, there is an end to it."""
+    (data / "rows.csv").write_text("id,size,city,big,class\n1,2,Rome,3,1\n2,3,Bonn,4,0\n")
+    (data / "text.txt").write_text("it is\na truth\n")
+    more = "line = 1" if name == "text" else ""
+    catalog = data / "catalog.toml"
+    entry_text = ENTRIES[name].replace("line = 57", more)
+    catalog.write_text(f"[{name}]\n{entry_text}\npart_bytes = {size}\n")
+    ptm.tensorize(ptm.load_catalog(catalog, data=data)[name], tmp_path / "store")
+    assert len(ptm.load(name, tmp_path / "store").parts) >= 2
+
+
+def test_the_name_of_a_file_that_was_renamed(data: Path, tmp_path: Path) -> None:
+    """What is wrong is told of the file as it is called now, though its parts were read before."""
+    catalog = data / "catalog.toml"
+    text = (
+        '[rows]\nkind = "table"\npath = "{}"\npart_bytes = 3000\n'
+        'measures = {{ city = "categorical" }}\n'
+    )
+    told = []
+    (data / "rows.csv").write_text("x,city\n1e300,a\n" + "1,b\n" * 2000 + "-1e300,c\n")
+    for name in ("rows.csv", "other.csv"):
+        if name == "other.csv":
+            (data / "rows.csv").rename(data / name)
+        catalog.write_text(text.format(name))
+        [one] = ptm.load_catalog(catalog, data=data).values()
+        with pytest.raises(InputError) as raised:
+            ptm.tensorize(one, tmp_path / "store")
+        told.append(raised.value.file)
+    assert told == ["rows.csv", "other.csv"]
+
+
+def test_the_encoding_of_a_target_is_counted_over_all_parts(data: Path, tmp_path: Path) -> None:
+    """As that of categories is: 400 rows of 4 classes, 4 bytes each."""
+    for most in (6399, 6400):
+        one = entry(data, "rows", f"{cut()}\nmax_bytes = {most}").model_copy(
+            update={"measures": {}}
+        )
+        one = one.model_copy(update={"columns": ("id", "size", "class")})
+        if most < 6400:
+            with pytest.raises(InputError, match="column 'class'"):
+                ptm.tensorize(one, tmp_path / "store")
+        else:
+            ptm.tensorize(one, tmp_path / "store")
+            assert len(ptm.load("rows", tmp_path / "store").parts) > 1
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "none": ({"images": None}, "'images': expected numbers"),
+    "texts": ({"images": [["a"]]}, "'images': expected numbers"),
+    "one axis": ({"images": np.zeros(3)}, "got shape [3]"),
+    "one channel": ({"images": np.zeros((2, 1, 4, 4))}, "got shape [2, 1, 4, 4]"),
+    "ragged": ({"images": [[1], [2, 3]]}, "'images': expected numbers"),
+    "no finite number": ({"id": [1, np.inf], "size": [1, 1]}, "expected finite numbers, got inf"),
+    "a number missing": ({"id": [1, None], "size": [1, 1]}, "column 'id': expected numbers"),
+    "one number": ({"id": 1, "size": [1]}, "column 'id': expected a sequence"),
+    "a text": ({"id": "12", "size": [1, 2]}, "column 'id': expected a sequence"),
+    "a matrix": ({"id": [[1]], "size": [1]}, "column 'id': expected one axis"),
+    "fewer": ({"id": [1, 2], "size": [1]}, "expected 2 values for each column"),
+    "a list as category": ({"id": [1], "size": [1], "city": [["Rome"]]}, "column 'city': expected"),
+    "no category": ({"id": [1], "size": [1], "city": [None]}, "column 'city': expected"),
+}
+
+
+@pytest.mark.parametrize("sort", WRONG)
+def test_what_cannot_be_transformed(sort: str) -> None:
+    """It is told of which tensor, or column, and what is wrong with it."""
+    given, expected = WRONG[sort]
+    images = {"images": Scaler.identity(("r", "g", "b"))}
+    features = {"features": Scaler.identity(("id", "size"))}
+    cities = {"features": Scaler.identity(("id", "size", "city=Bonn", "city=Rome"))}
+    learned = ptm.Learned(
+        images if "images" in given else cities if "city" in given else features,
+        {"city": ("Bonn", "Rome")} if "city" in given else {},
+    )
+    with pytest.raises(PtmError) as raised:
+        learned.transform(given)
+    assert expected in str(raised.value)
+
+
+def test_rows_more_at_the_end_of_a_table(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the last part of the file is read, whatever the statistics, and though gc was there."""
+    made(data, "rows", tmp_path, cut())
+    store.gc(tmp_path)
+    read, spans = table_kind.read, list[Any]()
+
+    def noted(options: Any, part: Any) -> Any:
+        spans.append(part.span)
+        return read(options, part)
+
+    monkeypatch.setattr(table_kind, "read", noted)
+    with (data / "rows.csv").open("a") as file:
+        file.write("1e6,3,Rome,3,1\n" * 2)
+    again = made(data, "rows", tmp_path, cut())
+    assert 1 <= len(spans) <= 2 < len(again.parts)
+    assert_same(made(data, "rows", tmp_path / "fresh"), again)

@@ -7,6 +7,7 @@ import hashlib
 import os
 import pickle
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -393,3 +394,18 @@ def test_digests_of_an_artifact(tmp_path: Path, ref: ArtifactRef) -> None:
         *("name", "parts", "kind", "tensors", "tables", "learned", "facts", "warnings")
     }
     assert about(1)["key"] != ABOUT["key"]
+
+
+def test_columns_one_at_a_time(tmp_path: Path) -> None:
+    """Each is that of the table, also of several parts; a name that is none is told."""
+    publish(tmp_path)
+    loaded = store.load("planted", tmp_path)
+    assert len(loaded.parts) == 2 and loaded.columns.columns == ["a", "b"]
+    for name in ("a", "b"):
+        assert loaded.columns[name].equals(loaded.table[name])
+    assert loaded.columns.attrs == loaded.table.attrs
+    with pytest.raises(KeyError, match="none of the columns a, b"):
+        loaded.columns["c"]
+    alone = replace(loaded, manifest={**loaded.manifest, "tables": {"more": {}}})
+    with pytest.raises(AttributeError, match="planted has no rows"):
+        len(alone.columns)

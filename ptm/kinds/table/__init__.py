@@ -111,7 +111,7 @@ class Options(Source):
 
 def parts(options: Options, files: tuple[File, ...], target_bytes: int) -> list[Part]:
     """Parts of a file, cut at row ends; one of all where it is small."""
-    size = target_bytes // DECODED
+    size = max(target_bytes // DECODED, 1)
     if not files or files[0].bytes <= size:
         return [Part(0, files)]
     path, delimiter, encoding = files[0].path, options.delimiter, options.encoding
@@ -156,7 +156,7 @@ def read(options: Options, part: Part) -> Block:
             "target": options.target,
             "measures": {c: options.measures.get(c, "continuous") for c in table.column_names},
         },
-        carried={"columns": table.column_names, "file": part.files[0].name if path else ""},
+        carried={"columns": table.column_names},
     )
 
 
@@ -168,12 +168,14 @@ def measure(options: Options, block: Block) -> Stats:
 
     table, moments = block.rows, {}
     needs: dict[str, Counter[str]] = {EXACT: Counter(), WHOLE: Counter()}
-    for name in (name for name in table.column_names if name != options.target):
+    for name in table.column_names:
         if options.measures.get(name) == "categorical":
             continue
         numbers = arrow.numbers(table[name])
         needs[EXACT][name] += int(numbers.dtype == np.int64)
         needs[WHOLE][name] += int(_are_whole(numbers))
+        if name == options.target:
+            continue
         with np.errstate(all="ignore"):  # what leaves float64 is refused by `learn`
             rounded = numbers.astype(options.precision) if options.precision else numbers
             moments[name] = Moments.of(rounded[:, None])
@@ -188,7 +190,7 @@ def learn(options: Options, stats: Stats, carried: Sequence[Mapping[str, Any]]) 
         BadInput: an encoding would be too large, two features of one name, numbers of which float64
             can hold no standard deviation, or integers beside fractions that it rounds.
     """
-    file, faults = carried[0]["file"], Faults()
+    file, faults = _file(options), Faults()
     categories = {
         name: tuple(sorted(stats.counts[name]))
         for name, measure in options.measures.items()
@@ -197,6 +199,8 @@ def learn(options: Options, stats: Stats, carried: Sequence[Mapping[str, Any]]) 
     columns = columns_of(options, carried[0]["columns"], categories)
     if stats.counts[PARTS].total() > 1:  # else `read` has looked
         check_columns(options, file, stats.samples["train"], columns, faults)
+        if options.target and options.classes:
+            _check_classes(options, file, stats.samples["train"], faults)
     scaler = fit(options, file, columns, stats.moments, faults)
     exact = _integers(stats, file, faults)
     faults.check()
@@ -246,8 +250,13 @@ def whole(
         and name not in merged
     ]
     names = list(learned.scalers[FEATURES].names)
-    notes = warnings_of(constant, merged, len(carried))
+    notes = warnings_of(options, constant, merged, len(carried))
     return Block(facts={"features": names}, notes=notes)
+
+
+def _file(options: Options) -> str:
+    """The name of the file, for messages: a part that was read before may know another."""
+    return options.path.rpartition("/")[2]
 
 
 def _counted(options: Options, table: pa.Table) -> dict[str, Counter[str]]:
@@ -262,11 +271,15 @@ def _counted(options: Options, table: pa.Table) -> dict[str, Counter[str]]:
 
 
 def _are_whole(numbers: NDArray[Any]) -> bool:
-    """Whether all numbers are integers."""
+    """Whether all numbers are integers that int64 has."""
     import numpy as np
 
+    if numbers.dtype == np.int64:
+        return True
     few = numbers[:FEW]
-    return bool((few == np.rint(few)).all() and (numbers == np.rint(numbers)).all())
+    if not ((few == np.rint(few)).all() and (numbers == np.rint(numbers)).all()):
+        return False
+    return bool(numbers.min(initial=0.0) >= -(2.0**63) and numbers.max(initial=0.0) < 2.0**63)
 
 
 def _integers(stats: Stats, file: str, faults: Faults) -> tuple[str, ...]:
@@ -274,8 +287,8 @@ def _integers(stats: Stats, file: str, faults: Faults) -> tuple[str, ...]:
     exact = [name for name, count in stats.counts[EXACT].items() if count]
     for name in exact:
         if stats.counts[WHOLE][name] < stats.counts[PARTS].total():
-            expected = "numbers that float64 can hold, or integers only"
-            got = "fractions, and integers that it rounds"
+            expected = "numbers that float64 can hold, or integers that int64 can"
+            got = "integers that float64 rounds, and others that int64 cannot hold"
             faults.add(BadInput(f"column '{shown(name)}'", expected, got, file))
     return tuple(exact)
 
@@ -371,6 +384,15 @@ def _check_options(options: Options, file: str, table: pa.Table) -> None:
     faults.check()
 
 
+def _check_classes(options: Options, file: str, rows: int, faults: Faults) -> None:
+    """Adds that the target's encoding is too large."""
+    assert options.target is not None and options.classes is not None
+    try:
+        check_size(options, rows, options.classes, f"column '{shown(options.target)}'", file)
+    except BadInput as error:
+        faults.add(error)
+
+
 def _classes(
     options: Options, path: Path | None, before: int, table: pa.Table, faults: Faults
 ) -> NDArray[np.int64] | None:
@@ -378,11 +400,7 @@ def _classes(
     import numpy as np
 
     assert options.target is not None and options.classes is not None
-    where = f"column '{shown(options.target)}'"
-    try:
-        check_size(options, table.num_rows, options.classes, where, str(path or ""))
-    except BadInput as error:
-        faults.add(error)
+    _check_classes(options, str(path or ""), table.num_rows, faults)
     values = arrow.numbers(table[options.target])
     valid = (values == np.floor(values)) & (values >= 0) & (values < options.classes)
     if not valid.all():

@@ -172,29 +172,30 @@ def _fill(
             piece = rounded.astype(np.float64)
             piece -= fitted[0]
             piece /= fitted[1]
+        elif piece.dtype == np.int64:
+            piece = piece.astype(np.float64)  # as it is where it is stored raw
         place[first : first + AT_ONCE] = piece
 
 
-def merging(
-    name: str, values: NDArray[Any], stored: NDArray[np.float32]
-) -> dict[str, tuple[int, int]]:
-    """How many distinct values a column has, and how many float32 leaves, where those are fewer.
+def merging(name: str, values: NDArray[Any], stored: NDArray[Any]) -> dict[str, tuple[int, int]]:
+    """How many distinct values a column has, and how many rounding leaves, where those are fewer.
 
     Args:
         name: of the column, the key of the result.
         values: the column's numbers, float64 or int64 [row].
-        stored: the same in float32, scaled or not.
+        stored: the same in float32 or float64, scaled or not.
     """
     counts = merged_values(values, stored)
     return {name: counts} if counts else {}
 
 
 def warnings_of(
-    constant: list[str], merged: dict[str, tuple[int, int]], parts: int
+    options: Options, constant: list[str], merged: dict[str, tuple[int, int]], parts: int
 ) -> tuple[str, ...]:
     """Sentences about columns that never vary, and about distinct values that became one.
 
     Args:
+        options: says what is stored.
         constant: columns that never vary.
         merged: for each column with distinct values that became one how many there were, and how
             many are left: in the one of the parts that lost most.
@@ -206,11 +207,16 @@ def warnings_of(
     elif constant:
         names = [f"'{shown(name)}'" for name in constant]
         told.append(f"{len(names)} columns never vary and are 0 throughout: {_first(names)}")
-    became = [f"'{shown(name)}' ({a} become {b})" for name, (a, b) in merged.items()]
-    if became:
-        count = "column" if len(became) == 1 else f"{len(became)} columns"
-        where = f", in one of {parts} parts" if parts > 1 else ""
-        told.append(f"float32 merges distinct values of {count} {_first(became)}{where}")
+    for dtype in ("float64", "float32"):
+        became = [
+            f"'{shown(name)}' ({before} become {after})"
+            for name, (before, after) in merged.items()
+            if (dtype == "float64") == (options.store == "raw" and name != options.target)
+        ]
+        if became:
+            count = "column" if len(became) == 1 else f"{len(became)} columns"
+            where = f", in one of {parts} parts" if parts > 1 else ""
+            told.append(f"{dtype} merges distinct values of {count} {_first(became)}{where}")
     return tuple(told)
 
 
@@ -220,7 +226,7 @@ def _merging(
     """As `merging`; of scaled columns only where some of the rows show it, or large integers."""
     import numpy as np
 
-    if stored.dtype == np.float64:
+    if stored.dtype == np.float64 and values.dtype != np.int64:
         return {}
     if column.is_scaled and values.dtype != np.int64:
         step = max(len(values) // SAMPLED, 1)

@@ -61,20 +61,29 @@ class Table:
         return read_delimited(self.path, **self.options, **place)
 
 
-def check_pieces(raw: bytes, head: int, pieces: tuple[Piece, ...], size: int) -> None:
+def mark_of(raw: bytes, encoding: str) -> bytes:
+    """What tells the byte order of UTF-16 and UTF-32."""
+    if encoding in ("utf-16", "utf-32"):
+        return raw[:2] if encoding == "utf-16" else raw[:4]
+    return "\ufeff".encode(encoding) if encoding[:6] in ("utf-16", "utf-32") else b""
+
+
+def check_pieces(
+    raw: bytes, head: int, pieces: tuple[Piece, ...], size: int, encoding: str
+) -> None:
     """They cover all of it, none is short but the last, and their digests are right."""
     assert pieces[0].start == head and pieces[-1].end == len(raw)
     assert all(one.end == other.start for one, other in pairwise(pieces))
     assert all(piece.end - piece.start >= size for piece in pieces[:-1])
     for piece in pieces:
-        content = raw[:head] + raw[piece.start : piece.end]
+        content = mark_of(raw, encoding) + raw[:head] + raw[piece.start : piece.end]
         assert piece.digest == hashlib.sha256(content).hexdigest()
 
 
 def check_same(table: Table, whole: pa.Table, size: int) -> int:
     """The pieces give the rows of the whole, and know how many are before; how many there are."""
     head, pieces = table.cut(size)
-    check_pieces(table.raw, head, pieces, size)
+    check_pieces(table.raw, head, pieces, size, table.options["encoding"])
     parts, before = [], 0
     for piece in pieces:
         assert piece.before == before
@@ -416,7 +425,7 @@ def test_text_cut_at_every_byte(
 
 def check_text(path: Path, raw: bytes, encoding: str, size: int) -> tuple[Piece, ...]:
     pieces = cut_lines(path, encoding, size)
-    check_pieces(raw, 0, pieces, size)
+    check_pieces(raw, 0, pieces, size, encoding)
     whole, told = read_text(path, encoding), ""
     for piece in pieces:
         assert piece.before == told.replace("\r\n", "\n").replace("\r", "\n").count("\n")
