@@ -18,6 +18,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.context import TaskRunContext
 
+from ptm import store
 from ptm.errors import PtmError
 from ptm.explain import UNCHANGED, explain, shown
 from ptm.model import ArtifactRef
@@ -25,7 +26,7 @@ from ptm.names import catalog_key, dashboard_key
 from ptm.registry import Kind, kind_of
 from ptm.source import Source
 from ptm.views import Drawn, views_of
-from tasks.outcome import Outcome
+from tasks.outcome import UNCACHED, Outcome
 
 MOST_SHOWN = 20  # entries with pictures: nobody looks at more on one page
 MOST_ROWS = 1000  # of a table
@@ -44,6 +45,7 @@ class Kinds:
     name="report",
     task_run_name="report",
     description="Writes the tables and pictures of a run for the dashboard.",
+    **UNCACHED,
 )
 def report(outcome: Outcome, artifacts: str, catalog: str, kinds: Kinds) -> None:
     """Writes what the run came to: failures, sources, what changed, tables and pictures of each.
@@ -147,26 +149,38 @@ def source_rows(outcome: Outcome) -> list[dict[str, Any]]:
     for name, ref in outcome.made.items():
         made: dict[str, Any] = {"state": "cached" if ref.cached else "made", "source": name}
         made |= {**blank, "MB": _megabytes(ref.bytes), "seconds": round(ref.seconds, 3)}
-        rows += [made | _tensor_cells(ref, tensor) for tensor in ref.tensors] or [made]
+        of_parts = _of_parts(ref)
+        rows += [made | _tensor_cells(ref, tensor, of_parts) for tensor in ref.tensors] or [made]
     return rows
 
 
-def _tensor_cells(ref: ArtifactRef, tensor: str) -> dict[str, str]:
+def _tensor_cells(ref: ArtifactRef, tensor: str, of_parts: str) -> dict[str, str]:
     entry = ref.tensors[tensor]
+    file = entry["file"]
+    digest = of_parts if file is None else ref.digests.get(file, "")
     return {
         "tensor": tensor,
         "shape": "x".join(map(str, entry["shape"])),
         "dtype": entry["dtype"],
-        "digest": _of_files(ref, entry.get("file"))[:DIGITS],
+        "digest": digest[:DIGITS],
     }
 
 
-def _of_files(ref: ArtifactRef, file: str | None) -> str:
-    """The digest of a file of an artifact; without one that of the tensors of its parts."""
-    if file is not None:
-        return ref.digests.get(file, "")
-    parts = [sha for name, sha in ref.digests.items() if name.endswith(".pt") and "/" in name]
-    return parts[0] if len(parts) == 1 else hashlib.sha256("".join(parts).encode()).hexdigest()
+def _of_parts(ref: ArtifactRef) -> str:
+    """The digest of the tensors of all parts, in their order; "" where there are none.
+
+    The manifest has it: equal parts are one file, which the reference has once.
+    """
+    if all(entry["file"] is not None for entry in ref.tensors.values()):
+        return ""
+    try:
+        manifest = json.loads((Path(ref.path) / store.MANIFEST).read_bytes())
+    except (OSError, ValueError):  # it was collected meanwhile, or damaged
+        return ""
+    if len(manifest["parts"]) == 1:
+        digest: str = manifest["parts"][0]["files"]["tensors"][1]
+        return digest
+    return store.digests(manifest)["tensors"]
 
 
 def _megabytes(size: int) -> float:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, StateType
 from prefect.states import Cancelled, Completed, Failed
 from prefect.tasks import exponential_backoff
+from prefect.transactions import BaseTransaction
 
 from ptm.errors import PtmError
 from ptm.model import ArtifactRef
@@ -121,7 +124,10 @@ def may_pass(_task: object, _task_run: object, state: State[Any]) -> bool:
     return isinstance(error, OSError) and error.errno not in NO_USE_TO_RETRY
 
 
+# of every task: else Prefect pickles all arguments, for a key under which nothing is kept
+UNCACHED: dict[str, Any] = {"cache_policy": NO_CACHE}
 RETRY: dict[str, Any] = {
+    **UNCACHED,
     "retries": 3,
     "retry_delay_seconds": exponential_backoff(1),
     "retry_jitter_factor": 0.5,
@@ -134,6 +140,16 @@ def done(ref: ArtifactRef) -> ArtifactRef | State[ArtifactRef]:
     if not ref.cached:
         return ref
     return Completed(name="Cached", message="the artifact in the store is up to date", data=ref)
+
+
+def apart() -> Context:
+    """A context for tasks that a task submits, and that end by themselves.
+
+    Else Prefect calls those rolled back that were made, where another one fails, or is tried again.
+    """
+    context = copy_context()
+    context.run(BaseTransaction.__var__.set, None)  # type: ignore[arg-type]
+    return context
 
 
 def was_made(upstream: object) -> bool:
@@ -166,9 +182,9 @@ class Unmade(State[None]):
         return True
 
 
-def cancelled() -> State[None]:
-    """The end of a task that had not begun when the run was cancelled, or was ended with it."""
-    return Unmade(type=StateType.CANCELLED, name="Cancelled", message="Ctrl-C")
+def cancelled(by: str = "Ctrl-C") -> State[None]:
+    """The end of a task that had not begun when all were cancelled, or was ended with them."""
+    return Unmade(type=StateType.CANCELLED, name="Cancelled", message=by)
 
 
 def skipped(upstream: str) -> State[None]:

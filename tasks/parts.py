@@ -10,14 +10,15 @@ from typing import Any
 
 from prefect import get_run_logger, task
 from prefect.client.schemas.objects import State
+from prefect.futures import PrefectFuture
 
 from ptm.errors import PtmError
 from ptm.making import Measured
 from ptm.model import ArtifactRef
 from ptm.prepare import Call, drive, steps
 from ptm.source import Source
-from tasks.outcome import RETRY, cancelled, stopping
-from tasks.terms import Terms, called
+from tasks.outcome import RETRY, apart, cancelled, stopping
+from tasks.terms import Terms, TimeExceeded, called
 from tasks.workers import Stopped
 
 Progress = Callable[[str, float], None]
@@ -37,16 +38,18 @@ class Batch:
     **RETRY,
 )
 def parts(
-    name: str, step: str, number: int, count: int, batch: Batch, terms: Terms, span: float | None
+    name: str, step: str, number: int, count: int, batch: Batch, terms: Terms
 ) -> list[Any] | State[None]:
     """Makes one of the calls of an entry; gives what it returns."""
     if stopping():
         return cancelled()
     function, arguments = batch.call
     try:
-        return [called(terms, name, partial(function, *arguments), span)]
+        return [called(terms, name, partial(function, *arguments))]
     except Stopped:
         return cancelled()
+    except TimeExceeded:  # the entry says so, once for all
+        return cancelled("the time was over")
 
 
 class Cancelled(PtmError):
@@ -69,40 +72,50 @@ class Spread:
     tasks: int
     told: Progress = lambda name, share: None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return object, ()  # tasks in other processes get its task's arguments, and need none
+
     def make(self, artifacts: str, rehash: bool, force: bool) -> ArtifactRef:
         """Makes it, unless the store has it.
 
         Raises:
             PtmError, OSError: as `ptm.tensorize`.
+            TimeExceeded: it took too long, or the time of the run is over.
             Cancelled: the run was.
         """
-        self._until = None if self.source.timeout is None else time.time() + self.source.timeout
-        self._batches = 0
+        self._limits, self._batches = self.terms.within(self.source.timeout), 0
         making = steps(self.source, artifacts, rehash=rehash, force=force, tasks=self.tasks)
         return drive(making, self._run)
 
     def _run(self, calls: Sequence[Call]) -> list[Any]:
-        name, step, start = self.source.name, calls[0][0].__name__, time.perf_counter()
-        span = None if self._until is None else max(self._until - time.time(), 0.0)
-        count = len(calls)
+        name, step, count = self.source.name, calls[0][0].__name__, len(calls)
+        context = apart()
         futures = [
-            parts.submit(name, step, number, count, Batch(call), self.terms, span)
+            context.run(parts.submit, name, step, number, count, Batch(call), self._limits)
             for number, call in enumerate(calls, start=1)
         ]
-        came, samples = [], 0
+        self._tell(step, futures)  # none writes any more, whatever comes of them
+        came: list[Any] = []
+        for future in futures:
+            if future.state.is_cancelled():
+                raise Cancelled(f"{name}: Ctrl-C") if stopping() else self._limits.exceeded(name)
+            came += future.result()
+        self._batches += 1
+        return came
+
+    def _tell(self, step: str, futures: Sequence[PrefectFuture[Any]]) -> None:
+        """Waits for all, and says how far it is, and how fast."""
+        name, start, count, samples = self.source.name, time.perf_counter(), len(futures), 0
         for number, future in enumerate(futures, start=1):
-            found = future.result()
-            if not isinstance(found, list):
-                raise Cancelled(f"{name}: cancelled, Ctrl-C")
-            came += found
-            samples += _samples(found[0])
+            future.wait()  # only then does `state` hold the final one
+            if not future.state.is_completed():
+                continue
+            samples += _samples(future.result()[0])
             self.told(name, (self._batches + number / count) / 2)
             seconds = time.perf_counter() - start
             rate = f", {samples:,} samples, {samples / seconds:,.0f} each second" if samples else ""
             text = f"{name}: {step} {number} of {count}{rate}"
             get_run_logger().info(text, extra={"ptm_part": (name, text)})
-        self._batches += 1
-        return came
 
 
 def _samples(came: Any) -> int:

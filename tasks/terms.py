@@ -39,7 +39,8 @@ class Terms:
             can be pickled.
 
     Attributes:
-        until: when the run's time is over, in seconds of `time.time`.
+        until: when the time is over, in seconds of `time.time`.
+        said: the time, for people.
     """
 
     def __init__(
@@ -51,23 +52,32 @@ class Terms:
     ) -> None:
         self.apart, self.span, self.run, self._arrive = apart, span, run, arrive
         self.until = None if span is None else time.time() + span
+        self.said = f"the {told(span or 0)} of the run"
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if self._arrive:
             self._arrive()
 
-    @property
-    def said(self) -> str:
-        """The time of the run, for people."""
-        return f"the {told(self.span or 0)} of the run"
+    def within(self, span: float | None) -> Terms:
+        """Terms for several calls that may take so many seconds together, from now on."""
+        left = self.left()
+        if span is None or (left is not None and left <= span):
+            return self
+        closer = Terms(self.apart, span, self.run, self._arrive)
+        closer.said = told(span)
+        return closer
+
+    def exceeded(self, name: str) -> TimeExceeded:
+        """That something was ended, since the time was over."""
+        return TimeExceeded(f"{name}: expected to be made within {self.said}, it was not: ended")
 
     def left(self) -> float | None:
-        """The seconds that the run still has; None where there is no limit."""
+        """The seconds that are left; None where there is no limit."""
         return None if self.until is None else self.until - time.time()
 
     def over(self) -> bool:
-        """Whether the run's time is over."""
+        """Whether the time is over."""
         left = self.left()
         return left is not None and left <= 0
 
@@ -140,16 +150,12 @@ def _call(
             raise TimeExceeded(text)
         if alone:
             WORKERS.end_idle()
-        spans = [each for each in (span, terms.left()) if each is not None]
-        seconds = min(spans) if spans else None
+        limits = terms.within(span)
         try:
-            came: T = WORKERS.call(make, seconds)
+            came: T = WORKERS.call(make, limits.left())
             return came
         except TimeOver:
-            limit = told(span) if span is not None and span == seconds else terms.said
-            raise TimeExceeded(
-                f"{name}: expected to be made within {limit}, it was not: ended"
-            ) from None
+            raise limits.exceeded(name) from None
 
 
 @contextlib.contextmanager

@@ -16,12 +16,11 @@ from prefect import get_run_logger, task
 from prefect.client.schemas.objects import State, StateType
 from prefect.futures import PrefectFuture
 from prefect.states import Cancelled, Completed, Failed
-from prefect.transactions import BaseTransaction
 
 from ptm.errors import PtmError
 from ptm.model import ArtifactRef
 from ptm.source import Source
-from tasks.outcome import SKIPPED, stopping
+from tasks.outcome import SKIPPED, UNCACHED, apart, stopping
 
 Future = PrefectFuture[Any]
 
@@ -115,6 +114,7 @@ class _Looks:
     name="up to date",
     task_run_name="up to date? ({count})",
     description="Which of many entries the store has as they are to be: they need no task.",
+    **UNCACHED,
 )
 def up_to_date(count: int, looks: _Looks) -> dict[str, ArtifactRef]:
     """Looks at all of them, one after the other."""
@@ -187,12 +187,10 @@ class _Group:
 
     def work(self) -> State[None]:
         """Submits, and waits for all: the state that tells how they ended."""
-        apart = copy_context()
-        # else Prefect calls sources rolled back that were made, where another one fails
-        apart.run(BaseTransaction.__var__.set, None)  # type: ignore[arg-type]
+        context = apart()
         try:
             for source in self._sources:
-                self._futures[source.name] = apart.run(self._submit, source)
+                self._futures[source.name] = context.run(self._submit, source)
         except BaseException as error:
             self._error = error
             raise
@@ -239,6 +237,7 @@ class _Group:
     name="kind",
     task_run_name="{kind} ({count})",
     description="Holds the tasks of all sources of one kind.",
+    **UNCACHED,
 )
 def of_kind(kind: str, count: int, group: _Group) -> State[None]:
     """Submits the tasks of one kind and waits for them."""

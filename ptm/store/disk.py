@@ -45,10 +45,10 @@ def sync(file: io.FileIO) -> None:
     os.fsync(file.fileno())
 
 
-def push_out(file: io.FileIO) -> None:
-    """Like `sync`, and out of the page cache, which a large tensor would only flush of others."""
+def push_out(file: io.FileIO, drop: bool = True) -> None:
+    """Like `sync`, of a file that goes on; what is dropped is in the page cache no more."""
     os.fsync(file.fileno())
-    if hasattr(os, "posix_fadvise"):  # not on macOS
+    if drop and hasattr(os, "posix_fadvise"):  # not on macOS
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 

@@ -206,12 +206,12 @@ class _Hashing(io.RawIOBase):
             self._pool = self._pool or ThreadPoolExecutor(1)
             hashed = self._pool.submit(self._digest.update, view)
             # a part may be read again at once; what is larger would only flush others
-            sync = disk.push_out if len(view) > LARGEST_READ_AGAIN else disk.sync
+            drop = len(view) > LARGEST_READ_AGAIN
             try:  # hashing takes as long, so the wait for the disk is free
                 for start in range(0, len(view), SLICE):
                     disk.write(self._file, view[start : start + SLICE])
                     if self._durable:
-                        sync(self._file)
+                        disk.push_out(self._file, drop)
             finally:
                 hashed.result()
         self.size += len(view)

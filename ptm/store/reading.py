@@ -18,7 +18,16 @@ from ptm.model import Artifact, ArtifactRef
 from ptm.names import is_name, is_stray
 from ptm.store.files import checked, corrupt, remedy, unreadable, verify_each
 from ptm.store.locks import lock_shared
-from ptm.store.manifest import INPUTS, MANIFEST, files_of, is_older, of_files, parse, problem
+from ptm.store.manifest import (
+    INPUTS,
+    MANIFEST,
+    POOL,
+    files_of,
+    is_older,
+    of_files,
+    parse,
+    problem,
+)
 from ptm.store.memory import Memory
 from ptm.store.opening import opened, place_of
 from ptm.store.pointers import CURRENT, KEYS, Pointer, read_pointer
@@ -254,7 +263,7 @@ def status(root: Path) -> list[dict[str, Any]]:
 
 def shelves(root: Path) -> list[str]:
     """Names that the store has anything of, sorted."""
-    return sorted(_folders_with(root, CURRENT) | _folders_with(root, KEYS))
+    return sorted({name for entry in (CURRENT, KEYS, POOL) for name in _folders_with(root, entry)})
 
 
 def _folders_with(root: Path, entry: str) -> set[str]:

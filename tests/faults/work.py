@@ -134,8 +134,14 @@ def damage(place: Place) -> None:
 
 
 def leave(place: Place) -> None:
-    """Puts what killed writers left beside what is there."""
-    shutil.copytree(place.dead, place.root, dirs_exist_ok=True)
+    """Puts what killed writers left beside what is there, each file whole: none tore one."""
+    staged = place.root.parent / "left"
+
+    def put(source: str, target: str) -> None:
+        shutil.copy2(source, staged)
+        staged.replace(target)
+
+    shutil.copytree(place.dead, place.root, dirs_exist_ok=True, copy_function=put)
 
 
 def sweep(place: Place) -> None:

@@ -49,7 +49,10 @@ def ran(code: str, place: Path, home: Home) -> str:
     level = {
         "PREFECT_LOGGING_LEVEL": "INFO",
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO",
-        "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",  # what a temporary server says of itself
+        # what a temporary server says of itself: on a busy machine its database is locked at times
+        "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+        "PREFECT_LOGGING_ROOT_LEVEL": "CRITICAL",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     }
     (place / "script.py").write_text(code)
     done = subprocess.run(

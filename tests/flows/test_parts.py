@@ -288,8 +288,11 @@ def flow_run_of(api: str, store: Path) -> str:
     return str(next(run["id"] for run in runs if run["parameters"].get("artifacts") == str(store)))
 
 
-def test_timeout(few: Photos, tmp_path: Path) -> None:
-    """An entry of many parts that takes longer than its `timeout` is ended; others are made."""
+def test_timeout(server: str, few: Photos, tmp_path: Path) -> None:
+    """An entry of many parts that takes longer than its `timeout` is ended; others are made.
+
+    That is told once, by the entry: of its parts those that were not made are cancelled.
+    """
     text = few.catalog.read_text()
     few.catalog.write_text(text.replace("[raw]", '[raw]\ntimeout = "1s"'))
     hold = tmp_path / "hold"
@@ -299,8 +302,17 @@ def test_timeout(few: Photos, tmp_path: Path) -> None:
     done = call_ptm("run", "raw", "rows", *few.place(store), **watch.environment(tmp_path))
     hold.unlink()
     assert done.code == 1 and "rows: made" in done.out, done
-    assert "raw: expected to be made within 1 s, it was not: ended" in done.words
+    text = "raw: expected to be made within 1 s, it was not: ended"
+    assert done.words.count(text) == 1
     assert publications(store, "raw") == set()
+    flow_run = flow_run_of(server, store)
+    states = states_of(server, flow_run)
+    assert states["raw"] == "Failed" and states["rows"] == "Completed"
+    ends = [state for name, state in states.items() if name.startswith("raw: ")]
+    assert "Cancelled" in ends and {*ends} <= {"Completed", "Cancelled"}
+    logs = posted(server, "/logs/filter", {"logs": {"flow_run_id": {"any_": [flow_run]}}})
+    named = [log for log in logs if text in log["message"] and log["task_run_id"]]
+    assert len({log["task_run_id"] for log in named}) == 1
 
 
 @pytest.mark.slow

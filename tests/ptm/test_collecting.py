@@ -13,6 +13,7 @@ import pytest
 
 import ptm
 from ptm import store
+from ptm.errors import InputError
 from ptm.model import ArtifactRef, Whole
 from ptm.store import Collected
 from ptm.store.pointers import as_json, with_digest
@@ -30,6 +31,7 @@ from tests.support.parts import (
     tensors,
 )
 from tests.support.parts import publish as publish_planted
+from tests.support.photos import write_photos
 from tests.support.stores import flip, listing, publications
 
 PARTS = "parts"
@@ -245,6 +247,28 @@ def test_a_damaged_manifest_keeps_the_pool(tmp_path: Path) -> None:
     assert heal(source).why.startswith("damaged: manifest.json")
     assert PARTS in whats(store.gc(tmp_path, keep=1)) and objects(source.shelf) < before
     check(source)
+
+
+def test_parts_of_what_was_never_published(tmp_path: Path) -> None:
+    """Of an entry with a broken file the parts that were read stay while it is made, then go."""
+    photos, root = write_photos(tmp_path / "data", 12, 32, 3 * 32 * 32 * 3), tmp_path / "store"
+    broken = photos.folder / "00004.png"
+    broken.write_bytes(broken.read_bytes()[:200])
+    with pytest.raises(InputError, match=r"00004\.png"):
+        ptm.tensorize(photos.source("raw"), root)
+    shelf = root / "raw"
+    there = objects(shelf)
+    assert len(there) > 2 and publications(root, "raw") == set() and not store.names(root)
+    verified = store.verify(root)
+    assert [(one.pointer, one.error) for one in verified] == [(PARTS, "")]
+    with store.writing(root, "raw"):
+        [thing] = store.gc(root)
+        assert (thing.what, thing.bytes) == (PARTS, 0) and thing.stays
+        assert objects(shelf) == there
+    told, before = store.gc(root, dry_run=True), size(shelf / PARTS)
+    assert [(one.what, one.bytes, one.stays) for one in told] == [(PARTS, before, "")]
+    assert store.gc(root) == told and store.gc(root) == []
+    assert objects(shelf) == set() == records(shelf)
 
 
 def test_it_frees_what_it_says(tmp_path: Path) -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from ptm import views
+from ptm import store, views
 from tasks import dashboard
 from tasks.outcome import Outcome
+from tests.support.parts import Source, make, paths
 from tests.tasks.test_outcome import ended, ref
 
 
@@ -53,6 +58,35 @@ def test_a_source_without_tensors_has_a_row() -> None:
     assert list(row) == list(dashboard.source_rows(ended())[0])
     assert (row["state"], row["source"], row["seconds"]) == ("made", "mean", 0.5)
     assert [row[column] for column in ("tensor", "shape", "dtype", "digest")] == [""] * 4
+
+
+def test_the_digest_of_a_tensor_in_parts(tmp_path: Path) -> None:
+    """Of one part that of its file; of several that of all, in order, also where some are equal."""
+    told = {}
+    for values in ((1.0,), (1.0, 2.0), (2.0, 1.0), (1.0, 1.0), (1.0, 1.0, 2.0), (1.0, 2.0, 1.0)):
+        root = tmp_path / str(len(told))
+        made = make(Source(root, values=values, size=20_000))
+        rows = {row["tensor"]: row for row in dashboard.source_rows(Outcome(made={"t": made}))}
+        files = [path for path in paths(root, "t") if path.name != store.MANIFEST]
+        assert len(files) == len({*files})
+        size = sum(path.stat().st_size for path in files)
+        assert rows["x"]["MB"] == pytest.approx(size / 1e6, rel=0.01)
+        of = [part.ref.files["tensors"].sha256 for part in store.load("t", root).parts]
+        joined = of[0] if len(of) == 1 else sha256("".join(of).encode()).hexdigest()
+        assert rows["x"]["digest"] == joined[:7]
+        whole = Path(made.path) / "whole.pt"
+        assert rows["all"]["digest"] == sha256(whole.read_bytes()).hexdigest()[:7]
+        told[values] = rows["x"]["digest"]
+    assert len({*told.values()}) == len(told)
+
+
+def test_a_digest_that_cannot_be_had(tmp_path: Path) -> None:
+    """Of an artifact that was collected meanwhile the parts are not known, and that is all."""
+    made = make(Source(tmp_path))
+    shutil.rmtree(made.path)
+    rows = dashboard.source_rows(Outcome(made={"t": made}))
+    digests = {row["tensor"]: row["digest"] for row in rows}
+    assert digests["x"] == "" and digests["all"] != ""
 
 
 def test_failure_rows() -> None:

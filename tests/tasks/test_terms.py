@@ -152,6 +152,27 @@ def test_timeout_of_the_run(make: Make) -> None:
     assert not may_pass(None, None, Failed(data=first.value))
 
 
+def test_the_time_of_several_calls(make: Make) -> None:
+    """What several calls may take together is over for all at once, whichever is the tighter."""
+    run = terms(apart=False)
+    assert run.within(None) is run and run.within(60).within(None).said == "1 min"
+    few = terms(span=5)
+    assert few.within(6) is few and few.within(5) is few and few.within(4).said == "4 s"
+    limits = run.within(8)
+    assert limits.run == run.run and run.left() is None
+    end = carry_out(limits, "a", make("a"))
+    assert isinstance(end, ArtifactRef)
+    time.sleep(3)
+    begun, left = time.monotonic(), limits.left()
+    assert left is not None and left < 5
+    with pytest.raises(TimeExceeded, match=r"^a: expected to be made within 8 s, it was not"):
+        carry_out(limits, "a", make("a", seconds=60))
+    assert time.monotonic() - begun < 8 and limits.over()
+    with pytest.raises(TimeExceeded, match=r"^b: expected to begin within 8 s, it could not"):
+        carry_out(limits, "b", make("b"))
+    run.close()
+
+
 def test_the_time_of_the_run_for_one_that_waits(make: Make) -> None:
     """A call that waits to be alone does not wait longer than its run may take."""
     run = terms(span=4)
