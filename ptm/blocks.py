@@ -6,11 +6,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from math import isfinite
+from numbers import Real
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 from ptm.errors import BadInput, Faults, PtmError
 from ptm.model import ROWS, SAMPLE, Bad, Block
-from ptm.scaling import Scaler, Scaling
+from ptm.scaling import Scaler, Scaling, plain_scaler, problem_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +73,18 @@ def whole(block: object, who: str, part: bool = True) -> Block:
         raise PtmError(f"{who}: " + "\n  ".join(problems))
     # as they come back from the store
     said = {name: json.loads(json.dumps(dict(getattr(block, name)))) for name in OF_JSON}
-    return replace(block, tensors=tensors, axes=axes, rows=rows, tables=tables, **said)
+    scaling = {name: _plain_scaling(how) for name, how in block.scaling.items()}
+    scaler = block.scaler and plain_scaler(block.scaler)
+    return replace(
+        block,
+        tensors=tensors,
+        axes=axes,
+        rows=rows,
+        tables=tables,
+        scaling=scaling,
+        scaler=scaler,
+        **said,
+    )
 
 
 def with_index(value: Any) -> pd.DataFrame:
@@ -241,41 +255,71 @@ def _wrong(block: Block) -> Iterator[str]:
             yield f"tables: expected no name that the store uses itself, got '{name}'"
     for name in (name for name in block.axes if name not in block.tensors):
         yield f"axes['{name}']: expected the name of a tensor, got none such"
-    yield from _wrong_scaler(block.scaler)
+    if block.scaler is not None and (wrong := _wrong_scaler(block.scaler)):
+        yield f"scaler: {wrong}"
     yield from _wrong_scaling(block)
+    yield from _wrong_uniform(block.uniform)
     for field in OF_JSON:
         yield from _no_json(field, dict(getattr(block, field)))
+    yield from _no_json("axes", dict(block.axes))
+    yield from _no_json("notes", {"": block.notes})
     notes = block.notes if isinstance(block.notes, (list, tuple)) else [None]
     if not all(isinstance(note, str) for note in notes):
         yield f"notes: expected sentences, got {block.notes!r}"
 
 
-def _wrong_scaler(scaler: Any) -> Iterator[str]:
-    if isinstance(scaler, Scaler):
-        each = scaler.names, scaler.shift, scaler.scale
-        if not all(isinstance(one, (list, tuple)) and len(one) == len(each[0]) for one in each):
-            yield f"scaler: expected a shift and a scale for each of its names, got {scaler}"
-        yield from _no_json("scaler", scaler.to_json())
-    elif scaler is not None:
-        yield f"scaler: expected a ptm.Scaler, got {type(scaler).__name__}"
+def _wrong_scaler(scaler: Any) -> str:
+    try:
+        return problem_of(plain_scaler(scaler) if isinstance(scaler, Scaler) else scaler)
+    except (TypeError, ValueError):
+        return problem_of(scaler) or f"expected numbers for shift, scale and divisor, got {scaler}"
 
 
 def _wrong_scaling(block: Block) -> Iterator[str]:
     for name, how in block.scaling.items():
         tensor = block.tensors.get(name)
         shape = getattr(tensor, "shape", ())
+        dtype = str(getattr(tensor, "dtype", "")).removeprefix("torch.")
         if not isinstance(how, Scaling):
             yield f"scaling['{name}']: expected a ptm.Scaling, got {type(how).__name__}"
+        elif expected := _expected_of(how):
+            yield f"scaling['{name}']: expected {expected}, got {how}"
         elif not 0 <= how.axis < len(shape) or shape[how.axis] != len(how.channels):
             expected = f"{len(how.channels)} channels along axis {how.axis} of tensors['{name}']"
             yield f"scaling['{name}']: expected {expected}, got shape {list(shape)}"
-        elif str(getattr(tensor, "dtype", "")).removeprefix("torch.") not in SCALED:
+        elif dtype not in SCALED:
             expected = "real numbers of a dtype that NumPy has"
-            yield f"scaling['{name}']: expected {expected}, got {getattr(tensor, 'dtype', '')}"
+            yield f"scaling['{name}']: expected {expected}, got {dtype}"
+
+
+def _expected_of(how: Scaling) -> str:
+    """What a scaling was to have and has not."""
+    names = how.channels
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        return "a text for each channel"
+    if how.method not in ("standard", "minmax"):
+        return "the method 'standard' or 'minmax'"
+    if isinstance(how.axis, bool) or not hasattr(how.axis, "__index__"):
+        return "an integer as axis"
+    if not isinstance(how.divisor, Real) or not isfinite(how.divisor):
+        return "a finite divisor"
+    return "" if how.divisor else "a divisor that is not 0"
+
+
+def _plain_scaling(how: Scaling) -> Scaling:
+    """The same with values of Python, as it comes back from the store."""
+    return Scaling(tuple(map(str, how.channels)), how.method, index(how.axis), float(how.divisor))
+
+
+def _wrong_uniform(uniform: Mapping[str, Any]) -> Iterator[str]:
+    for name, counted in uniform.items():
+        of_texts = isinstance(counted, Mapping) and all(isinstance(one, str) for one in counted)
+        if not of_texts or not all(type(count) is int for count in counted.values()):
+            yield f"uniform['{name}']: expected counts of values, by texts, got {counted!r}"
 
 
 def _no_json(field: str, values: dict[str, Any]) -> Iterator[str]:
     try:
-        json.dumps(values, allow_nan=False)
-    except (TypeError, ValueError) as error:
+        json.dumps(values, allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
         yield f"{field}: expected values of JSON, all finite, got: {error}"

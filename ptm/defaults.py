@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ptm.errors import PtmError
 from ptm.learned import Learned
 from ptm.model import Block
 from ptm.scaling import Scaling, fitted, measured
@@ -31,6 +32,11 @@ def learn(scaling: Mapping[str, Scaling], stats: Stats) -> Learned:
     Raises:
         PtmError: there are numbers that no scaler can be made of.
     """
+    for name, how in scaling.items():
+        known = len(stats.moments[name].count) if name in stats.moments else 0
+        if known != len(how.channels):
+            expected = f"moments of {len(how.channels)} channels of '{name}', which is to be scaled"
+            raise PtmError(f"expected {expected}, from `measure`, got {known}")
     return Learned(fitted(scaling, stats.moments))
 
 

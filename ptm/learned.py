@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptm.errors import PtmError
-from ptm.scaling import Scaler
+from ptm.scaling import Scaler, plain_scaler, problem_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,6 +49,30 @@ class Learned:
             got = f"{type(error).__name__}: {error}"
             raise PtmError(f"expected the manifest of an artifact, got {got} ({file})") from error
 
+    def checked(self) -> Learned:
+        """The same with numbers and texts of Python.
+
+        Raises:
+            PtmError: something in it is not what it should be.
+        """
+        try:
+            scalers = {name: plain_scaler(one) for name, one in self.scalers.items()}
+            wrong = [f"scalers['{name}']: {problem_of(one)}" for name, one in scalers.items()]
+            found = replace(
+                self,
+                scalers=scalers,
+                categories={name: _texts(name, one) for name, one in self.categories.items()},
+                integers=_texts("integers", self.integers),
+                raw=_texts("raw", self.raw),
+                vocabularies={name: _texts(name, one) for name, one in self.vocabularies.items()},
+            )
+        except (TypeError, ValueError, AttributeError) as error:
+            raise PtmError(f"expected a ptm.Learned as it is described, got {error}") from error
+        for one in wrong:
+            if not one.endswith(": "):
+                raise PtmError(one)
+        return found
+
     @property
     def scaler(self) -> Scaler | None:
         """What normalised the first of the tensors that were; None where none was."""
@@ -66,11 +90,13 @@ class Learned:
             float32 tensors, by name.
 
         Raises:
-            PtmError: a tensor or a column is not known, or one is missing; a tensor has other axes;
-                a value is no number, or none that is finite, or a category is new.
+            PtmError: a tensor or a column is not known, or one is missing; a tensor has other
+                channels; a value is no number, one of a column is not finite, a category is new.
         """
         import torch
 
+        if not isinstance(raw, Mapping):
+            raise PtmError(f"expected values by tensor or column, got {type(raw).__name__}")
         if raw and raw.keys() <= self.scalers.keys():
             return {
                 name: torch.from_numpy(self.scalers[name].scaled(self._tensor(name, values)))
@@ -114,7 +140,7 @@ class Learned:
         unknown = sorted(map(str, raw.keys() - set(known)))
         raise PtmError(
             f"expected values for {', '.join(known) or 'nothing: nothing was learned'}, "
-            f"got {', '.join(unknown) or 'none'}"
+            f"those of one tensor, got {', '.join(unknown or map(str, raw)) or 'none'}"
         )
 
     def _columns(self, scaler: Scaler) -> list[str]:
@@ -178,6 +204,13 @@ class Learned:
             tuple(values.get("integers", ())),
             tuple(values.get("raw", ())),
         )
+
+
+def _texts(name: str, values: Any) -> tuple[str, ...]:
+    found = tuple(values.tolist() if hasattr(values, "tolist") else values)
+    if isinstance(values, str) or not all(isinstance(one, str) for one in found):
+        raise TypeError(f"{name}: {values!r}, and no texts")
+    return tuple(map(str, found))
 
 
 def _numbers(what: str, values: Any) -> NDArray[Any]:

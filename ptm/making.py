@@ -24,6 +24,7 @@ from ptm.model import ROWS, Block, Part, PartRef, Whole
 from ptm.registry import Kind, kind_of
 from ptm.scaling import Scaler, Scaling
 from ptm.stats import Stats
+from ptm.system_errors import NO_FILE
 
 if TYPE_CHECKING:
     from ptm.source import Source
@@ -194,6 +195,13 @@ def learn(
     if not isinstance(learned, Learned):
         got = type(learned).__name__
         raise PtmError(f"kind '{kind.name}': expected a ptm.Learned from `learn`, got {got}")
+    try:
+        learned = learned.checked()
+    except PtmError as error:
+        raise PtmError(f"kind '{kind.name}', `learn`: {error}") from error
+    if missing := [name for name in scaling if name not in learned.scalers]:
+        expected = f"a scaler of '{missing[0]}', which is to be scaled"
+        raise PtmError(f"kind '{kind.name}': expected {expected}, from `learn`, got none")
     if job.source.store != "raw":
         return learned
     raw = tuple(name for name, one in learned.scalers.items() if one.method != "none")
@@ -267,7 +275,16 @@ def _encoded(job: Job, one: Measured, learned: Learned, index: Any, force: bool)
     kind = kind_of(job.source)
     with told(job, kind):
         tensors, rows = store.read_part(job.root, job.name, one.ref)
-        raw = Block(tensors, one.axes, rows, scaling=one.scaling, carried=one.carried)
+        raw = Block(
+            tensors,
+            one.axes,
+            rows,
+            facts=one.facts,
+            notes=one.notes,
+            scaling=one.scaling,
+            uniform=one.uniform,
+            carried=one.carried,
+        )
         block = _encode(job, kind, raw, learned)
         same = one.ref.files.get("rows") if block.rows is rows else None
         record = {"axes": block.axes, "carried": block.carried}
@@ -404,7 +421,7 @@ def _of_source(job: Job, bad: BadInput, part: Part | None = None) -> InputError:
     known = {*names.values()}
 
     def shown(file: str) -> str:
-        name = names.get(file, file)
+        name = names.get(str(file), str(file))
         return f"{job.above}{name}" if name in known else file
 
     return bad.of_source(job.name, shown)
@@ -426,7 +443,15 @@ def _encode(job: Job, kind: Kind, block: Block, learned: Learned) -> Block:
     hook = getattr(kind.code, "encode", None)
     if hook is None:
         return defaults.encode(block, learned)
-    return whole(hook(job.source, block, learned), f"kind '{kind.name}'")
+    encoded = whole(hook(job.source, block, learned), f"kind '{kind.name}'")
+    for said in ("tables", "scaler", "facts", "notes", "uniform"):
+        value = getattr(encoded, said)
+        if value and value != getattr(block, said):
+            raise PtmError(
+                f"kind '{kind.name}': expected tensors, axes, rows and what is carried from "
+                f"`encode`, got {said} (`read` and `whole` may say them)"
+            )
+    return encoded
 
 
 def _check_is_part(kind: Kind, block: Block) -> None:
@@ -456,7 +481,9 @@ def told(job: Job, kind: Kind | None = None) -> Iterator[None]:
     except BadInput as bad:
         # of all parts together: their files are told by the names that these have in the source
         raise bad.of_source(name, lambda file: f"{job.above}{file}") from bad
-    except OSError:
+    except OSError as error:
+        if kind.own and error.errno in NO_FILE:
+            raise PtmError(f"{name}: {kind.own.told(error)}") from error
         raise  # may pass
     except PtmError as error:
         if type(error) is not PtmError or str(error).startswith(f"{name}: "):

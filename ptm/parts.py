@@ -131,24 +131,21 @@ def _check(kind: Kind, parts: object, files: tuple[File, ...]) -> None:
 
 
 def _check_spans(kind: Kind, parts: list[Part]) -> None:
-    file: File | None = None  # that the part before has a span of
-    until = 0  # the end of that
+    last, until = None, 0  # the file that the part before ends in, and where
     for part, after in zip_longest(parts, parts[1:]):
-        wrong, span = "", part.span
-        if not part.files or (span and len(part.files) != 1):
+        wrong, span, file = "", part.span, part.files[0] if part.files else None
+        if not file or (span and len(part.files) != 1):
             wrong = f"some files, or a span of one, got {len(part.files)} files"
-        elif not span and part.files[0] == file:
-            wrong = f"a span of {file.name}, as the part before has one, got none"
+        elif not span and file == last:
+            wrong = f"{file.name} in one part, or a span of it in each, got it again"
         elif part.digest and not (span and DIGEST.fullmatch(part.digest)):
             wrong = f"a span with a SHA-256 as hex, or no digest, got '{part.digest}'"
         elif span:
-            start = until if part.files[0] == file else part.head
-            file = part.files[0]
+            start = until if file == last else part.head
             is_last = after is None or after.files[:1] != (file,)
-            until = file.bytes if is_last else span[1]
-            if span != (start, until) or not start < until <= file.bytes:
+            end = file.bytes if is_last else span[1]
+            if span != (start, end) or not start < end <= file.bytes:
                 wrong = f"spans of {file.name} that leave nothing out, got {span} behind {start}"
-        else:
-            file = None
         if wrong:
             raise PtmError(f"kind '{kind.name}': expected {wrong} (`parts`)")
+        last, until = part.files[-1], span[1] if span else part.files[-1].bytes

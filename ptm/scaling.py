@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import inf, isfinite, prod
+from operator import index
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ptm.errors import PtmError
@@ -193,6 +194,41 @@ class Scaler:
             values["precision"],
             values["axis"],
         )
+
+
+def problem_of(scaler: Any) -> str:
+    """What keeps a scaler from being one; "" where nothing does."""
+    if not isinstance(scaler, Scaler):
+        return f"expected a ptm.Scaler, got {type(scaler).__name__}"
+    each = scaler.names, scaler.shift, scaler.scale
+    if not all(isinstance(one, (list, tuple)) and len(one) == len(each[0]) for one in each):
+        return f"expected a shift and a scale for each of its names, got {scaler}"
+    if not all(isinstance(text, str) for text in (scaler.method, *scaler.names)):
+        return f"expected a method and names that are texts, got {scaler}"
+    numbers = (*scaler.shift, *scaler.scale, scaler.divisor)
+    if not all(isinstance(n, (int, float)) and isfinite(n) for n in numbers):
+        return f"expected finite numbers for shift, scale and divisor, got {scaler}"
+    if not (all(scaler.scale) and scaler.divisor):
+        return f"expected no scale and no divisor of 0, got {scaler}"
+    if scaler.precision not in ("float32", "float64"):
+        return f"expected the precision 'float32' or 'float64', got {scaler.precision!r}"
+    if type(scaler.axis) is not int or scaler.axis < 0:
+        return f"expected an axis from 0, got {scaler.axis!r}"
+    return ""
+
+
+def plain_scaler(scaler: Scaler) -> Scaler:
+    """The same with numbers of Python, where it has those of NumPy, or arrays or lists."""
+    shift, scale = (tuple(float(one) for one in each) for each in (scaler.shift, scaler.scale))
+    axis = scaler.axis if isinstance(scaler.axis, bool) else index(scaler.axis)
+    return replace(
+        scaler,
+        names=tuple(scaler.names),
+        shift=shift,
+        scale=scale,
+        divisor=float(scaler.divisor),
+        axis=axis,
+    )
 
 
 def measured(

@@ -16,6 +16,7 @@ from ptm.errors import PtmError
 from ptm.index import StatIndex
 from ptm.learned import Learned
 from ptm.model import Artifact, PartRef, frame_of, readable_size
+from ptm.scaling import problem_of
 from ptm.store.files import corrupt, mapped, verify_each
 from ptm.store.manifest import MANIFEST, POOL, WHOLE, files_of, refs_of
 from ptm.store.pool import part_rows, part_tensors
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import torch
 
-    from ptm.scaling import Scaler
     from ptm.store.reading import Publication
 
 MOST_JOINED = 4 << 30  # bytes of one tensor
@@ -215,20 +215,10 @@ def _learned(publication: Publication) -> Learned | None:
     try:
         found = Learned.from_json(learned)
         for one in found.scalers.values():
-            _expect_numbers(one)
+            if wrong := problem_of(one):
+                raise ValueError(wrong)
         return found
     except (TypeError, ValueError, LookupError, AttributeError, PtmError) as error:
         place = publication.folder / MANIFEST
         name = publication.manifest["name"]
         raise corrupt(place, "what was learned", f"something else: {error}", name) from error
-
-
-def _expect_numbers(scaler: Scaler) -> None:
-    numbers = [*scaler.shift, *scaler.scale, scaler.divisor]
-    texts = [scaler.method, *scaler.names]
-    whole = len(scaler.shift) == len(scaler.scale) == len(scaler.names)
-    whole = whole and all(type(number) in (int, float) for number in numbers)
-    if not whole or not all(isinstance(text, str) for text in texts):
-        raise ValueError("shift and scale of each channel are wanted")
-    if scaler.precision not in ("float32", "float64") or type(scaler.axis) is not int:
-        raise ValueError("precision and axis are wanted")

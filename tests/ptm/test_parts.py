@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -91,3 +92,31 @@ def test_groups(count: int, most: int) -> None:
     assert [part for group in found for part in group] == list(range(count))
     sizes = [len(group) for group in found]
     assert len(found) <= most and max(sizes) - min(sizes) <= 1 and (min(sizes) > 0 or count == 0)
+
+
+@pytest.mark.parametrize("sort", ["named by their digests", "all equal", "in another order"])
+def test_order_and_equal_files_cost_nothing(sort: str) -> None:
+    """Parts are as large as ever, and there are few cuts to look for, whatever the names are."""
+    digests = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(4000)]
+    if sort == "all equal":
+        digests = [digests[0]] * 4000
+    if sort == "named by their digests":
+        digests.sort()
+    files = [File(f"{n:05}", f"/{n}", 1, digest) for n, digest in enumerate(digests)]
+    looked = 0
+
+    class Counted(list[File]):
+        def __getitem__(self, place: Any) -> Any:
+            nonlocal looked
+            looked += 1
+            return super().__getitem__(place)
+
+    parts = between_files(Counted(files), [10] * 4000, 160)
+    assert 250 <= len(parts) <= 4000 / 6, "16 files at most, and not a quarter of that"
+    assert looked < 4000 * 40
+    assert [file for part in parts for file in part.files] == files
+    more = File("00000-", "/more", 1, hashlib.sha256(b"more").hexdigest())
+    again = between_files([more, *files], [10] * 4001, 160)
+    before = {part.files for part in parts}
+    if sort != "all equal":
+        assert sum(part.files not in before for part in again) <= 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from math import log2
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -22,7 +23,7 @@ from ptm.kinds.table.features import (
     warnings_of,
 )
 from ptm.learned import Learned
-from ptm.limits import check_size
+from ptm.limits import FLOAT32, check_size
 from ptm.model import CLASS, FEATURE, SAMPLE, Artifact, Block, File, Part, View
 from ptm.readers.cutting import cut_rows
 from ptm.readers.delimited.columns import check_names, head_of, not_valid, read_delimited
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 
 NAMES_MATTER = False  # of files: no row has them
+BEGIN = 1 << 16  # bytes that show how long a row is
 DECODED = 4  # bytes in memory for each byte of text, about
 FEW = 1000  # numbers that show of most columns that they are no integers
 # what is counted of columns of numbers: parts that are int64, that have integers only; all parts
@@ -111,8 +113,10 @@ class Options(Source):
 
 def parts(options: Options, files: tuple[File, ...], target_bytes: int) -> list[Part]:
     """Parts of a file, cut at row ends; one of all where it is small."""
-    size = max(target_bytes // DECODED, 1)
-    if not files or files[0].bytes <= size:
+    if not files:
+        return [Part(0, files)]
+    size = max(int(target_bytes / _decoded(options, files[0].path)), 1)
+    if files[0].bytes <= size:
         return [Part(0, files)]
     path, delimiter, encoding = files[0].path, options.delimiter, options.encoding
     head = head_of(path, delimiter, encoding, options.header)
@@ -122,6 +126,17 @@ def parts(options: Options, files: tuple[File, ...], target_bytes: int) -> list[
     return [
         Part(0, files, (one.start, one.end), "", head, one.before, one.digest) for one in pieces
     ]
+
+
+def _decoded(options: Options, path: Path) -> float:
+    """Bytes in memory for each byte of text, about: with the one-hot encoding of the target."""
+    if not options.classes:
+        return DECODED
+    with path.open("rb") as file:
+        begin = file.read(BEGIN)
+    # of a power of two: another row at the begin of the file moves no cut
+    row = 2.0 ** round(log2(len(begin) / max(begin.count(b"\n"), 1)))
+    return DECODED + options.classes * FLOAT32 / row
 
 
 def read(options: Options, part: Part) -> Block:

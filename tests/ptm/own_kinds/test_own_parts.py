@@ -7,6 +7,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -25,6 +26,8 @@ part_bytes = 1
 HEAD = """
 import json
 from collections import Counter
+from hashlib import sha256
+import numpy as np
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -151,7 +154,12 @@ def test_spans_without_a_digest(own: Own) -> None:
 def test_spans_with_a_digest(own: Own) -> None:
     """Parts of the same bytes in files of other names are others, where names matter."""
     own.files(a="AA", b="AA", c="BA")
-    own.kind(SPANS.format(more=", digest=f.path.read_text()[n] * 64", of="part.files[0].name"))
+    own.kind(
+        SPANS.format(
+            more=", digest=sha256(f.path.read_bytes()[n:n + 1]).hexdigest()",
+            of="part.files[0].name",
+        )
+    )
     made = own.make()
     assert bytes(made.tensors["x"].tolist()) == b"AAAABA"
     assert made.table["of"].tolist() == ["a.txt"] * 2 + ["b.txt"] * 2 + ["c.txt"] * 2
@@ -178,6 +186,11 @@ WRONG_PARTS = {
     "the other way round": "[Part(0, files[::-1])]",
     "overlapping": "[Part(0, files[:1], (0, 3)), Part(1, files[:1], (2, 4)), Part(2, files[1:])]",
     "beyond the end": "[Part(0, files[:1], (0, 99)), Part(2, files[1:])]",
+    "with a gap": "[Part(0, files[:1], (0, 2)), Part(1, files[:1], (3, 4)), Part(2, files[1:])]",
+    "without its end": "[Part(0, files[:1], (0, 3)), Part(2, files[1:])]",
+    "without its begin": "[Part(0, files[:1], (1, 4)), Part(2, files[1:])]",
+    "without a file": "[Part(0, ()), Part(1, files)]",
+    "no digest": "[Part(0, files[:1], (0, 4), digest='x'), Part(2, files[1:])]",
     "empty": "[Part(0, files[:1], (0, 0)), Part(1, files[:1], (0, 4)), Part(2, files[1:])]",
     "a span of several": "[Part(0, files, (0, 1))]",
     "none": "[]",
@@ -342,3 +355,155 @@ def test_the_odd_one_alone_in_its_part_is_named(own: Own) -> None:
         own.make()
     told = str(raised.value)
     assert "sizes: expected one of all samples, got 3 of 1, 1 of 2 (files/b.txt)" in told
+
+
+ENCODES = """
+TOGETHER = {together}
+def read(options, part):
+    return Block({{"x": numbers(part)[:, None]}}, facts={{"unit": "kg"}}, notes=("so",))
+def encode(options, block, learned):
+    factor = {{"kg": 1000.0}}[block.facts["unit"]] if block.notes == ("so",) else 0.0
+    return Block({{"x": block.tensors["x"] * factor}}, {more})
+"""
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_what_encode_is_handed(own: Own, together: bool) -> None:
+    """All that `read` said, of one part and of many."""
+    own.kind(ENCODES.format(together=together, more=""))
+    assert own.make().tensors["x"].ravel().tolist() == [1000, 2000, 3000]
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("more", ['facts={"a": 1}', 'notes=("b",)', 'tables={"t": {"a": [1]}}'])
+def test_what_encode_cannot_say(own: Own, more: str, together: bool) -> None:
+    """It would be lost, so it is refused."""
+    own.kind(ENCODES.format(together=together, more=more))
+    assert f"from `encode`, got {more.partition('=')[0]}" in own.problem()
+
+
+SCALINGS = {
+    "another method": ('channels=("v",), method="robust"', "the method 'standard' or 'minmax'"),
+    "a number as channel": ("channels=(1,)", "a text for each channel"),
+    "a text as channels": ('channels="v"', "a text for each channel"),
+    "a flag as axis": ('channels=("v",), axis=True', "an integer as axis"),
+    "divisor 0": ('channels=("v",), divisor=0', "a divisor that is not 0"),
+    "no divisor": ('channels=("v",), divisor=float("nan")', "a finite divisor"),
+}
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("sort", SCALINGS)
+def test_scalings_that_are_none(own: Own, sort: str, together: bool) -> None:
+    """They are refused before anything is published that could not be loaded."""
+    code, expected = SCALINGS[sort]
+    own.kind(
+        f"""
+        TOGETHER = {together}
+        def read(options, part):
+            scaling = {{"x": ptm.Scaling({code})}}
+            return Block({{"x": numbers(part)[:, None]}}, scaling=scaling)
+        """
+    )
+    assert f"scaling['x']: expected {expected}" in own.problem()
+
+
+@pytest.mark.parametrize("stored", ["raw", "scaled"])
+def test_scalings_of_numpy_and_of_lists(own: Own, stored: str) -> None:
+    """They are what they are, also beside those that come from the store."""
+    own.kind(
+        """
+        def read(options, part):
+            how = ptm.Scaling(["v"], axis=np.int64(1), divisor=np.float32(2))
+            return Block({"x": numbers(part)[:, None]}, scaling={"x": how})
+        """,
+        f'store = "{stored}"',
+    )
+    own.make()
+    own.files(d="4")
+    again = own.make()
+    found = again.transform({"x": np.array([[2.5]])})["x"]
+    assert found.item() == pytest.approx(0, abs=1e-7) and len(again.tensors["x"]) == 4
+
+
+LEARNED = {
+    "scale 0": ('{"x": ptm.Scaler("standard", ("v",), (0.0,), (0.0,))}', "no scale"),
+    "nan": ('{"x": ptm.Scaler("standard", ("v",), (float("nan"),), (1.0,))}', "finite numbers"),
+    "other lengths": ('{"x": ptm.Scaler("standard", ("v",), (), (1.0,))}', "a shift and a scale"),
+    "a list": ("[1]", "expected a ptm.Learned as it is described"),
+    "numbers as categories": ('{}, {"c": np.arange(3)}', "no texts"),
+    "a text as categories": ('{}, {"c": "abc"}', "no texts"),
+    "bytes as words": ('vocabularies={"w": (b"a",)}', "no texts"),
+    "no scaler": ("{}", "expected a scaler of 'x'"),
+}
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("sort", LEARNED)
+def test_what_cannot_be_learned(own: Own, sort: str, together: bool) -> None:
+    """It is refused by name, whatever it is."""
+    code, expected = LEARNED[sort]
+    more = f"TOGETHER = {together}\ndef learn(options, stats, carried):\n    return Learned({code})"
+    own.kind(SCALES.format(how="", more=more))
+    assert expected in own.problem()
+
+
+def test_learned_of_numpy(own: Own) -> None:
+    """Arrays and numbers of NumPy are what one gets from moments."""
+    more = """
+def learn(options, stats, carried):
+    one = stats.moments["x"]
+    scaler = ptm.Scaler("own", ("v",), one.mean, np.float32(2) * np.ones(1, np.float32))
+    return Learned({"x": scaler}, {"c": np.array(["a", "b"])})
+"""
+    own.kind(SCALES.format(how="", more=more))
+    made = own.make()
+    assert made.tensors["x"].ravel().tolist() == [-0.5, 0, 0.5]
+    assert made.learned is not None and made.learned.categories == {"c": ("a", "b")}
+    assert made.scaler is not None and made.scaler.method == "own"
+
+
+@pytest.mark.parametrize("value", ['{"size": {"a": "x"}}', '{"size": 3}', '{"size": ["a"]}',
+                                   '{"size": {"a": 1.5}}', '{"size": None}'])  # fmt: skip
+def test_counts_that_are_none(own: Own, value: str) -> None:
+    own.kind(f'def read(options, part):\n    return Block({{"x": numbers(part)}}, uniform={value})')
+    assert "uniform['size']: expected counts of values" in own.problem()
+
+
+def test_moments_of_other_channels(own: Own) -> None:
+    """Parts whose moments do not fit each other are refused by name, and never broadcast."""
+    more = """
+def measure(options, block):
+    n = int(block.tensors["x"][0, 0])
+    return Stats({"train": 1}, {"x": ptm.Moments.of(np.ones((2, n)))})
+"""
+    own.kind(SCALES.format(how="", more=more))
+    assert "x: moments of 'x': expected as many channels each time, got 1 and 2" in own.problem()
+
+
+HALVES = [
+    'notes=("\\ud800",)',
+    'facts={"a": "\\ud800"}',
+    'axes={"x": ("\\ud800",)}',
+    'carried={"a": ["\\ud800"]}',
+]
+
+
+@pytest.mark.parametrize("more", HALVES)
+def test_half_a_character(own: Own, more: str) -> None:
+    """What UTF-8 cannot write is refused by the name of its field."""
+    own.kind(f'def read(options, part):\n    return Block({{"x": numbers(part)}}, {more})')
+    assert f"{more.partition('=')[0]}: expected" in own.problem()
+
+
+def test_another_file_that_is_not_there(own: Own) -> None:
+    """A slip of own code is told with its line, and not tried again."""
+    own.kind('def read(options, part):\n    open("/nowhere/at/all")')
+    told = own.problem()
+    assert told.startswith("x: FileNotFoundError") and "own.py" in told
+
+
+def test_the_path_of_a_bad_file(own: Own) -> None:
+    """It is told by its name below the data, whether it is given as a path or as a text."""
+    own.kind('def read(options, part):\n    raise ptm.BadInput("", "a", "b", part.files[0].path)')
+    assert "(files/a.txt)" in own.problem()
