@@ -253,15 +253,7 @@ def _measured(job: Job, work: Work, index: Any, force: bool) -> Measured | BadIn
         _check_is_part(kind, block)
         stats = _stats(job, kind, block)
         record = Measured.record(stats, block)
-        ref = store.write_part(
-            job.root,
-            job.name,
-            work.part.key,
-            block.tensors,
-            block.rows,
-            record,
-            durable=not has_to_encode(job, block.scaling),
-        )
+        ref = store.write_part(job.root, job.name, work.part.key, block.tensors, block.rows, record)
         return Measured.of(ref, stats, block)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ptm import making, store
 from ptm.agreement import agreed, check_alike, check_joinable
+from ptm.budget import THREADS
 from ptm.errors import BadInput, PtmError, StoreError
 from ptm.explain import why, with_inputs
 from ptm.inputs import InputFiles
@@ -60,7 +62,19 @@ def tensorize(
         StoreError: the store cannot be written, or its disk has less free than the inputs have
             bytes; nothing is published.
     """
-    return drive(steps(source, artifacts, rehash=rehash, force=force), inline)
+    return drive(steps(source, artifacts, rehash=rehash, force=force), in_threads)
+
+
+def in_threads(calls: Sequence[Call]) -> list[Any]:
+    """Makes calls in threads of this process."""
+    if len(calls) == 1:
+        return inline(calls)
+    with ThreadPoolExecutor(THREADS) as pool:
+        try:
+            return list(pool.map(lambda call: call[0](*call[1]), calls))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def inline(calls: Sequence[Call]) -> list[Any]:

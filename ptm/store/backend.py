@@ -1,4 +1,4 @@
-"""What the store asks of the place where artifacts are: ten verbs, and what each of them promises.
+"""What the store asks of the place where artifacts are: nine verbs, and what each of them promises.
 
 `ptm.store.posix` keeps the promises on a local file system. Names are paths below a shelf, the
 place of one artifact's name, with forward slashes. An object store keeps the same ones so:
@@ -9,7 +9,7 @@ place of one artifact's name, with forward slashes. An object store keeps the sa
 | create | PUT with `If-None-Match: *` and a SHA-256 checksum; durable when it is answered |
 | keep | the same under a name that is the digest: "it is there already" is success |
 | swap | PUT with `If-None-Match: *` or `If-Match: ETAG`; after 412 look whose it is |
-| sync, settle | nothing: what was answered is durable |
+| sync | nothing: what was answered is durable |
 | list, remove | for collecting alone; nothing that is read depends on a listing |
 | hold | an object with the writer's ID, renewed; a collector leaves the pool alone meanwhile |
 """
@@ -44,10 +44,8 @@ class Backend(Protocol):
             FileExistsError: the name is taken. What has it is as it was.
         """
 
-    def keep(self, folder: str, suffix: str, fill: Fill, durable: bool = True) -> FileDigest:
+    def keep(self, folder: str, suffix: str, fill: Fill) -> FileDigest:
         """A file under the digest of its own bytes, durable as that of `create`; its name.
-
-        What need not be `durable` is whole for everybody until the machine loses its power.
 
         What is there already and whole is kept. What is there and is not whole is replaced, in one
         step: who has it open keeps what they opened.
@@ -64,9 +62,6 @@ class Backend(Protocol):
 
     def sync(self, folder: str) -> None:
         """All names that were made in a folder before are durable when it returns."""
-
-    def settle(self, name: str) -> None:
-        """The bytes of a file that was not durable are so when it returns."""
 
     def list(self, folder: str) -> list[str]:
         """The names in a folder, sorted; none where there is no such folder."""

@@ -67,9 +67,8 @@ def write_part(
     record: Mapping[str, Any] | None = None,
     kept: PartFile | None = None,
     of: str = "",
-    durable: bool = True,
 ) -> PartRef:
-    """Writes a part into the pool, durable when this returns. Any process may call it.
+    """Writes a part into the pool; it is durable when this returns. Any process may call it.
 
     Args:
         root: the store.
@@ -79,36 +78,29 @@ def write_part(
         rows: of the samples, or None.
         record: JSON values that `find_part` gives back with it; None for none, and then it is not
             found by its key.
-        kept: the file of the rows, which is in the pool already; it is durable then.
+        kept: the file of the rows, which is in the pool already.
         of: key of the part that it was made of. What is recorded of that one is kept as long as
             this one is, if this one has all of its files.
-        durable: False of what no publication will name: after a loss of power `find_part` looks
-            whether it is whole.
 
     Raises:
         StoreError: no space, or no permission.
     """
-    shelf, boot = root / name, "" if durable else boot_id()
+    shelf = root / name
     with named_errors(root):
         make_pool(shelf)
         with lease(shelf) as number:
             backend, fresh = Posix(shelf, number), {}
-            keep = partial(_keep, backend, durable=not boot)
             if tensors:
-                fresh["tensors"] = keep("tensors", partial(_save, tensors))
-            if kept:
-                backend.settle(kept.file)
-            elif rows is not None:
-                fresh["rows"] = keep("rows", partial(write_table, rows))
-            if not boot:
-                backend.sync(POOL)
+                fresh["tensors"] = _keep(backend, "tensors", partial(_save, tensors))
+            if rows is not None and not kept:
+                fresh["rows"] = _keep(backend, "rows", partial(write_table, rows))
+            backend.sync(POOL)
             files = {role: PartFile(one.name, one.sha256, one.bytes) for role, one in fresh.items()}
             ref = _described(key, tensors, rows, files | ({"rows": kept} if kept else {}), shelf)
             _remember(fresh.values())
             if record is not None and key:
                 mine = (_fresh.get(str(shelf / file.file)) for file in ref.files.values())
-                about = {"record": dict(record), "of": of, "boot": boot}
-                _write_record(backend, ref, about, [one for one in mine if one])
+                _write_record(backend, ref, record, of, [one for one in mine if one])
     return ref
 
 
@@ -130,14 +122,10 @@ def find_part(
     found = read_record(shelf, f"{key}.json")
     if found is None:
         return None
-    index = parts_index
-    if found.boot not in ("", boot_id()):
-        index = StatIndex(scratch=shelf)  # the power was lost: what is remembered is no proof
-    else:
-        for entry in found.seen:
-            index.put(entry)
+    for entry in found.seen:
+        parts_index.put(entry)
     with suppress(StoreError):
-        verify_each(shelf, [(shelf / one.file, one) for one in found.files()], index)
+        verify_each(shelf, [(shelf / one.file, one) for one in found.files()], parts_index)
         return found.ref, found.record
     return None
 
@@ -243,20 +231,13 @@ def make_pool(shelf: Path) -> None:
 
 
 class Record(NamedTuple):
-    """What a record says.
-
-    Attributes:
-        ref: of the part.
-        record: what was given with it.
-        of: the key of the part that it was made of, or "".
-        boot: `boot_id` where its files need not be durable, else "".
-        seen: how its files were seen.
+    """What a record says: the part, what was given with it, the key of the part that it was made
+    of, and how its files were seen.
     """
 
     ref: PartRef
     record: dict[str, Any]
     of: str
-    boot: str
     seen: list[FileDigest]
 
     def files(self) -> Collection[PartFile]:
@@ -283,7 +264,7 @@ def read_record(shelf: Path, name: str) -> Record | None:
             FileDigest(file, str(shelf / file), sha256, size, stat, trusted=True)
             for file, sha256, size, stat in values["seen"]
         ]
-        record = Record(ref, values["record"], values["of"], values["boot"], seen)
+        record = Record(ref, values["record"], values["of"], seen)
     except PermissionError as error:
         raise StoreError(f"cannot read {place}: {error.strerror}") from error
     except OSError as error:
@@ -405,16 +386,8 @@ def _remember(fresh: Iterable[FileDigest]) -> None:
     _fresh.update((one.path, one) for one in fresh)
 
 
-def _keep(backend: Backend, role: str, fill: Fill, durable: bool) -> FileDigest:
-    return backend.keep(POOL, SUFFIXES[role], fill, durable)
-
-
-def boot_id() -> str:
-    """What tells one start of the machine from another; "" where nothing does."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
+def _keep(backend: Backend, role: str, fill: Fill) -> FileDigest:
+    return backend.keep(POOL, SUFFIXES[role], fill)
 
 
 def _save(tensors: Mapping[str, torch.Tensor], file: Any) -> None:
@@ -464,7 +437,7 @@ def _described(
 
 
 def _write_record(
-    backend: Posix, ref: PartRef, about: Mapping[str, Any], fresh: list[FileDigest]
+    backend: Posix, ref: PartRef, record: Mapping[str, Any], of: str, fresh: list[FileDigest]
 ) -> None:
     """Writes what is only durable after the files that it names."""
     seen = [
@@ -472,7 +445,7 @@ def _write_record(
         for one in written(fresh, backend.shelf)
         if one.trusted
     ]
-    values = {"ref": ref.to_json(), **about, "seen": seen}
+    values = {"ref": ref.to_json(), "record": dict(record), "of": of, "seen": seen}
     name = f"{POOL}/{ref.key}.json"
     text = _json({**values, "check": _check(values)})
     backend.swap(name, text, backend.read(name))  # another's is as good

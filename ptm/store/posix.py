@@ -64,16 +64,14 @@ class Posix:
                 disk.make_folder(place.parent)
         return write_file(place, fill)._replace(name=name)
 
-    def keep(self, folder: str, suffix: str, fill: Fill, durable: bool = True) -> FileDigest:
+    def keep(self, folder: str, suffix: str, fill: Fill) -> FileDigest:
         """See Backend."""
         staged = self.shelf / f".part-{self._number}"
-        fresh = write_file(staged, fill, durable)
+        fresh = write_file(staged, fill)
         name = f"{folder}/{fresh.sha256}{suffix}"
         there = _whole(name, self.shelf / name, fresh)
         if there:
             disk.remove(staged)
-            if durable:  # which it may not have been
-                self.settle(name)
             return there
         self._replace(staged, name)
         return _moved(fresh, name, self.shelf / name)
@@ -120,11 +118,6 @@ class Posix:
         """See Backend."""
         disk.sync_folder(self.shelf / folder)
 
-    def settle(self, name: str) -> None:
-        """See Backend."""
-        with (self.shelf / name).open("rb", buffering=0) as file:
-            disk.sync(file)
-
     def list(self, folder: str) -> list[str]:
         """See Backend."""
         try:
@@ -159,10 +152,10 @@ def filled(raw: bytes, file: Any) -> None:
     file.write(raw)
 
 
-def write_file(place: Path, fill: Fill, durable: bool = True) -> FileDigest:
-    """A new file, filled by `fill(file)`, hashed on the way, and synced if it is to be durable."""
+def write_file(place: Path, fill: Fill) -> FileDigest:
+    """A new file, filled by `fill(file)`, hashed on the way, and synced."""
     with disk.create(place) as file:
-        hashing = _Hashing(file, durable)
+        hashing = _Hashing(file)
         buffered = io.BufferedWriter(hashing, LARGE)
         try:
             fill(buffered)
@@ -173,8 +166,7 @@ def write_file(place: Path, fill: Fill, durable: bool = True) -> FileDigest:
             raise
         finally:
             digest = hashing.finish()
-        if durable:
-            disk.sync(file)
+        disk.sync(file)
         now = signature(os.fstat(file.fileno()))
     return FileDigest(place.name, str(place), digest, hashing.size, now, trusted=False)
 
@@ -182,9 +174,8 @@ def write_file(place: Path, fill: Fill, durable: bool = True) -> FileDigest:
 class _Hashing(io.RawIOBase):
     """A file that hashes what is written to it; large blocks while they go to the disk."""
 
-    def __init__(self, file: io.FileIO, durable: bool) -> None:
+    def __init__(self, file: io.FileIO) -> None:
         self._file, self._digest, self.size = file, hashlib.sha256(), 0
-        self._durable = durable
         self._pool: ThreadPoolExecutor | None = None
         self.error: OSError | None = None
 
@@ -210,8 +201,7 @@ class _Hashing(io.RawIOBase):
             try:  # hashing takes as long, so the wait for the disk is free
                 for start in range(0, len(view), SLICE):
                     disk.write(self._file, view[start : start + SLICE])
-                    if self._durable:
-                        disk.push_out(self._file, drop)
+                    disk.push_out(self._file, drop)
             finally:
                 hashed.result()
         self.size += len(view)

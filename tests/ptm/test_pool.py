@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
 
-from ptm import index, store
+from ptm import store
 from ptm.errors import ArtifactCorrupt
 from ptm.model import PartRef
-from ptm.store import disk, pool, posix
+from ptm.store import posix
 from ptm.store.backend import Backend
 from ptm.store.holding import holders
 from ptm.store.lease import lease
@@ -272,7 +269,6 @@ def test_what_a_backend_promises(tmp_path: Path) -> None:
         assert backend.read("folder/file") == b"one" == backend.open("folder/file").read_bytes()
         kept = [backend.keep("folder", ".x", partial(posix.filled, b"two")) for _ in range(2)]
         assert kept[0].name == kept[1].name == f"folder/{kept[0].sha256}.x"
-        backend.settle(kept[0].name)
         backend.sync("folder")
         assert backend.list("folder") == sorted(["file", f"{kept[0].sha256}.x"])
         assert backend.list("nowhere") == backend.list("folder/file") == []
@@ -283,63 +279,3 @@ def test_what_a_backend_promises(tmp_path: Path) -> None:
             assert holders(tmp_path / "shelf") and not holders(tmp_path / "shelf", {number})
         assert not holders(tmp_path / "shelf")
     assert leftovers(tmp_path) == []
-
-
-@pytest.fixture
-def synced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
-    """The files that were synced: device and inode of each."""
-    found: list[tuple[int, int]] = []
-    sync = disk.sync
-
-    def noted(file: io.FileIO) -> None:
-        stat = os.fstat(file.fileno())
-        found.append((stat.st_dev, stat.st_ino))
-        sync(file)
-
-    monkeypatch.setattr(disk, "sync", noted)
-    return found
-
-
-def is_synced(root: Path, ref: PartRef, role: str, synced: list[tuple[int, int]]) -> bool:
-    stat = (root / NAME / ref.files[role].file).stat()
-    return (stat.st_dev, stat.st_ino) in synced
-
-
-def test_what_need_not_be_durable(tmp_path: Path, synced: list[tuple[int, int]]) -> None:
-    """It is not synced; what is published of it is, whether it is kept or made anew."""
-    ref = write(tmp_path, durable=False)
-    assert not any(is_synced(tmp_path, ref, role, synced) for role in ref.files)
-    other = store.write_part(tmp_path, NAME, "b" * 64, TENSORS, ROWS, {}, kept=ref.files["rows"])
-    assert other.files == ref.files
-    assert all(is_synced(tmp_path, ref, role, synced) for role in ref.files)
-
-
-def test_what_was_not_durable_when_the_power_was_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is believed as long as the machine runs, and read again after that."""
-    monkeypatch.setattr(pool, "boot_id", lambda: "before")
-    loose, durable = write(tmp_path, durable=False), write(tmp_path, "b" * 64)
-    read, hash_files = list[str](), index.hash_files
-
-    def noted(files: Any, scratch: Any = None) -> Any:
-        read.extend(Path(path).suffix for _, path in files)
-        return hash_files(files, scratch)
-
-    monkeypatch.setattr(index, "hash_files", noted)
-    assert find(tmp_path) == loose and find(tmp_path, "b" * 64) == durable and not read
-    monkeypatch.setattr(pool, "boot_id", lambda: "after")
-    assert find(tmp_path, "b" * 64) == durable and not read
-    assert find(tmp_path) == loose and sorted(read) == [".parquet", ".pt"]
-    flip(tmp_path / NAME / loose.files["tensors"].file, 700, 1)
-    assert find(tmp_path) is None
-
-
-def test_where_no_start_can_be_told_from_another(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, synced: list[tuple[int, int]]
-) -> None:
-    """All is durable."""
-    monkeypatch.setattr(pool, "boot_id", str)
-    ref = write(tmp_path, durable=False)
-    assert all(is_synced(tmp_path, ref, role, synced) for role in ref.files)
-    assert find(tmp_path) == ref
