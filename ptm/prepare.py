@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ptm import making, store
 from ptm.agreement import agreed, check_alike, check_joinable
-from ptm.budget import THREADS
+from ptm.budget import PARTS
 from ptm.errors import BadInput, PtmError, StoreError
 from ptm.explain import why, with_inputs
 from ptm.inputs import InputFiles
@@ -69,7 +69,7 @@ def in_threads(calls: Sequence[Call]) -> list[Any]:
     """Makes calls in threads of this process."""
     if len(calls) == 1:
         return inline(calls)
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(PARTS) as pool:
         try:
             return list(pool.map(lambda call: call[0](*call[1]), calls))
         except BaseException:

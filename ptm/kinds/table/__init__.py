@@ -28,6 +28,7 @@ from ptm.model import CLASS, FEATURE, SAMPLE, Artifact, Block, File, Part, View
 from ptm.readers.cutting import cut_rows
 from ptm.readers.delimited.columns import check_names, head_of, not_valid, read_delimited
 from ptm.readers.delimited.faults import shown, some
+from ptm.readers.text import read_begin
 from ptm.source import (
     GIB,
     MOST_CLASSES,
@@ -132,8 +133,7 @@ def _decoded(options: Options, path: Path) -> float:
     """Bytes in memory for each byte of text, about: with the one-hot encoding of the target."""
     if not options.classes:
         return DECODED
-    with path.open("rb") as file:
-        begin = file.read(BEGIN)
+    begin, _, _ = read_begin(path, options.encoding, BEGIN)
     # of a power of two: another row at the begin of the file moves no cut
     row = 2.0 ** round(log2(len(begin) / max(begin.count(b"\n"), 1)))
     return DECODED + options.classes * FLOAT32 / row
