@@ -99,7 +99,10 @@ class Spread:
         for future in futures:
             if future.state.is_cancelled():
                 raise Cancelled(f"{name}: Ctrl-C") if stopping() else self._limits.exceeded(name)
-            came += future.result()
+            try:
+                came += future.result()
+            except OSError as error:  # tried again as often as may be
+                raise PtmError(f"{name}: {type(error).__name__}: {error}") from error
         self._batches += 1
         return came
 

@@ -243,6 +243,28 @@ def test_what_may_pass_is_tried_again(
 
 
 @pytest.mark.slow
+def test_what_does_not_pass(
+    few: Photos, history: History, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """An error of the disk that stays is tried four times in its group, and nowhere else again."""
+    read = images.read
+
+    def fails(options: Any, part: Any) -> Any:
+        if "00030.png" in [file.name for file in part.files]:
+            raise OSError(errno.EIO, "Input/output error", "00030.png")
+        return read(options, part)
+
+    monkeypatch.setattr(images, "read", fails)
+    done = call_ptm("run", "raw", *few.place(tmp_path / "store"))
+    assert (
+        done.code == 1 and "raw: OSError: [Errno 5] Input/output error: '00030.png'" in done.words
+    )
+    tasks = history(flow_run_in(done.out)).tasks
+    runs = {name: task["run_count"] for name, task in tasks.items() if task["run_count"] != 1}
+    assert len(runs) == 1 and min(runs).startswith("raw: measure ") and set(runs.values()) == {4}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("runner", ["threads", "processes"])
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c(
