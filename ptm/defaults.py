@@ -1,6 +1,6 @@
 """What is done with the parts of an entry where its kind says nothing else.
 
-The code is in the key of every entry.
+The code is in the key of every entry whose kind imports what scales.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ CALLED = (
     *("parts", "read", "measure", "learn", "encode", "whole", "analyze"),
     *("Options", "NAMES_MATTER", "TOGETHER"),
 )
-DEFAULTS = "ptm.defaults"  # what is done where a kind says nothing
+SCALING = "ptm.scaling"
+DEFAULTS = "ptm.defaults"  # scales what a kind says how to scale
 CUTTING = "ptm.parts"  # cuts the files of kinds that do not do it themselves
 ALWAYS = ("numpy", "pyarrow", "torch")  # they write every artifact
 ON_ARTIFACTS = ("pandas",)  # in whose frames an analysis gets the tables
@@ -130,7 +131,10 @@ def distribution_of(package: str) -> str:
 def _find(kind: Kind, memo: dict[str, Any]) -> Code:
     walk = _Walk(kind, memo)
     walk.go(filter(walk.is_module, walk.with_parents(kind.module)))
-    walk.go([DEFAULTS, CUTTING] if kind.is_cut else [DEFAULTS])
+    if kind.is_cut:
+        walk.go([CUTTING])
+    if SCALING in walk.looked_at:
+        walk.go([DEFAULTS])
     unresolved = tuple(walk.unresolved)  # that is told, and not what all the other code has
     if unresolved:
         walk.go(walk.all_modules())

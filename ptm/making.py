@@ -20,7 +20,7 @@ from ptm.blocks import whole
 from ptm.errors import BadInput, InputError, PtmError
 from ptm.index import FileDigest
 from ptm.learned import Learned
-from ptm.model import ROWS, Block, Part, PartRef, Whole
+from ptm.model import ROWS, Block, File, Part, PartRef, Whole
 from ptm.registry import Kind, kind_of
 from ptm.scaling import Scaler, Scaling
 from ptm.stats import Stats
@@ -463,8 +463,14 @@ def _check_is_part(kind: Kind, block: Block) -> None:
 
 
 @contextmanager
-def told(job: Job, kind: Kind | None = None) -> Iterator[None]:
-    """Gives errors the name of the entry, and those of own code the line; says of memory so."""
+def told(job: Job, kind: Kind | None = None, files: Sequence[File] = ()) -> Iterator[None]:
+    """Gives errors the name of the entry, and those of own code the line; says of memory so.
+
+    Args:
+        job: of the entry.
+        kind: of it.
+        files: of it, that readers name by their places.
+    """
     name, kind = job.name, kind or kind_of(job.source)
     try:
         yield
@@ -472,7 +478,8 @@ def told(job: Job, kind: Kind | None = None) -> Iterator[None]:
         raise
     except BadInput as bad:
         # of all parts together: their files are told by the names that these have in the source
-        raise bad.of_source(name, lambda file: f"{job.above}{file}") from bad
+        names = {file.url: file.name for file in files}
+        raise bad.of_source(name, lambda file: f"{job.above}{names.get(file, file)}") from bad
     except OSError as error:
         if kind.own and error.errno in NO_FILE:
             raise PtmError(f"{name}: {kind.own.told(error)}") from error

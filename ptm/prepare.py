@@ -141,8 +141,9 @@ def steps(
             made = yield from _one(making.analyze, Job(source, root), pointers, rehash)
             return wanted.publish(made, damage, start, force)
         job = Job(source, root, wanted.files.above, rehash)
-        with making.told(job):
-            works = wanted.works(parts_of(source, kind_of(source), wanted.files.files))
+        files = wanted.files.files
+        with making.told(job, files=files):
+            works = wanted.works(parts_of(source, kind_of(source), files))
         if len(works) == 1:
             made = yield from _one(making.make, job, works[0])
         else:

@@ -190,6 +190,10 @@ SCENARIOS = {
 }
 
 
+QUICK = ("first", "resume")  # of each test at least
+EACH = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in SCENARIOS]
+
+
 class Recording(NamedTuple):
     """What was on the disk before, what was done to it, and what may be seen of it."""
 
@@ -334,7 +338,7 @@ def not_healed(state: State) -> str:
         return ""
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", EACH)
 def test_a_reader_after_power_loss(recordings: dict[str, Recording], name: str) -> None:
     """A reader sees the old artifact or the new one, whole; the new one once it was promised."""
     recording = recordings[name]
@@ -344,7 +348,7 @@ def test_a_reader_after_power_loss(recordings: dict[str, Recording], name: str) 
     assert not found, f"{len(found)} states, {found[0]}"
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", EACH)
 def test_the_next_run_heals(recordings: dict[str, Recording], name: str) -> None:
     """From every state the next run makes or finds the artifact; it and gc leave nothing behind."""
     states = {state for state, _ in recordings[name].states(BOUND)}
@@ -352,7 +356,7 @@ def test_the_next_run_heals(recordings: dict[str, Recording], name: str) -> None
     assert not found, f"{len(found)} states, {found[0]}"
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", EACH)
 def test_power_loss_after_a_kill(recordings: dict[str, Recording], name: str) -> None:
     """A run that builds on what a killed one left, synced or not, promises no less."""
     recording = recordings[name]
@@ -409,7 +413,13 @@ def test_every_sync_is_listed(with_kills: list[Recording]) -> None:
     assert made == set(SYNCS)
 
 
-@pytest.mark.parametrize("label", SYNCS)
+LONG = ("parts in sync", "parts in swap", "keys in _reclaim")  # many states until one shows it
+EACH_SYNC = [
+    pytest.param(label, marks=pytest.mark.slow if label.endswith(LONG) else ()) for label in SYNCS
+]
+
+
+@pytest.mark.parametrize("label", EACH_SYNC)
 def test_a_sync_left_out(with_kills: list[Recording], label: str) -> None:
     """Whichever sync is left out, there is a state in which something is torn or lost."""
     assert any(
