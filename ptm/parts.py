@@ -68,6 +68,7 @@ def between_files(files: Sequence[File], sizes: Sequence[int], target_bytes: int
         target_bytes: the most that a part has, unless one file alone has more.
     """
     until = [0, *accumulate(sizes)]
+    keys = [file.sha256[32:] for file in files]
     found: list[Part] = []
     waiting = [(0, len(files))]
     while waiting:
@@ -78,15 +79,19 @@ def between_files(files: Sequence[File], sizes: Sequence[int], target_bytes: int
         least = target_bytes // LEAST
         first = bisect_left(until, until[start] + least, start + 1, end - 1)
         last = bisect_right(until, until[end] - least, first + 1, end)
-        middle = _least(files, range(first, last))
+        middle = _least(keys, first, last)
         waiting += [(middle, end), (start, middle)]
     return found
 
 
-def _least(files: Sequence[File], places: range) -> int:
-    """The place of the least half of a digest; of equal ones that nearest to the middle."""
-    half = (places.start + places.stop) / 2
-    return min(places, key=lambda place: (files[place].sha256[32:], abs(place - half)))
+def _least(keys: Sequence[str], first: int, last: int) -> int:
+    """The place of the least of some keys; of equal ones that nearest to the middle."""
+    some = keys[first:last]
+    least = min(some)
+    if some.count(least) == 1:
+        return keys.index(least, first)
+    equal = (place for place in range(first, last) if keys[place] == least)
+    return min(equal, key=lambda place: abs(2 * place - first - last))
 
 
 def size_of_alike(files: Sequence[File], size_of: Callable[[File], int], usual: int) -> int:

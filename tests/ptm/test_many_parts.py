@@ -26,6 +26,7 @@ from ptm.prepare import Call, drive, inline, steps
 from ptm.scaling import Scaler
 from tests.support.stores import digests
 
+pytestmark = pytest.mark.usefixtures("unsynced")
 PHOTOS, SIDE = 24, 8
 SMALL = 3000  # bytes: a part of photos has a few, a table some dozens of rows
 WORDS = ["it", "is", "a", "truth", "universally", "acknowledged"]
@@ -106,7 +107,7 @@ def assert_same(one: Artifact, other: Artifact, rtol: float = 1e-6) -> None:
             assert getattr(scaler, field) == pytest.approx(getattr(there, field), rel=1e-9)
 
 
-@pytest.mark.parametrize("size", [200, 1000, SMALL, 20_000])
+@pytest.mark.parametrize("size", [pytest.param(200, marks=pytest.mark.slow), 1000, SMALL, 20_000])
 @pytest.mark.parametrize("name", list(ENTRIES))
 def test_any_cut(data: Path, tmp_path: Path, name: str, size: int) -> None:
     """Whatever size parts have, tensors, tables, facts and notes are those of one part."""
@@ -142,7 +143,9 @@ def run_in(pool: Executor) -> Callable[[list[Call]], Iterable[Any]]:
     return run
 
 
-@pytest.mark.parametrize("name", list(ENTRIES))
+@pytest.mark.parametrize(
+    "name", ["photos", *(pytest.param(name, marks=pytest.mark.slow) for name in ("rows", "text"))]
+)
 def test_any_driver(data: Path, tmp_path: Path, name: str) -> None:
     """Here, in threads and in processes, by 1, 2 or 7 of them: the same bytes."""
     source, found = entry(data, name, cut()), {}

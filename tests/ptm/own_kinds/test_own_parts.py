@@ -14,6 +14,7 @@ import pytest
 import ptm
 from ptm.errors import InputError, PtmError
 
+pytestmark = pytest.mark.usefixtures("unsynced")
 CATALOG = """
 [catalog]
 kinds = { own = "own.py" }
