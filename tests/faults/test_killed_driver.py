@@ -23,6 +23,7 @@ import pytest
 import ptm
 from ptm import store
 from ptm.budget import ENTRIES
+from ptm.budget import PARTS as PARTS_AT_ONCE
 from ptm.store.pool import read_record
 from tests.faults.children import Child, call
 from tests.support.commands import Started, run_ptm, wait_until
@@ -137,9 +138,9 @@ class Run(ABC):
 
 
 class Bare(Run):
-    """`ptm.tensorize` in a process of its own: it makes one part after the other."""
+    """`ptm.tensorize` in a process of its own: it makes a few parts at once, in threads."""
 
-    at_once = 1
+    at_once = PARTS_AT_ONCE
 
     def __init__(self, photos: Photos, stored: str, root: Path, watch: Watch) -> None:
         self._child = Child(made, photos, stored, root, watch.log)

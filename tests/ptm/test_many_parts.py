@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
@@ -22,7 +23,7 @@ from ptm.explain import explain
 from ptm.kinds import images as images_kind
 from ptm.kinds import table as table_kind
 from ptm.model import Artifact
-from ptm.prepare import Call, drive, inline, steps
+from ptm.prepare import Call, drive, in_threads, inline, steps
 from ptm.scaling import Scaler
 from tests.support.stores import digests
 
@@ -133,6 +134,24 @@ def test_raw(data: Path, tmp_path: Path, name: str) -> None:
     assert raw.table.equals(scaled.table)
 
 
+def test_what_fails_ends_the_rest() -> None:
+    """Of calls that are made side by side none begins after one has failed, and that is raised."""
+    begun: list[int] = []
+
+    def work(number: int) -> int:
+        begun.append(number)
+        if number == 3:
+            raise OSError("the disk")
+        time.sleep(0.01)
+        return number
+
+    calls: list[Call] = [(work, (number,)) for number in range(100)]
+    with pytest.raises(OSError, match="the disk"):
+        in_threads(calls)
+    assert len(begun) < 20 and len(begun) == len(set(begun))
+    assert in_threads(calls[:3]) == [0, 1, 2]
+
+
 def run_in(pool: Executor) -> Callable[[list[Call]], Iterable[Any]]:
     """Makes the calls of a batch side by side; the last ones first."""
 
@@ -149,6 +168,7 @@ def run_in(pool: Executor) -> Callable[[list[Call]], Iterable[Any]]:
 def test_any_driver(data: Path, tmp_path: Path, name: str) -> None:
     """Here, in threads and in processes, by 1, 2 or 7 of them: the same bytes."""
     source, found = entry(data, name, cut()), {}
+    ptm.tensorize(source, tmp_path / "tensorize")
     for tasks in (1, 2, 7):
         drive(steps(source, tmp_path / f"inline{tasks}", tasks=tasks), inline)
         with ThreadPoolExecutor(tasks) as threads:
@@ -158,7 +178,7 @@ def test_any_driver(data: Path, tmp_path: Path, name: str) -> None:
     for root in tmp_path.iterdir():
         if root.name != "data":
             found[root.name] = digests(root)
-    assert len(found) == 7 and all(found["inline1"] == other for other in found.values())
+    assert len(found) == 8 and all(found["inline1"] == other for other in found.values())
 
 
 class Decoded:
