@@ -146,12 +146,17 @@ def halted(place: Place, phase: str, at: int, when: str = "before") -> Iterator[
 
 
 def clean(place: Place) -> list[str]:
-    """Sweeps and collects; what that took away, but for what is remembered."""
+    """Sweeps and collects; what that took away, but for what is remembered, and for what a writer
+    before has finished of a name that was never published, and that nobody holds now.
+    """
     before = listing(place)
-    for shelf in (place.root, *(place.root / name for name in place.names)):
+    shelves = [place.root / name for name in place.names]
+    free = [s for s in shelves if not ((s / "current.json").exists() or list(s.glob(".hold-*")))]
+    finished = {str(path) for shelf in free for path in shelf.glob("parts/*")}
+    for shelf in (place.root, *shelves):
         store.sweep(shelf)
     store.gc(place.root)
-    return [f"taken away: {one}" for one in sorted(before - listing(place))]
+    return [f"taken away: {one}" for one in sorted(before - listing(place) - finished)]
 
 
 def listing(place: Place) -> set[str]:
