@@ -57,7 +57,6 @@ class Learned:
         """
         try:
             scalers = {name: plain_scaler(one) for name, one in self.scalers.items()}
-            wrong = [f"scalers['{name}']: {problem_of(one)}" for name, one in scalers.items()]
             found = replace(
                 self,
                 scalers=scalers,
@@ -68,9 +67,9 @@ class Learned:
             )
         except (TypeError, ValueError, AttributeError) as error:
             raise PtmError(f"expected a ptm.Learned as it is described, got {error}") from error
-        for one in wrong:
-            if not one.endswith(": "):
-                raise PtmError(one)
+        for name, one in scalers.items():
+            if wrong := problem_of(one):
+                raise PtmError(f"scalers['{name}']: {wrong}")
         return found
 
     @property

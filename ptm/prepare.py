@@ -361,9 +361,7 @@ class _Wanted:
             of = {
                 "names": [file.name for file in part.files] if names_matter else [],
                 "files": [] if part.digest else [file.sha256 for file in part.files],
-                "span": [part.digest, part.span[0] == 0]
-                if part.span and part.digest
-                else part.span,
+                "span": span,
                 "head": part.head,
                 "before": part.before,
             }

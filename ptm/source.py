@@ -150,6 +150,13 @@ class Source(BaseModel):
         return _restored, (self._kind, dict(self))
 
 
+def file_name(source: Source) -> str:
+    """The name of the file of a source, for messages: a part that was read before may know another
+    name of it.
+    """
+    return source.path.rpartition("/")[2]
+
+
 def _restored(kind: Any, values: dict[str, Any]) -> Source:
     """An entry whose kind may be a file beside the catalog, which travels along."""
     source: Source = kind.options.model_construct(**values)

@@ -22,7 +22,7 @@ from ptm.limits import check_size
 from ptm.model import CHARACTER, CODE_POINT, VOCABULARY, WORD, Artifact, Block, File, Part, View
 from ptm.readers.cutting import cut_lines
 from ptm.readers.text import codec_name, read_text
-from ptm.source import GIB, Source
+from ptm.source import GIB, Source, file_name
 from ptm.stats import Stats
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def learn(options: Options, stats: Stats, carried: Sequence[Mapping[str, Any]]) 
     """
     if not stats.counts[WORDS]:
         got = "white space only" if stats.counts[CHARACTERS] else "none"
-        raise BadInput(expected="words", got=got, file=_file(options))
+        raise BadInput(expected="words", got=got, file=file_name(options))
     found = {what: tuple(sorted(stats.counts[what])) for what in (WORDS, CHARACTERS)}
     return Learned(vocabularies=found)
 
@@ -171,7 +171,7 @@ def whole(
     if options.line is not None:
         line, lowered = _line(options, carried)
         index = {word: place for place, word in enumerate(words)}
-        tensors = _one_hot_line(options, _file(options), line, lowered, index)
+        tensors = _one_hot_line(options, file_name(options), line, lowered, index)
         axes = {"line_chars": (CHARACTER, CODE_POINT), "line_words": (WORD, VOCABULARY)}
         beyond = Counter(c for c in lowered.strip() if ord(c) >= ASCII)
         facts |= {"line": line, "line_beyond_ascii": dict(sorted(beyond.items()))}
@@ -202,11 +202,6 @@ def _carried(options: Options, part: Part, text: str, lowered: str) -> dict[str,
     return said
 
 
-def _file(options: Options) -> str:
-    """The name of the file, for messages: a part that was read before may know another."""
-    return options.path.rpartition("/")[2]
-
-
 def _line(options: Options, carried: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
     """The line that is asked for, as it stands and lower-cased; it may go over several parts."""
     pieces = [one["line"] for one in carried if "line" in one]
@@ -215,7 +210,7 @@ def _line(options: Options, carried: Sequence[Mapping[str, Any]]) -> tuple[str, 
             where="line",
             expected=f"more than {options.line} lines",
             got=str(sum(one["lines"] for one in carried) + 1),
-            file=_file(options),
+            file=file_name(options),
         )
     line, lowered = ("".join(piece[place] for piece in pieces) for place in (0, 1))
     return line, lowered

@@ -248,7 +248,7 @@ ROWS: dict[str, tuple[Edit, set[str], str]] = {
         "module ptm.readers.text",
     ),
     "a module of the analysis": (
-        append("kinds/threshold.py"),
+        append("kinds/threshold/__init__.py"),
         THRESHOLD,
         "module ptm.kinds.threshold changed",
     ),
@@ -262,7 +262,7 @@ ROWS: dict[str, tuple[Edit, set[str], str]] = {
     ),
     "another colour": (code("draw/figures.py", "#c0392b", "#ff0000"), set(), ""),
     "another sentence of a view": (
-        code("kinds/threshold.py", "The same means, in standard", "Means, in standard"),
+        code("kinds/threshold/__init__.py", "The same means, in standard", "Means, in standard"),
         set(),
         "",
     ),

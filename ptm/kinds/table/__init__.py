@@ -37,6 +37,7 @@ from ptm.source import (
     Measure,
     Number,
     Source,
+    file_name,
 )
 from ptm.stats import Moments, Stats
 
@@ -205,7 +206,7 @@ def learn(options: Options, stats: Stats, carried: Sequence[Mapping[str, Any]]) 
         BadInput: an encoding would be too large, two features of one name, numbers of which float64
             can hold no standard deviation, or integers beside fractions that it rounds.
     """
-    file, faults = _file(options), Faults()
+    file, faults = file_name(options), Faults()
     categories = {
         name: tuple(sorted(stats.counts[name]))
         for name, measure in options.measures.items()
@@ -267,11 +268,6 @@ def whole(
     names = list(learned.scalers[FEATURES].names)
     notes = warnings_of(options, constant, merged, len(carried))
     return Block(facts={"features": names}, notes=notes)
-
-
-def _file(options: Options) -> str:
-    """The name of the file, for messages: a part that was read before may know another."""
-    return options.path.rpartition("/")[2]
 
 
 def _counted(options: Options, table: pa.Table) -> dict[str, Counter[str]]:

@@ -26,7 +26,7 @@ def test_sweep_against_brute_force(sample: list[tuple[int, bool]]) -> None:
     actual = np.array([good for _, good in sample])
     found = [
         dict(zip(cells, row, strict=True))
-        for cells in [kind._sweep([count_cuts("x", values, actual)]).to_pydict()]
+        for cells in [kind.sweep([count_cuts("x", values, actual)]).to_pydict()]
         for row in zip(*cells.values(), strict=True)
     ]
     expected = []

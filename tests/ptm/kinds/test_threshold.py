@@ -402,7 +402,7 @@ def test_views(planted: pd.DataFrame) -> None:
     assert means.title == "test: groups by quality"
 
 
-def test_views_of_very_many_columns() -> None:
+def test_views_of_very_many_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures show the best 24 columns and the one asked for, say so, and fit a page."""
     score = np.arange(40) % 8
     noise = np.random.default_rng(0).normal(size=(40, 200))
@@ -411,7 +411,15 @@ def test_views_of_very_many_columns() -> None:
     artifact = artifact_of(bare(table, column="last"), "test", "threshold")
     assert kind._drawn(artifact)[0] == "best" and kind._drawn(artifact)[-1] == "last"
     assert len(set(kind._drawn(artifact))) == 24
+    curves, roc_curves = set[str](), draw.roc_curves
+
+    def noted(of: dict[str, Any], *more: Any) -> Any:
+        curves.update(of)
+        return roc_curves(of, *more)
+
+    monkeypatch.setattr(draw, "roc_curves", noted)
     pictures = [view for view in kind.views(artifact) if view.picture]
+    assert curves == set(kind._drawn(artifact))
     assert all(view.sentence.endswith("Of 202 columns 24 are shown.") for view in pictures)
     for view in pictures:
         assert len(draw.to_png(view.picture)) < draw.PNG_LIMIT
