@@ -114,15 +114,12 @@ class Moments:
 
         count = self.count + other.count
         share = other.count / np.maximum(count, 1)
-        delta = other.mean - self.mean
-        mean = np.where(self.count == 0, other.mean, self.mean + delta * share)
-        return Moments(
-            count,
-            mean,
-            self.m2 + other.m2 + delta**2 * (self.count * share),
-            np.minimum(self.min, other.min),
-            np.maximum(self.max, other.max),
-        )
+        with np.errstate(over="ignore", invalid="ignore"):  # no scaler is made of what comes of it
+            delta = other.mean - self.mean
+            mean = np.where(self.count == 0, other.mean, self.mean + delta * share)
+            m2 = self.m2 + other.m2 + delta**2 * (self.count * share)
+        low, high = np.minimum(self.min, other.min), np.maximum(self.max, other.max)
+        return Moments(count, mean, m2, low, high)
 
     @property
     def std(self) -> NDArray[np.float64]:
@@ -244,7 +241,8 @@ def moments_of(values: NDArray[Any], axis: int, divisor: float) -> Moments:
     step = max(AT_ONCE // max(raw[:1].size, 1), 1)
     for first in range(0, outer, step):
         piece = raw[first : first + step].transpose(0, 2, 1).reshape(-1, raw.shape[1])
-        found = found.merge(Moments.of(piece.astype(np.float64) / divisor))
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = found.merge(Moments.of(piece.astype(np.float64) / divisor))
     return found
 
 
