@@ -22,6 +22,7 @@ from ptm.budget import THREADS
 
 CHUNK = 1 << 20  # bytes
 TRIES = 3
+BATCHES = 256  # of files that are hashed side by side, at most: each takes memory
 TICKS = 50_000_000  # ns: longer than a tick of any file system's clock on a local disk
 DAY = 86_400_000_000_000  # ns
 
@@ -161,8 +162,11 @@ def hash_files(files: Sequence[tuple[str, str]], scratch: Path | None = None) ->
 
     if len(files) == 1:
         return [work(files[0])]
+    some = -(-len(files) // BATCHES)
+    batches = [files[start : start + some] for start in range(0, len(files), some)]
     with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(work, files))
+        found = pool.map(lambda batch: [work(file) for file in batch], batches)
+        return [entry for batch in found for entry in batch]
 
 
 def written(entries: Sequence[FileDigest], scratch: Path) -> list[FileDigest]:

@@ -52,14 +52,18 @@ class InputFiles:
         names_matter: bool,
         before_reading: Callable[[int], None] | None = None,
     ) -> None:
+        self._again: Callable[[], list[FileDigest]] | None = None
         self._source, self._index, self._names_matter = source, index, names_matter
         self._folder = os.fspath(source.root)
         with self._errors():
             self._names, self.above, self.notes = list_files(source)
-            self.count = len(self._names)
-            stats = [os.stat(f"{self._folder}/{name}") for name in self._names]
-            self.bytes = sum(stat.st_size for stat in stats)
-            known = index.summary(self._seen([signature(stat) for stat in stats]))
+            self.count, self.bytes = len(self._names), 0
+            signatures = []
+            for name in self._names:
+                stat = os.stat(f"{self._folder}/{name}")
+                self.bytes += stat.st_size
+                signatures.append(signature(stat))
+            known = index.summary(self._seen(signatures))
         if before_reading:
             before_reading(self.bytes)
         self.digest: str = known or self._digest(self._read)
@@ -74,6 +78,15 @@ class InputFiles:
         if self._digest(self._read) != self.digest:
             raise self._changed(self._source.path)
         return self._read
+
+    def let_go(self, read: Callable[[], list[FileDigest]]) -> None:
+        """Keeps nothing of each file in memory; the index is not used any more.
+
+        Args:
+            read: gives the files again, when they are asked for.
+        """
+        self._again, self._names, self._index = read, [], StatIndex()
+        del self.entries, self._read
 
     @property
     def files(self) -> tuple[File, ...]:
@@ -109,6 +122,8 @@ class InputFiles:
 
     @cached_property
     def _read(self) -> list[FileDigest]:
+        if self._again:
+            return self._again()
         with self._errors():
             pairs = [(name, f"{self._folder}/{name}") for name in self._names]
             entries = self._index.digests(pairs)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -20,6 +22,7 @@ from ptm.blocks import whole
 from ptm.errors import BadInput, InputError, PtmError
 from ptm.index import FileDigest
 from ptm.learned import Learned
+from ptm.memory import give_back
 from ptm.model import ROWS, Block, File, Part, PartRef, Whole
 from ptm.registry import Kind, kind_of
 from ptm.scaling import Scaler, Scaling
@@ -33,10 +36,34 @@ SAID = ("axes", "facts", "notes", "uniform", "carried")  # of a block, as it is
 
 
 class Work(NamedTuple):
-    """A part, and its files as they were when they were hashed."""
+    """A part that is to be made, with what is known of its files packed: they may be many.
 
-    part: Part
-    entries: tuple[FileDigest, ...]
+    Attributes:
+        key: of the part.
+        files: the first and the last, for messages.
+        packed: the part, and its files as they were when they were hashed.
+    """
+
+    key: str
+    files: str
+    packed: bytes
+
+    @classmethod
+    def of(cls, part: Part, entries: Sequence[FileDigest]) -> Work:
+        """That of a part, and of its files as they were hashed."""
+        ends = dict.fromkeys(entry.name for entry in (*entries[:1], *entries[-1:]))
+        files = " to ".join(ends)
+        return cls(part.key, files, zlib.compress(pickle.dumps((part, [*entries])), 1))
+
+    def unpacked(self) -> tuple[Part, list[FileDigest]]:
+        """The part, and its files."""
+        found: tuple[Part, list[FileDigest]] = pickle.loads(zlib.decompress(self.packed))
+        return found
+
+
+def files_of(works: Sequence[Work]) -> list[FileDigest]:
+    """All files, each once, in their order."""
+    return list(dict.fromkeys(entry for work in works for entry in work.unpacked()[1]))
 
 
 @dataclass(frozen=True)
@@ -132,6 +159,7 @@ class Made(NamedTuple):
 
 def measure(job: Job, works: Sequence[Work], force: bool = False) -> list[Measured | BadInput]:
     """Reads parts into the store, unless it has them; what is wrong with one, instead of it."""
+    give_back()
     index = store.Memory(job.root / job.name, job.rehash).parts
     return [_measured(job, work, index, force) for work in works]
 
@@ -140,6 +168,7 @@ def encode(
     job: Job, parts: Sequence[Measured], learned: Learned, force: bool = False
 ) -> list[Encoded]:
     """Parts as they are published, from their raw samples."""
+    give_back()
     index = store.Memory(job.root / job.name, job.rehash).parts
     encoder = as_encoded(learned)
     return [_encoded(job, one, encoder, index, force) for one in parts]
@@ -242,7 +271,7 @@ def encoded_key(key: str, learned: Learned) -> str:
 
 
 def _measured(job: Job, work: Work, index: Any, force: bool) -> Measured | BadInput:
-    kept = None if force else store.find_part(job.root, job.name, work.part.key, index)
+    kept = None if force else store.find_part(job.root, job.name, work.key, index)
     if kept:
         return Measured.from_record(*kept)
     kind = kind_of(job.source)
@@ -253,7 +282,7 @@ def _measured(job: Job, work: Work, index: Any, force: bool) -> Measured | BadIn
         _check_is_part(kind, block)
         stats = _stats(job, kind, block)
         record = Measured.record(stats, block)
-        ref = store.write_part(job.root, job.name, work.part.key, block.tensors, block.rows, record)
+        ref = store.write_part(job.root, job.name, work.key, block.tensors, block.rows, record)
         return Measured.of(ref, stats, block)
 
 
@@ -374,14 +403,15 @@ def _moments(stats: Stats) -> dict[str, Any]:
 
 def _read(job: Job, kind: Kind, work: Work) -> Block | BadInput:
     """The samples of a part; what is wrong with them, with the name of the entry."""
+    part, entries = work.unpacked()
     try:
-        block = whole(kind.code.read(job.source, work.part), f"kind '{kind.name}'")
+        block = whole(kind.code.read(job.source, part), f"kind '{kind.name}'")
     except InputError as bad:
         return bad
     except BadInput as bad:
-        return _of_source(job, bad, work.part)
-    for entry in work.entries:
-        if not _unchanged(entry, work.part):
+        return _of_source(job, bad, part)
+    for entry in entries:
+        if not _unchanged(entry, part):
             raise changed(job.name, entry.name)
     return block
 

@@ -23,7 +23,8 @@ from ptm.explain import why, with_inputs
 from ptm.inputs import InputFiles
 from ptm.key import code_of, make_key, package_versions
 from ptm.making import Encoded, Job, Made, Measured, Work
-from ptm.model import ArtifactRef, Part, PartRef, Whole
+from ptm.memory import give_back_now
+from ptm.model import ArtifactRef, PartRef, Whole
 from ptm.parts import groups, parts_of
 from ptm.registry import Kind, kind_of
 from ptm.space import expect_room, is_new
@@ -141,12 +142,11 @@ def steps(
             made = yield from _one(making.analyze, Job(source, root), pointers, rehash)
             return wanted.publish(made, damage, start, force)
         job = Job(source, root, wanted.files.above, rehash)
-        files = wanted.files.files
-        with making.told(job, files=files):
-            works = wanted.works(parts_of(source, kind_of(source), files))
+        works = wanted.works(job)
         if len(works) == 1:
             made = yield from _one(making.make, job, works[0])
         else:
+            wanted.let_go(works)
             made = yield from _many(job, works, tasks, force)
         wanted.files.check_unchanged()
         ref = wanted.publish(made, damage, start, force)
@@ -219,7 +219,7 @@ def _many(
     job: Job, works: Sequence[Work], tasks: int, force: bool
 ) -> Generator[list[Call], list[Any], _Content]:
     batches: list[Call] = [(making.measure, (job, g, force)) for g in groups(works, tasks)]
-    files = [_files_of(job, work) for work in works]
+    files = [work.files for work in works]
     measured: list[Measured] = agreed(job.name, [one for g in (yield batches) for one in g], files)
     check_alike(job.name, "scaling", [one.scaling for one in measured])
     check_alike(job.name, "axes", [one.axes for one in measured])
@@ -245,12 +245,6 @@ def _many(
         beside = making.finished(job, learned, stats, carried)
         whole = making.joined(measured, axes, beside, learned, stats)
     return _Content(refs, whole, raw, sum(not one.kept for one in measured), written)
-
-
-def _files_of(job: Job, work: Work) -> str:
-    """The files of a part, for messages."""
-    first, last = (f"{job.above}{work.part.files[place].name}" for place in (0, -1))
-    return first if first == last else f"{first} to {last}"
 
 
 @dataclass(frozen=True)
@@ -347,11 +341,13 @@ class _Wanted:
         listed = [{"path": entry.name, "sha256": entry.sha256} for entry in self.files.entries]
         return self.head | {"inputs": listed}
 
-    def works(self, parts: Sequence[Part]) -> list[Work]:
+    def works(self, job: Job) -> list[Work]:
         """The parts with their keys, and their files as they were hashed."""
         assert self.files
+        kind, files = kind_of(self.source), self.files.files
+        with making.told(job, files=files):
+            parts = parts_of(self.source, kind, files)
         by_path = {entry.path: entry for entry in self.files.entries}
-        names_matter = kind_of(self.source).names_matter
         found = []
         for part in parts:
             span: Any = part.span
@@ -359,17 +355,25 @@ class _Wanted:
                 span = part.digest, span[0] == 0
             # what is before it decides which line, and which row, each one is
             of = {
-                "names": [file.name for file in part.files] if names_matter else [],
+                "names": [file.name for file in part.files] if kind.names_matter else [],
                 "files": [] if part.digest else [file.sha256 for file in part.files],
                 "span": span,
                 "head": part.head,
                 "before": part.before,
             }
             key = make_key({**self.decides, "part": of})
-            entries = tuple(by_path[file.url] for file in part.files)
             # others may be put before it, and it stays as it is
-            found.append(Work(part._replace(number=0, key=key), entries))
+            part = part._replace(number=0, key=key)
+            found.append(Work.of(part, [by_path[file.url] for file in part.files]))
         return found
+
+    def let_go(self, works: Sequence[Work]) -> None:
+        """Remembers the files on the disk; in memory they stay packed, in the work to be done."""
+        assert self.files
+        self.memory.save()
+        self.memory.drop_inputs()
+        self.files.let_go(lambda: making.files_of(works))
+        give_back_now()
 
     def find(self, force: bool = False) -> tuple[ArtifactRef | None, str]:
         """The artifact, if the store has it whole; else what is wrong with it, if it has it.

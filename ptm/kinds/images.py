@@ -97,7 +97,7 @@ def read(options: Options, part: Part) -> Block:
 def parts(options: Options, files: tuple[File, ...], target_bytes: int) -> list[Part]:
     """Parts of about as many bytes as asked for, by the size of one of the images."""
     of_a_value = FLOAT32 if options.standardize and options.store == "scaled" else 1
-    values = size_of_alike(files, lambda file: prod(read_size(file.path)), USUAL)
+    values = size_of_alike(files, lambda file: prod(read_size(file.url)), USUAL)
     return between_files(files, [values * of_a_value] * len(files), target_bytes)
 
 
@@ -179,7 +179,7 @@ def _decoded(options: Options, files: Sequence[File]) -> Generator[Picture | Bad
 
     def work(file: File) -> Picture | BadInput:
         try:
-            return read_picture(file.path, options.max_bytes, keep_damaged)
+            return read_picture(file.url, options.max_bytes, keep_damaged)
         except BadInput as bad:
             return bad
 

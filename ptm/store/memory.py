@@ -65,6 +65,10 @@ class Memory:
             with suppress(OSError):  # a store that cannot be written can still be read
                 self._write(fresh)
 
+    def drop_inputs(self) -> None:
+        """Keeps no digests of input files in memory: they are read anew when they are used."""
+        vars(self).pop("inputs", None)
+
     def _is_there(self) -> Callable[[str], bool]:
         """Whether a file may be there still: what was collected since is of no use."""
         there: dict[str, set[str]] = {}

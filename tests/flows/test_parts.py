@@ -332,9 +332,12 @@ def test_timeout(server: str, few: Photos, tmp_path: Path) -> None:
     assert states["raw"] == "Failed" and states["rows"] == "Completed"
     ends = [state for name, state in states.items() if name.startswith("raw: ")]
     assert "Cancelled" in ends and {*ends} <= {"Completed", "Cancelled"}
-    logs = posted(server, "/logs/filter", {"logs": {"flow_run_id": {"any_": [flow_run]}}})
-    named = [log for log in logs if text in log["message"] and log["task_run_id"]]
-    assert len({log["task_run_id"] for log in named}) == 1
+
+    def named() -> set[str]:
+        logs = posted(server, "/logs/filter", {"logs": {"flow_run_id": {"any_": [flow_run]}}})
+        return {log["task_run_id"] for log in logs if text in log["message"]} - {None}
+
+    assert len(wait_until(named, 60, "the log of the task")) == 1  # logs come in batches
 
 
 @pytest.mark.slow

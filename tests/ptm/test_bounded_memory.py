@@ -178,7 +178,7 @@ class Case(NamedTuple):
 
 MIB = 1 << 20
 USUAL = 64 * MIB  # of a part
-QUICK = Case(write_rows, check_rows, [Size(100_000, USUAL // 10), Size(400_000, USUAL // 10)])
+QUICK = Case(write_rows, check_rows, [Size(100_000, USUAL // 40), Size(400_000, USUAL // 40)])
 TENTH = {
     "photos": Case(write_pictures, check_pictures, [Size(1_000, USUAL), Size(2_000, USUAL)]),
     "scaled photos": Case(

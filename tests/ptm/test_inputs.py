@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+import ptm
 from ptm.errors import InputError
 from ptm.index import StatIndex
 from ptm.inputs import InputFiles
 from ptm.kinds.images import Options as ImagesSource
+from tests.support.photos import write_photos
 
 COUNT = 50
 
@@ -115,6 +117,38 @@ def test_a_change_after_the_digest(source: ImagesSource, known: bytes) -> None:
     (source.root / "many" / "008.png").write_bytes(b"x08")
     with pytest.raises(InputError, match=r"many/008\.png"):
         files.check_unchanged()
+
+
+def test_let_go(source: ImagesSource, known: bytes, opened: list[str]) -> None:
+    """Given again, files are what they were, none is hashed, and one that changes is named."""
+    files = InputFiles(source, StatIndex(known), names_matter=True)
+    entries = [*files.entries]
+    before = files.files, entries, files.table
+    files.let_go(lambda: entries)
+    assert (files.files, files.entries) == before[:2] and files.table.equals(before[2])
+    files.check_unchanged()
+    assert not opened
+    files.let_go(lambda: entries)
+    (source.root / "many" / "008.png").write_bytes(b"x08")
+    with pytest.raises(InputError, match=r"many/008\.png"):
+        files.check_unchanged()
+
+
+def test_hashed_once_though_it_fails(tmp_path: Path, opened: list[str]) -> None:
+    """What was hashed for an entry of many parts that then fails is not hashed for the next try."""
+    photos = write_photos(tmp_path, 30, 16, 1, "png")
+    last = photos.folder / "00029.png"
+    whole = last.read_bytes()
+    last.write_bytes(whole[:60])
+    source = ImagesSource(
+        name="many", root=tmp_path, kind="images", path=photos.folder.name, part_bytes=5000
+    )
+    with pytest.raises(InputError, match=r"00029\.png"):
+        ptm.tensorize(source, tmp_path / "store")
+    assert len(opened) == 30
+    last.write_bytes(whole)
+    assert not ptm.tensorize(source, tmp_path / "store").cached
+    assert opened[30:] == [f"{photos.folder.name}/00029.png"]
 
 
 def test_rehash_reads_once(source: ImagesSource, known: bytes, opened: list[str]) -> None:

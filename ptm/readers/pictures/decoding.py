@@ -10,7 +10,6 @@ import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ptm.errors import BadInput
@@ -70,33 +69,39 @@ class Picture(NamedTuple):
     note: str
 
 
-def read_picture(path: Path, most_bytes: int, keep_damaged: bool) -> Picture:
+def read_picture(path: str, most_bytes: int, keep_damaged: bool) -> Picture:
     """The picture in a file, see `decode`.
 
     Raises:
         BadInput: as `decode`, with the file.
         OSError: the file cannot be read; that says nothing of its bytes.
     """
-    raw = path.read_bytes()
+    raw = _bytes(path)
     try:
         return decode(raw, most_bytes, keep_damaged)
     except BadInput as bad:
-        raise BadInput(bad.where, bad.expected, bad.got, str(path)) from bad
+        raise BadInput(bad.where, bad.expected, bad.got, path) from bad
 
 
-def read_size(path: Path) -> tuple[int, int, int]:
+def read_size(path: str) -> tuple[int, int, int]:
     """Height, width and channels that the header of a file says, before it is turned upright.
 
     Raises:
         BadInput: it is no picture.
         OSError: the file cannot be read.
     """
-    raw = path.read_bytes()
+    raw = _bytes(path)
     try:
         with _opened(raw) as image:
             return image.height, image.width, len(CHANNELS.get(image.mode, image.getbands()))
     except Exception as error:  # as in `decode`
-        raise BadInput("", *_reason(raw, error), str(path)) from error
+        raise BadInput("", *_reason(raw, error), path) from error
+
+
+def _bytes(path: str) -> bytes:
+    # no Path: that keeps the name of each file in a dictionary that never shrinks
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+        return file.read()
 
 
 def decode(raw: bytes, most_bytes: int, keep_damaged: bool) -> Picture:

@@ -341,7 +341,7 @@ def test_few_pictures_are_decoded_ahead(tmp_path: Path, monkeypatch: pytest.Monk
     """However many files there are, only a few pictures wait in memory for their place."""
     started = []
 
-    def decoded(path: Path, *_: object) -> Picture:
+    def decoded(path: str, *_: object) -> Picture:
         started.append(path)
         return Picture(np.zeros((1, 1, 1), np.uint8), "L", "")
 
