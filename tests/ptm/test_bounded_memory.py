@@ -21,6 +21,7 @@ from tests.support.stores import FAULTS, python
 
 FULL = FAULTS >= 1000
 GROWTH, MOST = 1.2, 1000.0  # times the memory of the smaller; MB
+TRIES = 3
 SIDE = 256  # pixels
 ROWS_AT_ONCE, LINES_AT_ONCE = 200_000, 100_000
 WORDS = ["it", "is", "a", "truth", "universally", "acknowledged", "that", "a", "single", "man"]
@@ -178,16 +179,16 @@ class Case(NamedTuple):
 
 MIB = 1 << 20
 USUAL = 64 * MIB  # of a part
-QUICK = Case(write_rows, check_rows, [Size(100_000, USUAL // 40), Size(400_000, USUAL // 40)])
+QUICK = Case(write_text, check_text, [Size(3_000_000, USUAL // 12), Size(12_000_000, USUAL // 12)])
 TENTH = {
     "photos": Case(write_pictures, check_pictures, [Size(1_000, USUAL), Size(2_000, USUAL)]),
     "scaled photos": Case(
         partial(write_pictures, stored="scaled"),
         check_pictures,
-        [Size(500, USUAL), Size(1_000, USUAL)],
+        [Size(500, USUAL // 4), Size(1_000, USUAL // 4)],
     ),
     "rows": Case(
-        write_rows, check_rows, [Size(100_000, USUAL // 10), Size(1_000_000, USUAL // 10)]
+        write_rows, check_rows, [Size(100_000, USUAL // 20), Size(1_000_000, USUAL // 20)]
     ),
     "text": Case(
         write_text, check_text, [Size(10_000_000, USUAL // 4), Size(100_000_000, USUAL // 4)]
@@ -221,11 +222,20 @@ def place(tmp_path: Path) -> Iterator[Path]:
 
 
 def peaks(case: Case, place: Path) -> list[float]:
-    """The memory that making each size takes, MB; what was made is checked."""
+    """The memory that making each size takes, MB; what was made is checked.
+
+    The smallest is made several times, and counts with what it takes at most: of two parts that
+    are made at once the largest do not always fall together where there are few.
+    """
     found = []
     for size in case.sizes:
         place.mkdir()
-        found.append(grown(case.write(place, size)))
+        catalog, times = case.write(place, size), 1 if found else TRIES
+        took = []
+        for _ in range(times):
+            shutil.rmtree(place / "store", ignore_errors=True)
+            took.append(grown(catalog))
+        found.append(max(took))
         artifact = ptm.load("large", place / "store")
         assert len(artifact.parts) > 3, "else the smaller takes less because it is one part"
         case.check(artifact, size.amount)
