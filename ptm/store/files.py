@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -40,10 +41,11 @@ def corrupt(place: Path, expected: str, got: str, name: str = "") -> ArtifactCor
 
 def unreadable(place: Path, error: OSError, name: str) -> OSError | StoreError:
     """Missing is corrupt, forbidden is a StoreError, and what may pass stays what it is."""
+    reason = os.strerror(error.errno or 0)  # Arrow says more, and the place again
     if error.errno in DENIED:
-        return StoreError(f"{name}: cannot read {place}: {error.strerror}")
+        return StoreError(f"{name}: cannot read {place}: {reason}")
     if error.errno in NO_FILE:
-        return corrupt(place, "a file", error.strerror or "none", name)
+        return corrupt(place, "a file", reason, name)
     return error
 
 
@@ -143,7 +145,8 @@ def read_table(
     import pyarrow.parquet as pq
 
     try:
-        with place.open("rb") as file:
+        # none of Python's: threads of Arrow let go of it late, which ends a process that is ending
+        with pa.OSFile(str(place)) as file:
             table = pq.read_table(file)
     except pa.ArrowException as error:
         reason = str(error).strip().split("\n")[0]

@@ -224,7 +224,8 @@ def inputs_of(publication: Publication) -> Any:
     if not of_files(inputs):
         return inputs
     try:
-        with (publication.folder / INPUTS).open("rb") as file:
+        # no file of Python's, as in `read_table`
+        with pa.OSFile(str(publication.folder / INPUTS)) as file:
             return pq.read_table(file).to_pylist()
     except (OSError, pa.ArrowException):
         return []

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from ptm.catalog import load_catalog
 from ptm.prepare import tensorize
-from tests.support.commands import call_ptm
+from tests.support.commands import call_ptm, run_ptm
 from tests.support.machine import part_file
 
 NAMES = ["austen", "wine", "temperature"]
@@ -126,6 +127,18 @@ def test_explain_a_change(store: Path, edited: Path, sample: Path) -> None:
     assert told["decision"] == "made" and told["before"] and told["kept"] == [told["before"]]
     both = call_ptm("explain", told["before"], told["publication"], "--json", "--artifacts", store)
     assert [c for c in json.loads(both.out) if c["state"] != "unchanged"] == changed
+
+
+@pytest.mark.slow
+def test_commands_end_as_they_should(store: Path, edited: Path, sample: Path) -> None:
+    """A command that is over as soon as it has read a table ends with 0, however busy all is.
+
+    Threads of Arrow that let go of a file of Python's after the end would abort it.
+    """
+    tensorize(load_catalog(edited, sample)["austen"], store)  # of two the tables are compared
+    with ThreadPoolExecutor(4) as pool:
+        ends = pool.map(lambda _: run_ptm("explain", "austen", "--json", "--artifacts", store), range(60))
+    assert {(done.code, done.err) for done in ends} == {(0, "")}
 
 
 def test_explain_two_names(store: Path) -> None:
