@@ -70,7 +70,7 @@ def fail_once(place: Place, phase: str, at: int, tidy: bool) -> list[str]:
     return left + aftermath(place, ended(phase, error))
 
 
-@each(HURT, "put back", "collect")
+@each(HURT, "put back")
 def test_one_operation_fails(varied: Place, step: int, tmp_path: Path, phase: str) -> None:
     """One operation that fails tears nothing; to try again is enough, in the same process too."""
     names = operations(varied, tmp_path, phase)
@@ -147,7 +147,7 @@ def fail_sync(place: Place, phase: str, at: int) -> list[str]:
     return wrong + aftermath(place, ended(phase, error)) + fault.again
 
 
-@each(RUNS, "put back", "make")
+@each(RUNS, "put back")
 def test_sync_fails(small: Place, tmp_path: Path, phase: str) -> None:
     """A sync that fails is an error; its file is given up, never synced again."""
 

@@ -22,7 +22,7 @@ Start = Callable[..., Started]
 HELD = {"wine", "temperature"}  # the table sources of the book's catalog
 NAMED = ("wine_threshold", "temperature_fits", "austen")  # with what they are of, HELD
 SOON = 15.0  # s in which a process that is told to end now has ended, on a busy machine too
-RUNNERS = ["threads", pytest.param("processes", marks=pytest.mark.slow)]
+RUNNERS = ["threads", "processes"]
 CLUSTERS = [pytest.param(name, marks=pytest.mark.slow) for name in ("dask", "ray")]
 
 
@@ -33,13 +33,11 @@ def run_of(api: str, store: Path) -> str:
     return str(next(r["id"] for r in runs if r["parameters"].get("artifacts") == str(store)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runner", RUNNERS)
 @pytest.mark.parametrize(
     ("signals", "code"),
-    [
-        ((signal.SIGINT, signal.SIGINT), 130),
-        pytest.param((signal.SIGTERM,), 143, marks=pytest.mark.slow),
-    ],
+    [((signal.SIGINT, signal.SIGINT), 130), ((signal.SIGTERM,), 143)],
     ids=["ctrl-c-twice", "sigterm"],
 )
 def test_ended_now(

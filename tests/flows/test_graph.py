@@ -86,7 +86,8 @@ def test_all_is_made_in_order(runner: str, server: str, catalog: Path) -> None:
     assert again.code == 0 and all(row.endswith(" cached") for row in rows(again).values())
 
 
-@EACH_RUNNER
+@pytest.mark.slow
+@pytest.mark.parametrize("runner", RUNNERS)
 def test_one_of_two_upstreams_fails(runner: str, server: str, catalog: Path) -> None:
     """What is of a failed entry, though not of that alone, is skipped, and what is of that in turn.
 

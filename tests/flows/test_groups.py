@@ -40,10 +40,8 @@ def options(catalog: Path) -> list[str | Path]:
     return ["--catalog", catalog, "--data", root, "--artifacts", root / "store"]
 
 
-@pytest.mark.parametrize(
-    "runner",
-    ["threads", *(pytest.param(name, marks=pytest.mark.slow) for name in ("processes", "dask"))],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("runner", ["threads", "processes", "dask"])
 def test_more_than_forty(server: str, tmp_path: Path, runner: str) -> None:
     """Each kind is one task that ends as its sources did; the sources stand below, by name."""
     catalog = write_many(tmp_path / "many", 41, frozenset({6}))

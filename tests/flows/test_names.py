@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from flows.pipeline import pipeline
 
 CATS = 'kind = "images"\npath = "p1ch4/image-cats"\n'
@@ -25,6 +27,7 @@ SHEETS = {
 }
 
 
+@pytest.mark.slow
 def test_names_that_mean_something_else(
     sample: Path, tmp_path: Path, history: Callable[[object], Any]
 ) -> None:

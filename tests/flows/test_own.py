@@ -67,7 +67,8 @@ def ran(code: str, place: Path, home: Home) -> str:
     return done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("code", [SYNC, pytest.param(ASYNC, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("code", [SYNC, ASYNC])
 def test_one_server(home: Home, tmp_path: Path, code: str) -> None:
     """Both runs are in the history of the local server, one inside of the other."""
     out = ran(code, lay_out_tables(tmp_path / "place", "own", "a"), home)

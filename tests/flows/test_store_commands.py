@@ -137,7 +137,8 @@ def test_commands_end_as_they_should(store: Path, edited: Path, sample: Path) ->
     """
     tensorize(load_catalog(edited, sample)["austen"], store)  # of two the tables are compared
     with ThreadPoolExecutor(4) as pool:
-        ends = pool.map(lambda _: run_ptm("explain", "austen", "--json", "--artifacts", store), range(60))
+        explain = ("explain", "austen", "--json", "--artifacts", store)
+        ends = pool.map(lambda _: run_ptm(*explain), range(60))
     assert {(done.code, done.err) for done in ends} == {(0, "")}
 
 

@@ -170,6 +170,7 @@ def test_run_without_the_password(production: Topology, sample: Path, tmp_path: 
     assert "Traceback" not in done.words
 
 
+@pytest.mark.slow
 def test_every_task_run_is_kept(api: httpx.Client, first: tuple[Path, Done]) -> None:
     """After a run of everything each task run is Completed in the history."""
     assert ends(api, flow_run_of(first[1]), ALL_TASKS) == made(ALL_TASKS)

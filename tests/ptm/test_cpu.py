@@ -206,7 +206,7 @@ def book_own(
     return book_work.make(tmp_path_factory.mktemp("own"), {})
 
 
-@pytest.mark.parametrize("name", ["all off", *SLOW[1:]])
+@pytest.mark.parametrize("name", SLOW)
 def test_sample(
     sample_work: Work, sample_own: tuple[dict[str, str], Used], tmp_path: Path, name: str
 ) -> None:

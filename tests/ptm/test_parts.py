@@ -53,7 +53,10 @@ def test_parts_are_not_tiny() -> None:
     assert max(len(part.files) for part in parts) <= fullest
 
 
-@pytest.mark.parametrize("change", ["added", "removed", "at the end"])
+@pytest.mark.parametrize(
+    "change",
+    ["added", *(pytest.param(one, marks=pytest.mark.slow) for one in ("removed", "at the end"))],
+)
 def test_one_file_more_or_less(change: str) -> None:
     """Of 10,000 photos one that comes or goes makes 1 part new, sometimes 2: measured on 300."""
     files, draw = files_of(list(range(0, 2 * PHOTOS, 2))), random.Random(change)

@@ -87,6 +87,7 @@ def test_same_bytes_elsewhere(
     assert sum(name.endswith(".png") for name in here) > 10, "the views, too"
 
 
+@pytest.mark.slow
 def test_same_bytes_of_the_book(book: Path, tmp_path: Path) -> None:
     """Two runs on the book's data into two stores give byte-identical files."""
     for store_name in ("one", "two"):

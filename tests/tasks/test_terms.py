@@ -152,6 +152,7 @@ def test_timeout_of_the_run(make: Make) -> None:
     assert not may_pass(None, None, Failed(data=first.value))
 
 
+@pytest.mark.slow
 def test_the_time_of_several_calls(make: Make) -> None:
     """What several calls may take together is over for all at once, whichever is the tighter."""
     run = terms(apart=False)
