@@ -50,6 +50,11 @@ PICTURES = [
 LEAST = 300  # pixels that a picture is wide
 
 
+def one_quick(keys: list[str]) -> list[Any]:
+    """The first of them is among the quick tests."""
+    return [keys[0], *(pytest.param(key, marks=pytest.mark.slow) for key in keys[1:])]
+
+
 @pytest.fixture(scope="module")
 def artifacts(dashboard: Dashboard, ask: Ask) -> dict[str, dict[str, Any]]:
     """What the server has of the run, by key."""
@@ -62,7 +67,7 @@ def test_all_are_looked_at(artifacts: dict[str, dict[str, Any]]) -> None:
     assert sorted(artifacts.keys() - {"book-progress"}) == sorted([*TABLES, *PICTURES])
 
 
-@pytest.mark.parametrize("key", TABLES)
+@pytest.mark.parametrize("key", one_quick(TABLES))
 def test_table(
     dashboard: Dashboard, artifacts: dict[str, dict[str, Any]], page: Page, key: str
 ) -> None:
@@ -75,7 +80,7 @@ def test_table(
     assert stray == []
 
 
-@pytest.mark.parametrize("key", PICTURES)
+@pytest.mark.parametrize("key", one_quick(PICTURES))
 def test_picture(
     dashboard: Dashboard, artifacts: dict[str, dict[str, Any]], page: Page, key: str
 ) -> None:

@@ -85,6 +85,7 @@ def test_loss_curves(dashboard: Dashboard, page: Page) -> None:
     keep(page, "artifact-loss-curves")
 
 
+@pytest.mark.slow
 def test_failed_run_names_the_source(dashboard: Dashboard, page: Page, tmp_path: Path) -> None:
     """The page of a run with a bad source says Failed, and its log names source and file."""
     catalog = tmp_path / "catalog.toml"

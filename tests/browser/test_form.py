@@ -149,6 +149,7 @@ def test_form_refuses_wrong_values(
     assert len(runs_of(ask, served[name])) == len(before)
 
 
+@pytest.mark.slow
 def test_form_starts_a_run(
     served: dict[str, dict[str, Any]], address: str, page: Page, ask: Ask
 ) -> None:

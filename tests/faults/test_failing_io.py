@@ -208,6 +208,7 @@ def test_read_only_store(place: Place, small_disk: SmallDisk) -> None:
     assert call(aftermath, here, PHASES["publish over"]) == []
 
 
+@pytest.mark.slow
 def test_command_on_a_full_disk(
     sample: Path, server: str, place: Place, small_disk: SmallDisk
 ) -> None:

@@ -54,7 +54,7 @@ def moments(names: list[str]) -> list[tuple[int, str]]:
     return before + [(n, "halfway") for n, name in enumerate(names, 1) if name == "write"]
 
 
-@each(HURT, "put back", "sweep")
+@each(HURT, "sweep")
 def test_killed_at_every_operation(varied: Place, tmp_path: Path, phase: str) -> None:
     """SIGKILL at any operation tears nothing, and the next run completes."""
 
@@ -230,6 +230,7 @@ def is_over(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.slow
 def test_killed_with_a_forked_child_alive(small: Place, step: int, tmp_path: Path) -> None:
     """What a killed writer left is reclaimed, although a child that it forked lives on."""
 

@@ -190,7 +190,7 @@ SCENARIOS = {
 }
 
 
-QUICK = ("first", "resume")  # of what is read, and healed, after it
+QUICK = ("resume",)  # of what is read, and healed, after it
 EACH = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in SCENARIOS]
 
 

@@ -36,9 +36,6 @@ WITHOUT_B = {
     **{"both": "Skipped", "top": "Skipped", "report": "Completed"},
 }
 History = Callable[[object], Recorded]
-EACH_RUNNER = pytest.mark.parametrize(
-    "runner", ["threads", *(pytest.param(name, marks=pytest.mark.slow) for name in RUNNERS[1:])]
-)
 
 
 @pytest.fixture
@@ -63,7 +60,8 @@ def rows(done: Done) -> dict[str, str]:
     return {line[1]: line[2] for line in found if line}
 
 
-@EACH_RUNNER
+@pytest.mark.slow
+@pytest.mark.parametrize("runner", RUNNERS)
 def test_all_is_made_in_order(runner: str, server: str, catalog: Path) -> None:
     """What an entry is of is made before it, at any depth, and stands before it; then all is there.
 

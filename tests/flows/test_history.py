@@ -9,9 +9,11 @@ import pytest
 
 from tests.support.commands import run_ptm
 from tests.support.servers import flow_run_in, states_of
+from tests.support.stores import FAULTS
 
 pytestmark = pytest.mark.operate
 AT_ONCE = 4
+IN_A_ROW = 20 if FAULTS >= 10 else 8
 NAMED = ("dog", "temperature_fits")
 TASKS = (*NAMED, "temperature")
 
@@ -28,15 +30,15 @@ def expected(state: str) -> dict[str, str]:
     return dict.fromkeys(TASKS, state) | {"report": "Completed"}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("count", [2, pytest.param(20, marks=pytest.mark.slow)])
-def test_runs_in_a_row(server: str, sample: Path, tmp_path: Path, count: int) -> None:
+def test_runs_in_a_row(server: str, sample: Path, tmp_path: Path) -> None:
     """Of runs in a row, every other one warm, no task run is lost, and each has its state."""
     runs = {
         once(sample, tmp_path / f"store-{number // 2}"): "Cached" if number % 2 else "Completed"
-        for number in range(count)
+        for number in range(IN_A_ROW)
     }
-    assert len(runs) == count
+    assert len(runs) == IN_A_ROW
     assert {run: states_of(server, run) for run in runs} == {
         run: expected(state) for run, state in runs.items()
     }

@@ -28,7 +28,7 @@ EACH_RUNNER = pytest.mark.parametrize(
 )
 Start = Callable[..., Started]
 NAMED = ("wine_threshold", "austen", "dog")  # it is of wine, a table, which is held
-RUNNERS = ["processes", *(pytest.param(name, marks=pytest.mark.slow) for name in ("dask", "ray"))]
+RUNNERS = ["processes", "dask", "ray"]
 
 
 def kill(hold: Hold, worker_of_cluster: bool = False) -> None:
@@ -48,8 +48,9 @@ def catalog_with(tmp_path: Path, sample: Path, source: str, option: str) -> Path
     return catalog
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runner", RUNNERS)
-@pytest.mark.parametrize("kills", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [1, 2])
 def test_a_killed_worker(
     runner: str, kills: int, start: Start, hold: Hold, server: str, sample: Path, tmp_path: Path
 ) -> None:

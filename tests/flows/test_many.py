@@ -44,6 +44,7 @@ def check(done: Done, count: int) -> None:
     assert [line.split()[1] for line in reasons] == [f"{name}:" for name in bad]
 
 
+@pytest.mark.slow
 def test_more_than_thirty(tmp_path: Path) -> None:
     """Of 34 sources two are told by name; made and cached are counted, with their size."""
     catalog = write_many(tmp_path / "many", 34, BAD)

@@ -413,6 +413,7 @@ def many_rows(tasks: Recorded) -> Counter[str]:
     return Counter(row["state"] for row in json.loads(table["data"]))
 
 
+@pytest.mark.slow
 def test_many_that_are_up_to_date(server: str, history: History, tmp_path: Path) -> None:
     """Of 120 entries those that are up to date have no task, but are told and counted as ever."""
     catalog = write_many(tmp_path / "many", 120)

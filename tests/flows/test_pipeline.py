@@ -137,6 +137,7 @@ def test_dashboard_lists_sources(good: Run, history: History) -> None:
     assert row["digest"] == part["files"]["tensors"][1][:7]
 
 
+@pytest.mark.slow
 def test_dashboard_lists_changes(
     good: Run, again: Run, book_catalog: Path, sample: Path, tmp_path: Path, history: History
 ) -> None:
@@ -339,6 +340,7 @@ def test_options_that_are_wrong(good: Run, book_catalog: Path) -> None:
     assert state.is_failed() and "[wine_threshold] decimals: expected " in state.message
 
 
+@pytest.mark.slow
 def test_keys_begin_with_the_catalog(good: Run, tmp_path: Path, history: History) -> None:
     """An entry alone shows its tables under the name of the catalog that it is given."""
     from flows.temperature import temperature

@@ -33,7 +33,8 @@ def tell(api: str, run: uuid.UUID) -> None:
             client.post("/events", json=[told]).raise_for_status()
 
 
-@pytest.mark.parametrize("count", [10, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [10, 200])
 def test_every_end_is_counted(home: Home, tmp_path: Path, count: int) -> None:
     """Runs that end all at once are known to have ended: none is taken for dead afterwards."""
     lay_out_tables(place := tmp_path / "place", "ends", "a")

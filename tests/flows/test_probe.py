@@ -46,6 +46,7 @@ def secure(server: str, authority: Authority) -> Iterator[str]:
         yield f"https://localhost:{secured}/api"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "how",
     ["PREFECT_API_SSL_CERT_FILE", pytest.param("SKIP_VERIFY", marks=pytest.mark.slow)],

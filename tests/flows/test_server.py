@@ -57,6 +57,7 @@ def test_server_that_is_not_there(sample: Path, tmp_path: Path) -> None:
     _expect_no_server(f"{NOWHERE}/api", "a refused", sample, tmp_path / "artifacts")
 
 
+@pytest.mark.slow
 def test_server_that_is_silent(sample: Path, tmp_path: Path, silent: str) -> None:
     """A PREFECT_API_URL that never answers ends a run within seconds, code 1, and is named."""
     _expect_no_server(silent, "no answer", sample, tmp_path / "artifacts")

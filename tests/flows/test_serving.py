@@ -274,6 +274,7 @@ def test_places_beyond_the_roots(serve: Serve, server: str, tmp_path: Path) -> N
     stop(served)
 
 
+@pytest.mark.slow
 def test_a_deployment_that_was_edited(
     client: SyncPrefectClient, serve: Serve, server: str, tmp_path: Path
 ) -> None:
@@ -301,9 +302,8 @@ def test_a_deployment_that_was_edited(
     stop(served)
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_what_goes_on_may_end(
     serve: Serve, server: str, tmp_path: Path, hold: Hold, number: int
 ) -> None:

@@ -20,10 +20,11 @@ import yaml
 
 from tests.support.commands import Done, run_ptm, wait_until
 from tests.support.machine import ROOT
+from tests.support.stores import FAULTS
 from tests.support.topology import AUTH, COMPOSE, VARIABLES, Refused, Topology, compose_file
 
 pytestmark = pytest.mark.operate
-ROUNDS = 20
+ROUNDS = 20 if FAULTS >= 10 else 8
 AT_ONCE = 4
 SUBSET = ["dog", "cats", "wine_threshold"]  # quick ones, and one that is of another, wine
 SUBSET_TASKS = {*SUBSET, "wine", "report"}

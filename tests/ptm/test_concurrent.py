@@ -146,6 +146,7 @@ def dangling(root: Path) -> list[str]:
 WORKS = (sweep_on, collect_on, verify_on)
 
 
+@pytest.mark.slow
 @ROUNDS
 def test_eight_writers_of_one_key(
     tmp_path: Path, context: ForkServerContext, crew: Crew, rounds: int

@@ -154,6 +154,7 @@ def test_every_byte_of_the_pointer_of_a_key(source: Source) -> None:
             raw = place.read_bytes()
 
 
+@pytest.mark.slow
 def test_positions_of_a_large_artifact(source: Source) -> None:
     """A flipped bit at any of 300 places in files of some MB is seen, and healed."""
     source, chance = replace(source, size=LARGE), random.Random(3)

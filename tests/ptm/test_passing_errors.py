@@ -89,8 +89,8 @@ def store(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("limit", "what", "came"),
     [
-        ("files", "load", f"OSError {errno.EMFILE}"),
-        ("files", "tensors", f"OSError {errno.EMFILE}"),
+        pytest.param("files", "load", f"OSError {errno.EMFILE}", marks=pytest.mark.slow),
+        pytest.param("files", "tensors", f"OSError {errno.EMFILE}", marks=pytest.mark.slow),
         ("files", "table", f"OSError {errno.EMFILE}"),
         ("memory", "tensors", f"OSError {errno.ENOMEM}"),
     ],

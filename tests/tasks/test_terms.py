@@ -174,6 +174,7 @@ def test_the_time_of_several_calls(make: Make) -> None:
     run.close()
 
 
+@pytest.mark.slow
 def test_the_time_of_the_run_for_one_that_waits(make: Make) -> None:
     """A call that waits to be alone does not wait longer than its run may take."""
     run = terms(span=4)
@@ -195,6 +196,7 @@ def test_the_time_of_the_run_for_one_that_waits(make: Make) -> None:
     assert [type(end) for end in ends] == [TimeExceeded] * 2
 
 
+@pytest.mark.slow
 def test_other_runs_are_not_waited_for(make: Make) -> None:
     """A call that is made alone is so among the calls of its own run."""
     other = threading.Thread(target=carry_out, args=(terms(), "a", make("a", seconds=5.0)))

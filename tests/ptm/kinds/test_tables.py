@@ -476,6 +476,7 @@ def test_classes_are_told_with_the_rest(make: Make, write: Callable[..., None]) 
     assert "'b=x' twice" in told
 
 
+@pytest.mark.slow
 def test_a_wide_table(make: Make, write: Callable[..., None]) -> None:
     """20,000 columns of its own are no encoding: they are read, in time, with one warning."""
     count = 20_000

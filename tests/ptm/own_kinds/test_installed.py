@@ -85,6 +85,7 @@ def test_an_installed_kind_is_edited(place: Path, here: Path) -> None:
     assert view.sentence == "Sizes in red."
 
 
+@pytest.mark.slow
 def test_an_installed_kind_travels(place: Path, here: Path, tmp_path: Path) -> None:
     """A process that has another version of the package, or none, runs what the key has."""
     made = make(place)["dogs"]
