@@ -49,6 +49,9 @@ LARGE, KILLS = (10_000, 50) if FULL else (1_000, 5)
 SIZES = [150, pytest.param(LARGE, marks=pytest.mark.slow)]
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 EACH_STORE = pytest.mark.parametrize("stored", STORES)
+ONE_STORE = pytest.mark.parametrize(
+    "stored", [pytest.param("raw", marks=pytest.mark.slow), "scaled"]
+)
 EACH_SIZE = pytest.mark.parametrize("photos", SIZES, indirect=True)
 
 
@@ -318,7 +321,7 @@ def kill_some(
     return f"\nseed {seed}: {told}; {again} photos were read again ({again / done:.1f} each)"
 
 
-@EACH_STORE
+@ONE_STORE
 @EACH_SIZE
 def test_bare_driver(
     photos: Photos,
@@ -391,7 +394,7 @@ def collected(root: Path) -> Iterator[None]:
     assert child.result() > 0
 
 
-@EACH_STORE
+@ONE_STORE
 @EACH_SIZE
 def test_collected_meanwhile(
     photos: Photos, wholes: dict[str, Whole], stored: str, tmp_path: Path

@@ -181,7 +181,7 @@ def test_stopped_writer_is_left_alone(small: Place, step: int, tmp_path: Path, p
     assert together(stop, range(1, count + 1, step)) == []
 
 
-@each(("collect",), "collect")
+@each(("collect",))
 def test_stopped_collector_harms_nobody(
     small: Place, step: int, tmp_path: Path, phase: str
 ) -> None:

@@ -16,6 +16,7 @@ from ptm.book import REGISTRY
 from ptm.download import read_registry
 from tests.support.bad_inputs import BAD_IMAGES, TABLE, WINE, BadInput, file, write_all
 from tests.support.commands import call_ptm, run_ptm
+from tests.support.servers import recorded
 
 SOURCES = ["dog", "cats", "ct", "wine", "bikes", "austen", "temperature"]
 NAMES = [*SOURCES, "wine_threshold", "temperature_fits"]
@@ -122,6 +123,13 @@ def test_run_says_what_it_made(sample_run: Any) -> None:
     assert "Run in the dashboard: http://127.0.0.1:" in done.out
     assert "Look closer: ptm show dog" in done.out
     assert not too_wide(done.out)
+
+
+def test_tasks_need_no_server(server: str, sample_run: Any) -> None:
+    """Only the run has ptm's tag: before a task with a tag begins, Prefect asks the server."""
+    known = recorded(server, sample_run.flow_run)
+    assert known.flow_run["tags"] == ["ptm"]
+    assert {name: task["tags"] for name, task in known.tasks.items() if task["tags"]} == {}
 
 
 def test_run_leaves_nothing_behind(sample_run: Any) -> None:

@@ -18,7 +18,7 @@ import ptm as library
 from ptm.store import verify
 from tests.support.commands import Done, Started, run_ptm, wait_until
 from tests.support.relays import Stranger
-from tests.support.servers import Hold, Home, SampleRun, client_of, flow_run_in, recorded, states_of
+from tests.support.servers import Hold, Home, client_of, flow_run_in, states_of
 
 pytestmark = pytest.mark.operate
 Start = Callable[..., Started]
@@ -57,13 +57,6 @@ def expect_lost(done: Done, api: str, store: Path) -> None:
     for name in ("dog", "wine", "wine_threshold"):
         library.load(name, store)
     assert not [finding for finding in verify(store) if finding.error]
-
-
-def test_tasks_need_no_server(server: str, sample_run: SampleRun) -> None:
-    """Only the run has ptm's tag: before a task with a tag begins, Prefect asks the server."""
-    known = recorded(server, sample_run.flow_run)
-    assert known.flow_run["tags"] == ["ptm"]
-    assert {name: task["tags"] for name, task in known.tasks.items() if task["tags"]} == {}
 
 
 @pytest.mark.parametrize("runner", ["threads", "processes", "dask", "ray"])

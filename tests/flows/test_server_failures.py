@@ -52,7 +52,7 @@ def not_to_be_opened(home: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "cause"),
     [
-        (corrupt, "which has the history, is damaged"),
+        pytest.param(corrupt, "which has the history, is damaged", marks=pytest.mark.slow),
         pytest.param(of_a_newer_version, "used by a newer version", marks=pytest.mark.slow),
         pytest.param(not_to_be_opened, "cannot be opened or written", marks=pytest.mark.slow),
     ],

@@ -214,6 +214,7 @@ def test_a_deployment_that_was_deleted(
     stop(served)
 
 
+@pytest.mark.slow
 def test_older_deployments_go(client: SyncPrefectClient, tmp_path: Path, serve: Serve) -> None:
     """Deployments that a version before named after their flows are taken away."""
     from flows.pipeline import pipeline, source

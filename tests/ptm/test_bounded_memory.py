@@ -179,7 +179,7 @@ class Case(NamedTuple):
 
 MIB = 1 << 20
 USUAL = 64 * MIB  # of a part
-QUICK = Case(write_text, check_text, [Size(2_000_000, USUAL // 16), Size(8_000_000, USUAL // 16)])
+QUICK = Case(write_text, check_text, [Size(1_000_000, USUAL // 32), Size(4_000_000, USUAL // 32)])
 TENTH = {
     "photos": Case(write_pictures, check_pictures, [Size(1_000, USUAL), Size(2_000, USUAL)]),
     "scaled photos": Case(

@@ -166,6 +166,7 @@ def test_eight_writers_of_one_key(
     assert not [found for found in store.verify(tmp_path) if found.error]
 
 
+@pytest.mark.slow
 @ROUNDS
 def test_eight_writers_and_nobody_else(
     tmp_path: Path, context: ForkServerContext, crew: Crew, rounds: int

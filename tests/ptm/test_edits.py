@@ -337,6 +337,7 @@ IMPORTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("import_", IMPORTS.values(), ids=IMPORTS.keys())
 def test_an_import_that_cannot_be_followed(place: Place, import_: str) -> None:
     """It is told in the warnings, and what it imports counts all the same, as all of ptm does."""

@@ -92,7 +92,7 @@ def store(tmp_path: Path) -> Path:
         pytest.param("files", "load", f"OSError {errno.EMFILE}", marks=pytest.mark.slow),
         pytest.param("files", "tensors", f"OSError {errno.EMFILE}", marks=pytest.mark.slow),
         ("files", "table", f"OSError {errno.EMFILE}"),
-        ("memory", "tensors", f"OSError {errno.ENOMEM}"),
+        pytest.param("memory", "tensors", f"OSError {errno.ENOMEM}", marks=pytest.mark.slow),
     ],
 )
 def test_reading_at_a_limit(store: Path, limit: str, what: str, came: str) -> None:

@@ -290,7 +290,9 @@ def fsyncs(root: Path, size: int) -> Iterator[int]:
     return iter(range(1, count + 1))
 
 
-@pytest.mark.parametrize("size", [6, LARGE], ids=["small", "large"])
+@pytest.mark.parametrize(
+    "size", [6, pytest.param(LARGE, marks=pytest.mark.slow)], ids=["small", "large"]
+)
 def test_full_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fail_at: Callable[..., None], size: int
 ) -> None:
