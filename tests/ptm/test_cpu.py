@@ -206,7 +206,8 @@ def book_own(
     return book_work.make(tmp_path_factory.mktemp("own"), {})
 
 
-@pytest.mark.parametrize("name", SLOW)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["all off", "threads 7"])  # each: the book's
 def test_sample(
     sample_work: Work, sample_own: tuple[dict[str, str], Used], tmp_path: Path, name: str
 ) -> None:
