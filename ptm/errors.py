@@ -171,6 +171,16 @@ class InputError(BadInput):
         return _input_error, fields, self._state
 
 
+def changed(name: str, file: str) -> InputError:
+    """That a file of a source was not the same all the time."""
+    return InputError(
+        name,
+        expected="a file that stays as it is while it is read",
+        got="a change (run again when it is complete)",
+        file=file,
+    )
+
+
 class InputErrors(_Several, InputError):
     """Several faults of one source, told together; the fields are those of the first."""
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ptm import arrow
-from ptm.errors import InputError
+from ptm.errors import InputError, changed
 from ptm.index import FileDigest, StatIndex, fingerprint, signature
 from ptm.listing import list_files
 from ptm.model import File
@@ -76,7 +76,7 @@ class InputFiles:
             InputError: one of them has changed since `digest` was told.
         """
         if self._digest(self._read) != self.digest:
-            raise self._changed(self._source.path)
+            raise changed(self._source.name, self._source.path)
         return self._read
 
     def let_go(self, read: Callable[[], list[FileDigest]]) -> None:
@@ -118,7 +118,7 @@ class InputFiles:
         """
         for entry in self.entries:
             if not entry.unchanged():
-                raise self._changed(entry.name)
+                raise changed(self._source.name, entry.name)
 
     @cached_property
     def _read(self) -> list[FileDigest]:
@@ -144,14 +144,6 @@ class InputFiles:
             for name, _, sha256, *_ in entries
         ]
         return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-    def _changed(self, file: str) -> InputError:
-        return InputError(
-            self._source.name,
-            expected="a file that stays as it is while it is read",
-            got="a change (run again when it is complete)",
-            file=file,
-        )
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -29,7 +29,7 @@ def give_back() -> None:
         library = ctypes.CDLL(None)
         library.mallopt(MMAP_THRESHOLD, OF_ITS_OWN)
         library.mallopt(TRIM_THRESHOLD, AT_THE_END)
-    with suppress(NotImplementedError):  # an Arrow that was built without it
+    if "jemalloc" in pa.supported_memory_backends():
         pa.set_memory_pool(pa.jemalloc_memory_pool())
 
 

@@ -22,13 +22,13 @@ from ptm.errors import BadInput, PtmError, StoreError
 from ptm.explain import why, with_inputs
 from ptm.inputs import InputFiles
 from ptm.key import code_of, make_key, package_versions
-from ptm.making import Encoded, Job, Made, Measured, Work
 from ptm.memory import give_back_now
 from ptm.model import ArtifactRef, PartRef, Whole
 from ptm.parts import groups, parts_of
 from ptm.registry import Kind, kind_of
 from ptm.space import expect_room, is_new
 from ptm.stats import Stats
+from ptm.work import Encoded, Job, Made, Measured, Work, files_of
 
 if TYPE_CHECKING:
     from ptm.source import Source
@@ -372,7 +372,7 @@ class _Wanted:
         assert self.files
         self.memory.save()
         self.memory.drop_inputs()
-        self.files.let_go(lambda: making.files_of(works))
+        self.files.let_go(lambda: files_of(works))
         give_back_now()
 
     def find(self, force: bool = False) -> tuple[ArtifactRef | None, str]:

@@ -13,10 +13,10 @@ from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 
 from ptm.errors import PtmError
-from ptm.making import Measured
 from ptm.model import ArtifactRef
 from ptm.prepare import Call, drive, steps
 from ptm.source import Source
+from ptm.work import Measured
 from tasks.outcome import RETRY, apart, cancelled, stopping
 from tasks.terms import Terms, TimeExceeded, called
 from tasks.workers import Stopped

@@ -15,12 +15,13 @@ from ptm.catalog import load_catalog, with_options
 from ptm.errors import BadInput
 from ptm.learned import Learned
 from ptm.listing import list_files
-from ptm.making import Job, Made, completed
+from ptm.making import completed
 from ptm.model import ROWS, Artifact, ArtifactRef, Block, File, Part, Whole
 from ptm.prepare import tensorize
 from ptm.registry import kind_of
 from ptm.source import Source
 from ptm.store import publish, write_part
+from ptm.work import Job, Made
 from tests.support.stores import BOOK
 
 

@@ -1,0 +1,142 @@
+"""What goes to the calls that make an entry, and comes back: small, so that it can be pickled."""
+
+from __future__ import annotations
+
+import pickle
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ptm.index import FileDigest
+from ptm.model import Block, Part, PartRef, Whole
+from ptm.scaling import Scaling
+from ptm.stats import Stats
+
+if TYPE_CHECKING:
+    from ptm.source import Source
+
+SAID = ("axes", "facts", "notes", "uniform", "carried")  # of a block, as it is
+
+
+class Work(NamedTuple):
+    """A part that is to be made, with what is known of its files packed: they may be many.
+
+    Attributes:
+        key: of the part.
+        files: the first and the last, for messages.
+        packed: the part, and its files as they were when they were hashed.
+    """
+
+    key: str
+    files: str
+    packed: bytes
+
+    @classmethod
+    def of(cls, part: Part, entries: Sequence[FileDigest]) -> Work:
+        """That of a part, and of its files as they were hashed."""
+        ends = dict.fromkeys(entry.name for entry in (*entries[:1], *entries[-1:]))
+        files = " to ".join(ends)
+        return cls(part.key, files, zlib.compress(pickle.dumps((part, [*entries])), 1))
+
+    def unpacked(self) -> tuple[Part, list[FileDigest]]:
+        """The part, and its files."""
+        found: tuple[Part, list[FileDigest]] = pickle.loads(zlib.decompress(self.packed))
+        return found
+
+
+def files_of(works: Sequence[Work]) -> list[FileDigest]:
+    """All files, each once, in their order."""
+    return list(dict.fromkeys(entry for work in works for entry in work.unpacked()[1]))
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the calls of one entry have in common.
+
+    Attributes:
+        source: the entry.
+        root: the store.
+        above: what the names of its files begin with in messages.
+        rehash: whether to distrust what is remembered of the files of the store.
+    """
+
+    source: Source
+    root: Path
+    above: str = ""
+    rehash: bool = False
+
+    @property
+    def name(self) -> str:
+        """Of the entry."""
+        return self.source.name
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A part that was read: where its raw samples are, and what is said of them.
+
+    Attributes:
+        ref: of the raw samples in the store.
+        stats: of them.
+        kept: whether the store had it already.
+        scaling: see `Block`, as the others.
+    """
+
+    ref: PartRef
+    stats: Stats
+    kept: bool = False
+    scaling: Mapping[str, Scaling] = field(default_factory=dict)
+    axes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    uniform: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    carried: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, ref: PartRef, stats: Stats, block: Block) -> Measured:
+        """What is said of a block that is in the store."""
+        said = {name: getattr(block, name) for name in SAID}
+        return cls(ref, stats, scaling=block.scaling, **said)
+
+    @staticmethod
+    def record(stats: Stats, block: Block) -> dict[str, Any]:
+        """JSON of all but the reference."""
+        said = {name: getattr(block, name) for name in SAID}
+        scaling = {name: [*one] for name, one in block.scaling.items()}
+        return {"stats": stats.to_json(), "scaling": scaling, **said}
+
+    @classmethod
+    def from_record(cls, ref: PartRef, record: Mapping[str, Any]) -> Measured:
+        """What a record of the store says."""
+        return cls(
+            ref,
+            Stats.from_json(record["stats"]),
+            True,
+            {n: Scaling(tuple(one[0]), *one[1:]) for n, one in record["scaling"].items()},
+            {name: tuple(axes) for name, axes in record["axes"].items()},
+            record["facts"],
+            tuple(record["notes"]),
+            record["uniform"],
+            record["carried"],
+        )
+
+
+class Encoded(NamedTuple):
+    """A part as it is published, its axes, and what it says of itself to the kind's `whole`;
+    whether the store had it already.
+    """
+
+    ref: PartRef
+    axes: Mapping[str, tuple[str, ...]]
+    carried: Mapping[str, Any]
+    kept: bool
+
+
+class Made(NamedTuple):
+    """All of an entry that is one part: where it is, and what belongs to it as a whole."""
+
+    ref: PartRef | None
+    whole: Whole
+    uniform: Mapping[str, Mapping[str, int]]
