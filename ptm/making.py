@@ -154,7 +154,15 @@ def _measured(job: Job, work: Work, index: Any, force: bool) -> Measured | BadIn
         _check_is_part(kind, block)
         stats = _stats(job, kind, block)
         record = Measured.record(stats, block)
-        ref = store.write_part(job.root, job.name, work.key, block.tensors, block.rows, record)
+        ref = store.write_part(
+            job.root,
+            job.name,
+            work.key,
+            block.tensors,
+            block.rows,
+            record,
+            uncached=job.uncached and not has_to_encode(job, block.scaling),
+        )
         return Measured.of(ref, stats, block)
 
 
@@ -182,7 +190,15 @@ def _encoded(job: Job, one: Measured, learned: Learned, index: Any, force: bool)
         same = one.ref.files.get("rows") if block.rows is rows else None
         record = {"axes": block.axes, "carried": block.carried}
         ref = store.write_part(
-            job.root, job.name, key, block.tensors, block.rows, record, same, one.ref.key
+            job.root,
+            job.name,
+            key,
+            block.tensors,
+            block.rows,
+            record,
+            same,
+            one.ref.key,
+            uncached=job.uncached,
         )
         return Encoded(ref, block.axes, block.carried, kept=False)
 

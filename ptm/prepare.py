@@ -22,7 +22,7 @@ from ptm.errors import BadInput, PtmError, StoreError
 from ptm.explain import why, with_inputs
 from ptm.inputs import InputFiles
 from ptm.key import code_of, make_key, package_versions
-from ptm.memory import give_back_now
+from ptm.memory import fits_page_cache, give_back_now
 from ptm.model import ArtifactRef, PartRef, Whole
 from ptm.parts import groups, parts_of
 from ptm.registry import Kind, kind_of
@@ -147,10 +147,12 @@ def steps(
             made = yield from _one(making.make, job, works[0])
         else:
             wanted.let_go(works)
-            made = yield from _many(job, works, tasks, force)
+            fits = fits_page_cache(len(works) * source.part_bytes)
+            made = yield from _many(replace(job, uncached=not fits), works, tasks, force)
         wanted.files.check_unchanged()
         ref = wanted.publish(made, damage, start, force)
-        writer.forget(made.spooled)
+        if made.spooled:
+            writer.forget(made.spooled)
         return ref
 
 
@@ -228,7 +230,6 @@ def _many(
     with making.told(job):
         for one in measured:
             stats = stats.merge(one.stats)
-        measured = [replace(one, stats=Stats()) for one in measured]  # counts may be many
         learned = making.learn(job, stats, scaling, carried)
     refs, raw = [one.ref for one in measured], list[PartRef]()
     axes, written = measured[0].axes, 0

@@ -38,17 +38,25 @@ class Work(NamedTuple):
         """That of a part, and of its files as they were hashed."""
         ends = dict.fromkeys(entry.name for entry in (*entries[:1], *entries[-1:]))
         files = " to ".join(ends)
-        return cls(part.key, files, zlib.compress(pickle.dumps((part, [*entries])), 1))
+        return cls(part.key, files, _packed((part, [*entries])))
 
     def unpacked(self) -> tuple[Part, list[FileDigest]]:
         """The part, and its files."""
-        found: tuple[Part, list[FileDigest]] = pickle.loads(zlib.decompress(self.packed))
+        found: tuple[Part, list[FileDigest]] = _unpacked(self.packed)
         return found
 
 
 def files_of(works: Sequence[Work]) -> list[FileDigest]:
     """All files, each once, in their order."""
     return list(dict.fromkeys(entry for work in works for entry in work.unpacked()[1]))
+
+
+def _packed(value: object) -> bytes:
+    return zlib.compress(pickle.dumps(value), 1)
+
+
+def _unpacked(raw: bytes) -> Any:
+    return pickle.loads(zlib.decompress(raw))
 
 
 @dataclass(frozen=True)
@@ -60,12 +68,14 @@ class Job:
         root: the store.
         above: what the names of its files begin with in messages.
         rehash: whether to distrust what is remembered of the files of the store.
+        uncached: whether the page cache is not to keep what is published.
     """
 
     source: Source
     root: Path
     above: str = ""
     rehash: bool = False
+    uncached: bool = False
 
     @property
     def name(self) -> str:
@@ -79,13 +89,13 @@ class Measured:
 
     Attributes:
         ref: of the raw samples in the store.
-        stats: of them.
+        packed: what was measured of them: of all words of a part it is large.
         kept: whether the store had it already.
         scaling: see `Block`, as the others.
     """
 
     ref: PartRef
-    stats: Stats
+    packed: bytes
     kept: bool = False
     scaling: Mapping[str, Scaling] = field(default_factory=dict)
     axes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -98,7 +108,13 @@ class Measured:
     def of(cls, ref: PartRef, stats: Stats, block: Block) -> Measured:
         """What is said of a block that is in the store."""
         said = {name: getattr(block, name) for name in SAID}
-        return cls(ref, stats, scaling=block.scaling, **said)
+        return cls(ref, _packed(stats), scaling=block.scaling, **said)
+
+    @property
+    def stats(self) -> Stats:
+        """What was measured of the samples."""
+        found: Stats = _unpacked(self.packed)
+        return found
 
     @staticmethod
     def record(stats: Stats, block: Block) -> dict[str, Any]:
@@ -112,7 +128,7 @@ class Measured:
         """What a record of the store says."""
         return cls(
             ref,
-            Stats.from_json(record["stats"]),
+            _packed(Stats.from_json(record["stats"])),
             True,
             {n: Scaling(tuple(one[0]), *one[1:]) for n, one in record["scaling"].items()},
             {name: tuple(axes) for name, axes in record["axes"].items()},

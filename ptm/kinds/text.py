@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -90,18 +90,23 @@ def read(options: Options, part: Part) -> Block:
     Raises:
         BadInput: an empty file, the wrong encoding (line and byte are named).
     """
+    import numpy as np
 
     text = read_text(part.files[0].path, options.encoding, part.span)
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = _normalized(options, text)
     lowered = _normalized(options, text.lower())
-    points, characters = _characters(lowered)
-    spellings, spelled = _words(lowered, characters)
+    points = np.empty(len(lowered), dtype=np.int32)
+    for start in range(0, len(lowered), FEW):
+        points[start : start + FEW] = _code_points(lowered[start : start + FEW])
+    spellings, spelled = _words(lowered, map(chr, np.flatnonzero(_counted(points))))
     cleaned = [word.strip(options.punctuation) for word in spellings]  # each spelling once
-    found = sorted(set(cleaned))
+    found = list(dict.fromkeys(cleaned))
+    place = dict(zip(found, range(len(found)), strict=True))
+    places = np.fromiter(map(place.__getitem__, cleaned), np.int64, len(cleaned))
     return Block(
-        {"word_ids": _places(cleaned, found)[spelled], "char_ids": points},
+        {"word_ids": places[spelled], "char_ids": points},
         {"word_ids": (WORD,), "char_ids": (CHARACTER,)},
         arrow.table({"word": found}),
         carried=_carried(options, part, text, lowered),
@@ -113,13 +118,14 @@ def measure(options: Options, block: Block) -> Stats:
     import numpy as np
 
     words = np.bincount(block.tensors["word_ids"], minlength=block.rows.num_rows)
-    points, counts = np.unique(block.tensors["char_ids"], return_counts=True)
+    counts = _counted(block.tensors["char_ids"].numpy())
+    points = np.flatnonzero(counts)
     return Stats(
         {"train": len(block.tensors["word_ids"])},
         {},
         {
             WORDS: Counter(dict(zip(block.rows["word"].to_pylist(), words.tolist(), strict=True))),
-            CHARACTERS: Counter(dict(zip(map(chr, points), counts.tolist(), strict=True))),
+            CHARACTERS: Counter(dict(zip(map(chr, points), counts[points].tolist(), strict=True))),
         },
     )
 
@@ -140,9 +146,12 @@ def learn(options: Options, stats: Stats, carried: Sequence[Mapping[str, Any]]) 
 def encode(options: Options, block: Block, learned: Learned) -> Block:
     """Words by the vocabulary of all parts, and characters by their table."""
     import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
     words, characters = (learned.vocabularies[what] for what in (WORDS, CHARACTERS))
-    rows = _places(block.rows["word"].to_pylist(), words)
+    found = pc.index_in(block.rows["word"].cast(pa.large_string()), arrow.texts(words, large=True))
+    rows = arrow.numbers(found).astype(np.int64)
     known = np.array([ord(character) for character in characters])
     points = block.tensors["char_ids"].numpy()
     tensors = {
@@ -216,15 +225,6 @@ def _line(options: Options, carried: Sequence[Mapping[str, Any]]) -> tuple[str, 
     return line, lowered
 
 
-def _places(words: Sequence[str], among: Sequence[str]) -> NDArray[np.int64]:
-    """The place of each word among sorted ones, int64 [word]."""
-    import pyarrow.compute as pc
-
-    places = pc.index_in(arrow.texts(words, large=True), arrow.texts(among, large=True))
-    found: NDArray[np.int64] = arrow.numbers(places).astype("int64")
-    return found
-
-
 def clean_words(text: str, punctuation: str) -> list[str]:
     """The words of a text, lower-cased, `punctuation` stripped from both ends of each."""
     return [word.strip(punctuation) for word in text.lower().split()]
@@ -243,8 +243,13 @@ def _normalized(options: Options, text: str) -> str:
     return unicodedata.normalize(options.normalize, text) if options.normalize else text
 
 
-def _words(lowered: str, characters: str) -> tuple[list[str], NDArray[np.int32]]:
-    """Every distinct word as it is spelled, and which of them each word is, int32 [word]."""
+def _words(lowered: str, characters: Iterable[str]) -> tuple[list[str], NDArray[np.int32]]:
+    """Every distinct word as it is spelled, and which of them each word is, int32 [word].
+
+    Args:
+        lowered: the text.
+        characters: that it has.
+    """
     import numpy as np
     import pyarrow as pa
 
@@ -284,18 +289,16 @@ def _blocks(text: str) -> Iterator[str]:
         start = end
 
 
-def _characters(text: str) -> tuple[NDArray[np.int32], str]:
-    """The code point of each character, int32 [character], and each of them once."""
+def _counted(points: NDArray[np.int32]) -> NDArray[np.int64]:
+    """How often each code point comes, int64 [code point], up to the largest."""
     import numpy as np
 
-    points = np.empty(len(text), dtype=np.int32)
     counts = np.zeros(0, dtype=np.int64)
-    for start in range(0, len(text), FEW):
-        some = _code_points(text[start : start + FEW])
-        few, many = sorted((counts, np.bincount(some)), key=len)
+    for start in range(0, len(points), FEW):
+        few, many = sorted((counts, np.bincount(points[start : start + FEW])), key=len)
         many[: len(few)] += few
-        points[start : start + FEW], counts = some, many
-    return points, "".join(map(chr, np.flatnonzero(counts)))
+        counts = many
+    return counts
 
 
 def _row_of_each(points: NDArray[np.int32], known: NDArray[np.int64]) -> NDArray[np.int32]:

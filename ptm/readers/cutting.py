@@ -7,6 +7,8 @@ what is added at the end of a file moves no cut before.
 from __future__ import annotations
 
 import hashlib
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 SPACES = "\t\n\v\f\r "
 LONG = 4  # times the size of a piece: a line that is longer is cut at white space
 MARKS = 64  # bytes that byte order marks are looked for in
+AHEAD = 8  # blocks that wait to be hashed
 
 
 class Piece(NamedTuple):
@@ -136,25 +139,28 @@ class _Cutter:
         self._file, self._size, self._quotes = file, size, quotes
         self._units, self._is_one, self._has_blanks = units or Units(), units is None, has_blanks
         mark = units.mark if units else b""
-        self._head = hashlib.sha256(mark + first_row.encode() + file.read(head))
-        self._digest = self._head.copy()
-        self._digest.update(file.read(marks))
+        begin = mark + first_row.encode() + file.read(head)
+        self._hashing = _Hashing(begin, file.read(marks))
         self._start, self._before = head, 0  # of the piece
         self._place = self._row = head + marks  # of the block; of its last row, at least
         self._count = 0  # rows or lines up to here
         self._last = _Last(not has_blanks, False, 0)
-        self._pieces: list[Piece] = []
+        self._pieces: list[tuple[int, int, int, Future[str]]] = []
 
     def cut(self) -> tuple[Piece, ...]:
         """All pieces; one at least."""
-        for raw in blocks_of(self._file, self._place):
-            if self._is_one:
-                self._digest.update(raw)
-            else:
-                self._add(raw)
-            self._place += len(raw)
-        self._end(self._place)
-        return tuple(self._pieces)
+        with self._hashing:
+            for raw in blocks_of(self._file, self._place):
+                if self._is_one:
+                    self._hashing.add(memoryview(raw))
+                else:
+                    self._add(raw)
+                self._place += len(raw)
+            self._end(self._place)
+        return tuple(
+            Piece(start, end, before, digest.result())
+            for start, end, before, digest in self._pieces
+        )
 
     def _add(self, raw: bytes) -> None:
         """One more block."""
@@ -162,11 +168,11 @@ class _Cutter:
         width, done, view = self._units.width, 0, memoryview(raw)
         while (place := self._next(block, done)) >= 0:
             self._count += block.count(done, place, self._has_blanks)
-            self._digest.update(view[done * width : place * width])
+            self._hashing.add(view[done * width : place * width])
             self._end(self._place + place * width)
             done = place
         self._count += block.count(done, block.length, self._has_blanks)
-        self._digest.update(view[done * width :])
+        self._hashing.add(view[done * width :])
         self._last = block.last()
         if self._quotes:
             self._check_row(block, len(raw))
@@ -188,8 +194,8 @@ class _Cutter:
 
     def _end(self, place: int) -> None:
         """The piece ends here, and another begins."""
-        self._pieces.append(Piece(self._start, place, self._before, self._digest.hexdigest()))
-        self._start, self._before, self._digest = place, self._count, self._head.copy()
+        self._pieces.append((self._start, place, self._before, self._hashing.end()))
+        self._start, self._before = place, self._count
 
     def _check_row(self, block: _Block, length: int) -> None:
         """Whether a row could be read at once; its reader sees it to the byte."""
@@ -197,6 +203,39 @@ class _Cutter:
         self._row = end if block.has_feeds() else self._row
         if end - self._row > rows.LARGEST_BLOCK * self._units.width:
             raise rows.RowTooLarge
+
+
+class _Hashing:
+    """The digests of pieces, in a thread of its own: looking for ends takes as long.
+
+    Args:
+        begin: bytes that stand before each piece.
+        marks: bytes that stand before the first one.
+    """
+
+    def __init__(self, begin: bytes, marks: bytes) -> None:
+        self._begin = hashlib.sha256(begin)
+        self._digest = self._begin.copy()
+        self._digest.update(marks)
+        self._pool = ThreadPoolExecutor(1)
+        self._waiting: deque[Future[None]] = deque()
+
+    def __enter__(self) -> None:
+        self._pool.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        self._pool.shutdown()
+
+    def add(self, view: memoryview) -> None:
+        """More bytes of the piece."""
+        self._waiting.append(self._pool.submit(self._digest.update, view))
+        if len(self._waiting) > AHEAD:
+            self._waiting.popleft().result()
+
+    def end(self) -> Future[str]:
+        """The digest of the piece; another one begins."""
+        digest, self._digest = self._digest, self._begin.copy()
+        return self._pool.submit(digest.hexdigest)
 
 
 class _Last(NamedTuple):

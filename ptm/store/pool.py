@@ -67,6 +67,7 @@ def write_part(
     record: Mapping[str, Any] | None = None,
     kept: PartFile | None = None,
     of: str = "",
+    uncached: bool = False,
 ) -> PartRef:
     """Writes a part into the pool; it is durable when this returns. Any process may call it.
 
@@ -81,6 +82,7 @@ def write_part(
         kept: the file of the rows, which is in the pool already.
         of: key of the part that it was made of. What is recorded of that one is kept as long as
             this one is, if this one has all of its files.
+        uncached: keep nothing of it in the page cache.
 
     Raises:
         StoreError: no space, or no permission.
@@ -89,7 +91,7 @@ def write_part(
     with named_errors(root):
         make_pool(shelf)
         with lease(shelf) as number:
-            backend, fresh = Posix(shelf, number), {}
+            backend, fresh = Posix(shelf, number, uncached), {}
             if tensors:
                 fresh["tensors"] = _keep(backend, "tensors", partial(_save, tensors))
             if rows is not None and not kept:

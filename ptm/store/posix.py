@@ -26,7 +26,7 @@ from ptm.system_errors import NO_FILE, NO_LINKS, UNWRITABLE
 
 LARGE = 1 << 20  # bytes
 SLICE = 1 << 23  # bytes
-LARGEST_READ_AGAIN = 1 << 27  # bytes
+LARGEST_CACHED = 1 << 27  # bytes
 SWAPPING = 1.0  # s: whoever holds a pointer longer was stopped
 CTIME = 3  # its place in a signature; a rename moves it, and nothing else
 
@@ -37,10 +37,11 @@ class Posix:
     Args:
         shelf: the folder of one name in the store; it exists.
         number: ID of the lease under which all is staged (`ptm.store.lease`).
+        uncached: keep nothing that is large in the page cache.
     """
 
-    def __init__(self, shelf: Path, number: str) -> None:
-        self.shelf, self._number = shelf, number
+    def __init__(self, shelf: Path, number: str, uncached: bool = False) -> None:
+        self.shelf, self._number, self._uncached = shelf, number, uncached
 
     def read(self, name: str) -> bytes | None:
         """See Backend."""
@@ -62,12 +63,12 @@ class Posix:
         if not place.parent.is_dir():
             with suppress(FileExistsError):
                 disk.make_folder(place.parent)
-        return write_file(place, fill)._replace(name=name)
+        return write_file(place, fill, self._uncached)._replace(name=name)
 
     def keep(self, folder: str, suffix: str, fill: Fill) -> FileDigest:
         """See Backend."""
         staged = self.shelf / f".part-{self._number}"
-        fresh = write_file(staged, fill)
+        fresh = write_file(staged, fill, self._uncached)
         name = f"{folder}/{fresh.sha256}{suffix}"
         there = _whole(name, self.shelf / name, fresh)
         if there:
@@ -152,10 +153,10 @@ def filled(raw: bytes, file: Any) -> None:
     file.write(raw)
 
 
-def write_file(place: Path, fill: Fill) -> FileDigest:
+def write_file(place: Path, fill: Fill, uncached: bool = False) -> FileDigest:
     """A new file, filled by `fill(file)`, hashed on the way, and synced."""
     with disk.create(place) as file:
-        hashing = _Hashing(file)
+        hashing = _Hashing(file, uncached)
         buffered = io.BufferedWriter(hashing, LARGE)
         try:
             fill(buffered)
@@ -174,8 +175,9 @@ def write_file(place: Path, fill: Fill) -> FileDigest:
 class _Hashing(io.RawIOBase):
     """A file that hashes what is written to it; large blocks while they go to the disk."""
 
-    def __init__(self, file: io.FileIO) -> None:
+    def __init__(self, file: io.FileIO, uncached: bool) -> None:
         self._file, self._digest, self.size = file, hashlib.sha256(), 0
+        self._uncached = uncached
         self._pool: ThreadPoolExecutor | None = None
         self.error: OSError | None = None
 
@@ -197,7 +199,7 @@ class _Hashing(io.RawIOBase):
             self._pool = self._pool or ThreadPoolExecutor(1)
             hashed = self._pool.submit(self._digest.update, view)
             # a part may be read again at once; what is larger would only flush others
-            drop = len(view) > LARGEST_READ_AGAIN
+            drop = self._uncached or len(view) > LARGEST_CACHED
             try:  # hashing takes as long, so the wait for the disk is free
                 for start in range(0, len(view), SLICE):
                     disk.write(self._file, view[start : start + SLICE])

@@ -48,7 +48,9 @@ FULL = FAULTS >= 1000
 LARGE, KILLS = (10_000, 50) if FULL else (1_000, 5)
 SIZES = [150, pytest.param(LARGE, marks=pytest.mark.slow)]
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
-EACH_STORE = pytest.mark.parametrize("stored", STORES)
+COMMANDS = [("raw", "threads"), ("scaled", "processes")]
+if FULL:
+    COMMANDS += [("scaled", "threads"), ("raw", "processes")]
 ONE_STORE = pytest.mark.parametrize(
     "stored", [pytest.param("raw", marks=pytest.mark.slow), "scaled"]
 )
@@ -341,9 +343,8 @@ def test_bare_driver(
 
 
 @pytest.mark.slow
-@EACH_STORE
+@pytest.mark.parametrize(("stored", "runner"), COMMANDS)
 @pytest.mark.parametrize("photos", [LARGE], indirect=True)
-@pytest.mark.parametrize("runner", ["threads", "processes"])
 def test_command(
     server: str,
     photos: Photos,

@@ -8,7 +8,7 @@ import logging
 import re
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -71,7 +71,11 @@ def content(store: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def inline(photos: Photos, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store that `ptm.tensorize` made of all entries."""
-    store = tmp_path_factory.mktemp("inline") / "store"
+    return made_inline(photos, tmp_path_factory.mktemp("inline") / "store")
+
+
+def made_inline(photos: Photos, store: Path) -> Path:
+    """Makes all entries with `ptm.tensorize`."""
     for source in library.load_catalog(photos.catalog, photos.root).values():
         library.tensorize(source, store)
     return store
@@ -101,13 +105,13 @@ def on_threads(server: str, photos: Photos, tmp_path_factory: pytest.TempPathFac
     return Ran(done, store, said)
 
 
-def check_content(store: Path, inline: Path) -> None:
+def check_content(store: Path, inline: Path, count: int = COUNT) -> None:
     """All is there to the byte, in order; and the sum is that of all pixels."""
     assert content(store) == content(inline)
     for stored in ("raw", "scaled"):
-        assert numbers_in(library.load(stored, store)) == list(range(COUNT))
+        assert numbers_in(library.load(stored, store)) == list(range(count))
     total = library.load("total", store).tensors["total"].item()
-    assert total == sum(int(photo(number, SIDE).sum()) for number in range(COUNT))
+    assert total == sum(int(photo(number, SIDE).sum()) for number in range(count))
 
 
 def expected_tasks(parts: int, most: int) -> set[str]:
@@ -151,30 +155,53 @@ def test_what_is_of_many_parts_waits(on_threads: Ran, history: History) -> None:
     assert all(task["start_time"] >= tasks["raw"]["start_time"] for task in of_raw)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("runner", RUNNERS[1:])
-def test_same_bytes(
-    runner: str, server: str, photos: Photos, inline: Path, history: History, tmp_path: Path
-) -> None:
-    """Processes, Dask and Ray make the same bytes; there too what is of many parts waits for it."""
+def run_on(runner: str, photos: Photos, store: Path) -> Done:
+    """A run of all entries on a runner, which leaves no process behind."""
     expect_runner(runner)
-    store = tmp_path / "store"
     done = run_ptm("run", *photos.place(store), "--runner", runner)
     assert done.code == 0 and not done.left_behind, done
+    return done
+
+
+@pytest.mark.slow
+def test_same_bytes_on_processes(
+    server: str, photos: Photos, inline: Path, history: History, tmp_path: Path
+) -> None:
+    """Processes make the same bytes, with as many tasks; the next run finds all of it."""
+    store = tmp_path / "store"
+    done = run_on("processes", photos, store)
     check_content(store, inline)
-    states = states_of(server, flow_run_in(done.out))
-    parts = len(library.load("raw", inline).parts)
-    if runner == "processes":
-        expected = expected_tasks(parts, MOST)
-    else:  # what is of an entry that is driven here has to be driven here too
-        expected = expected_tasks(parts, 200) | {"total: analyze 1 of 1"}
-    assert states == dict.fromkeys(expected, "Completed")
-    tasks = history(flow_run_in(done.out)).tasks
-    assert tasks["total"]["start_time"] >= tasks["raw"]["end_time"]
-    again = run_ptm("run", *photos.place(store), "--runner", runner)
-    assert again.code == 0 and not again.left_behind, again
+    check_tasks(history(flow_run_in(done.out)), library.load("raw", inline), MOST)
+    again = run_on("processes", photos, store)
     states = states_of(server, flow_run_in(again.out))
     assert states == dict.fromkeys(ENTRIES, "Cached") | {"report": "Completed"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runner", RUNNERS[2:])
+def test_same_bytes_on_a_cluster(
+    runner: str, server: str, few: Photos, history: History, tmp_path: Path
+) -> None:
+    """Dask and Ray make the same bytes; there too what is of many parts waits for it."""
+    store, inline = tmp_path / "store", made_inline(few, tmp_path / "inline")
+    done = run_on(runner, few, store)
+    check_content(store, inline, few.count)
+    # what is of an entry that is driven here has to be driven here too
+    driven = {"total: analyze 1 of 1"}
+    check_tasks(history(flow_run_in(done.out)), library.load("raw", inline), 200, driven)
+    again = run_on("threads", few, store)
+    states = states_of(server, flow_run_in(again.out))
+    assert states == dict.fromkeys(ENTRIES, "Cached") | {"report": "Completed"}
+
+
+def check_tasks(
+    known: Recorded, raw: library.Artifact, most: int, more: Collection[str] = ()
+) -> None:
+    """The tasks of a run of all entries, over at most so many groups of parts, and their order."""
+    expected = expected_tasks(len(raw.parts), most) | {*more}
+    states = {name: task["state_name"] for name, task in known.tasks.items()}
+    assert states == dict.fromkeys(expected, "Completed")
+    assert known.tasks["total"]["start_time"] >= known.tasks["raw"]["end_time"]
 
 
 @pytest.fixture
@@ -265,8 +292,7 @@ def test_what_does_not_pass(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("runner", ["threads", "processes"])
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize(("times", "runner"), [(1, "threads"), (2, "processes")])
 def test_ctrl_c(
     server: str, photos: Photos, inline: Path, start: Start, tmp_path: Path, times: int, runner: str
 ) -> None:
