@@ -2,7 +2,7 @@
 # make test     the tests in minutes: a sample of every kind of check
 # make test-all every test; make test-rest what `make test` leaves out
 # make lint     ruff, mypy, import-linter
-# make bench    the benchmarks, side by side (an hour; BENCH="book rows": these sections)
+# make bench    the benchmarks, side by side (half an hour; BENCH="book rows": these sections)
 # make faults   the fault tests at full size: kills, failing disks, lost power, a schedule (an hour)
 
 PYTHON ?= python3

@@ -116,7 +116,7 @@ class Spread:
             samples += _samples(future.result()[0])
             self.told(name, (self._batches + number / count) / 2)
             seconds = time.perf_counter() - start
-            rate = f", {samples:,} samples, {samples / seconds:,.0f} each second" if samples else ""
+            rate = f", {samples:,} samples, {samples / seconds:,.0f}/s" if samples else ""
             text = f"{name}: {step} {number} of {count}{rate}"
             get_run_logger().info(text, extra={"ptm_part": (name, text)})
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Column
 from rich.text import Text
 
 from flows.terminal.console import Rows, console, labelled, listed, prose, say, shown, spinner
@@ -142,9 +143,11 @@ def _progress() -> Iterator[None]:
         spinner(),
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
-        TextColumn("{task.description}"),
+        # what there is no room for is cut, and no bar for it
+        TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True)),
         console=console,
         transient=True,
+        expand=True,
     )
     handler = _Watcher(bar)
     loggers = [logging.getLogger(name) for name in ("prefect.flow_runs", "prefect.task_runs")]
@@ -186,7 +189,10 @@ class _Watcher(logging.Handler):
         if total:
             self._total = total
             self._bar.update(self._task, total=total)
-        text = ", ".join(self._parts.get(name, name) for name in sorted(self._under_way))
+        under_way = [self._parts.get(name, name) for name in sorted(self._under_way)]
+        if len(under_way) > 1:  # without samples, for which one alone has room
+            under_way = [one.partition(", ")[0] for one in under_way]
+        text = ", ".join(under_way)
         if getattr(record, "ptm_waiting", False):
             text = record.getMessage()
         self._bar.update(self._task, description=escape(text))

@@ -401,7 +401,7 @@ def test_a_run_that_takes_too_long(few: Photos, tmp_path: Path) -> None:
     assert numbers_in(library.load("raw", store)) == list(range(60))
 
 
-SPEED = r", ([\d,]+) samples, [\d,]+ each second"
+SPEED = r", ([\d,]+) samples, [\d,]+/s"
 
 
 def test_how_far_an_entry_is(on_threads: Ran) -> None:
@@ -431,6 +431,22 @@ def test_where_there_is_no_bar(
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
     assert lines == measured[2::3], "of every 12 seconds the last word"
     assert all(re.search(SPEED, line) for line in lines) and len(lines) == 5
+
+
+def test_several_under_way(on_threads: Ran) -> None:
+    """Of one entry the bar tells the samples; of several, for which there is no room, the parts."""
+    first, second = (next(x for x in on_threads.said if x.startswith(n)) for n in ("raw", "scaled"))
+    bar = Progress(console=console)
+    watcher, shown = screen._Watcher(bar), []
+    for text in (first, second):
+        name = text.partition(":")[0]
+        record = logging.LogRecord("prefect.task_runs", logging.INFO, "", 0, text, (), None)
+        record.ptm_started, record.ptm_part = name, (name, text)
+        watcher.emit(record)
+        shown.append(bar.tasks[0].description)
+    assert shown[0] == first and "samples" in first
+    assert shown[1] == ", ".join(text.partition(", ")[0] for text in (first, second))
+    assert "samples" not in shown[1] and len(shown[1]) < 80 - len("- ==================== 0/2 ")
 
 
 def many_rows(tasks: Recorded) -> Counter[str]:
