@@ -68,8 +68,7 @@ def test_all_is_made_in_order(runner: str, server: str, catalog: Path) -> None:
     So it is whatever the order of the file, and wherever tasks run.
     """
     expect_runner(runner)
-    command = ("run", *place(catalog), "--runner", runner)
-    done = run_ptm(*command)
+    done = run_ptm("run", *place(catalog), "--runner", runner)
     assert done.code == 0 and not done.left_behind, done
     assert list(rows(done)) == ORDER
     assert totals(catalog.parent / "store") == TOTALS
@@ -78,7 +77,7 @@ def test_all_is_made_in_order(runner: str, server: str, catalog: Path) -> None:
     assert "note" not in done.out, "the code of the sums is known to the last import"
     expected = dict.fromkeys(ORDER, "Completed") | {"report": "Completed"}
     assert states_of(server, flow_run_in(done.out)) == expected
-    again = run_ptm(*command)
+    again = call_ptm("run", *place(catalog))
     expected = dict.fromkeys(ORDER, "Cached") | {"report": "Completed"}
     assert states_of(server, flow_run_in(again.out)) == expected
     assert again.code == 0 and all(row.endswith(" cached") for row in rows(again).values())
@@ -93,8 +92,7 @@ def test_one_of_two_upstreams_fails(runner: str, server: str, catalog: Path) -> 
     """
     expect_runner(runner)
     (catalog.parent / "b.csv").unlink()
-    command = ("run", *place(catalog), "--runner", runner)
-    done = run_ptm(*command)
+    done = run_ptm("run", *place(catalog), "--runner", runner)
     assert done.code == 1 and not done.left_behind, done
     states = states_of(server, flow_run_in(done.out))
     assert states == WITHOUT_B
@@ -106,7 +104,7 @@ def test_one_of_two_upstreams_fails(runner: str, server: str, catalog: Path) -> 
     assert done.words.count("failed b: expected a file or folder in the data root") == 1
     assert totals(catalog.parent / "store") == {"alone": 3.0}
     (catalog.parent / "b.csv").write_text(ROWS)
-    again = run_ptm(*command)
+    again = call_ptm("run", *place(catalog))
     ends = {name: row.split()[-1] for name, row in rows(again).items()}
     found = dict.fromkeys(["a", "c", "alone"], "cached")
     assert again.code == 0 and ends == found | dict.fromkeys(["b", "both", "top"], "made")
@@ -285,7 +283,7 @@ def test_more_than_forty(runner: str, server: str, tmp_path: Path) -> None:
     assert re.fullmatch(r"p02 was not made +skipped", rows(done)["all"])
     assert "38 made, 1 failed, 4 skipped" in done.out
     (tmp_path / "wide/t03.csv").write_text(ROWS)
-    again = run_ptm("run", *place(catalog), "--runner", runner)
+    again = call_ptm("run", *place(catalog))
     assert again.code == 0 and "5 made, 38 cached" in again.out
     assert totals(catalog.parent / "store")["all"] == 2 * 3.0 * WIDE
     found = groups(server, flow_run_in(again.out))

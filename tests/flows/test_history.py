@@ -13,7 +13,7 @@ from tests.support.stores import FAULTS
 
 pytestmark = pytest.mark.operate
 AT_ONCE = 4
-IN_A_ROW = 20 if FAULTS >= 10 else 8
+IN_A_ROW = 20 if FAULTS >= 10 else 6
 NAMED = ("dog", "temperature_fits")
 TASKS = (*NAMED, "temperature")
 

@@ -156,7 +156,7 @@ def test_a_source_that_takes_too_long(
     assert "austen: cached" in again.out and "wine: made" in again.out
 
 
-@EACH_RUNNER
+@pytest.mark.parametrize("runner", ["threads", "processes", "dask", *["ray"] * (FAULTS >= 1000)])
 @pytest.mark.slow
 def test_a_run_that_takes_too_long(
     runner: str, hold: Hold, server: str, sample: Path, tmp_path: Path
