@@ -9,26 +9,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptm import making, store
 from ptm.agreement import agreed, check_alike, check_joinable
 from ptm.budget import PARTS
-from ptm.errors import BadInput, PtmError, StoreError
-from ptm.explain import why, with_inputs
-from ptm.inputs import InputFiles
-from ptm.key import code_of, make_key, package_versions
-from ptm.memory import fits_page_cache, give_back_now
-from ptm.model import ArtifactRef, PartRef, Whole
-from ptm.parts import groups, parts_of
-from ptm.registry import Kind, kind_of
-from ptm.space import expect_room, is_new
+from ptm.errors import BadInput, PtmError
+from ptm.memory import fits_page_cache
+from ptm.model import ArtifactRef, PartRef
+from ptm.parts import groups
+from ptm.registry import kind_of
 from ptm.stats import Stats
-from ptm.work import Encoded, Job, Made, Measured, Work, files_of
+from ptm.wanted import Content, Plan, Wanted, of_artifacts, of_files
+from ptm.work import Encoded, Job, Made, Measured, Work
 
 if TYPE_CHECKING:
     from ptm.source import Source
@@ -169,57 +164,27 @@ def found(source: Source, artifacts: str | Path = "artifacts") -> ArtifactRef | 
 
 def _wanted_of(
     source: Source, root: Path, rehash: bool
-) -> tuple[_Wanted, dict[str, store.Publication]]:
+) -> tuple[Wanted, dict[str, store.Publication]]:
     """What is wanted, and of which publications it is."""
     kind = kind_of(source)
     # one publication from here on, even if another becomes current meanwhile
     upstream = {name: store.current(name, root) for name in source.of}
     if not upstream:
-        return _of_files(source, kind, root, rehash), upstream
+        return of_files(source, kind, root, rehash), upstream
     of = {name: one.manifest for name, one in upstream.items()}
-    return _of_artifacts(source, kind, of, root, rehash), upstream
-
-
-@dataclass(frozen=True)
-class _Content:
-    """What is to be published.
-
-    Attributes:
-        refs: of the parts.
-        whole: what belongs to all of them.
-        spooled: parts that nothing needs any more when it is published.
-        read, encoded: of how many parts, and how many of them were read and encoded now.
-    """
-
-    refs: list[PartRef]
-    whole: Whole
-    spooled: list[PartRef] = field(default_factory=list)
-    read: int = 0
-    encoded: int = 0
-
-    def work(self, before: Mapping[str, Any] | None) -> str:
-        """What was done of many parts, and why; "" of one."""
-        count = len(self.refs)
-        if count < 2:
-            return ""
-        said = f"{self.read} of {count} parts were read"
-        if not self.spooled:
-            return said
-        moved = before is not None and before["learned"] != self.whole.learned
-        because = ", since the statistics moved" if moved else ""
-        return f"{said} and {self.encoded} encoded{because}"
+    return of_artifacts(source, kind, of, root, rehash), upstream
 
 
 def _one(
     function: Callable[..., Made | BadInput], *arguments: Any
-) -> Generator[list[Call], list[Any], _Content]:
+) -> Generator[list[Call], list[Any], Content]:
     made: list[Made] = agreed(arguments[0].name, (yield [(function, arguments)]))
-    return _Content([made[0].ref] if made[0].ref else [], made[0].whole)
+    return Content([made[0].ref] if made[0].ref else [], made[0].whole)
 
 
 def _many(
     job: Job, works: Sequence[Work], tasks: int, force: bool
-) -> Generator[list[Call], list[Any], _Content]:
+) -> Generator[list[Call], list[Any], Content]:
     batches: list[Call] = [(making.measure, (job, g, force)) for g in groups(works, tasks)]
     files = [work.files for work in works]
     measured: list[Measured] = agreed(job.name, [one for g in (yield batches) for one in g], files)
@@ -245,22 +210,7 @@ def _many(
     with making.told(job):
         beside = making.finished(job, learned, stats, carried)
         whole = making.joined(measured, axes, beside, learned, stats)
-    return _Content(refs, whole, raw, sum(not one.kept for one in measured), written)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run would do about one entry.
-
-    Attributes:
-        name: of it.
-        action: "cached", "make", "maybe" (what it is of would be made first) or "fail".
-        why: a few words; the message where it would fail.
-    """
-
-    name: str
-    action: str
-    why: str
+    return Content(refs, whole, raw, sum(not one.kept for one in measured), written)
 
 
 def plan(
@@ -310,192 +260,12 @@ def _plan(
         return Plan(source.name, "maybe", f"{before[0]} would be made first"), None
     kind = kind_of(source)
     if not source.of:
-        return _of_files(source, kind, root, rehash).plan(force)
+        return of_files(source, kind, root, rehash).plan(force)
     of = {
         name: whole[name] if name in whole else store.current(name, root).manifest
         for name in source.of
     }
-    return _of_artifacts(source, kind, of, root, rehash).plan(force)
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """An artifact that is wanted: all that decides it, and the store that may have it."""
-
-    source: Source
-    decides: dict[str, Any]  # whatever the inputs are
-    head: dict[str, Any]
-    root: Path
-    memory: store.Memory
-    files: InputFiles | None  # None for what is of other entries
-    notes: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        return str(self.head["name"])
-
-    @cached_property
-    def about(self) -> dict[str, Any]:
-        """The head of the manifest, with the list of the files where a source has them."""
-        if self.files is None:
-            return self.head
-        listed = [{"path": entry.name, "sha256": entry.sha256} for entry in self.files.entries]
-        return self.head | {"inputs": listed}
-
-    def works(self, job: Job) -> list[Work]:
-        """The parts with their keys, and their files as they were hashed."""
-        assert self.files
-        kind, files = kind_of(self.source), self.files.files
-        with making.told(job, files=files):
-            parts = parts_of(self.source, kind, files)
-        by_path = {entry.path: entry for entry in self.files.entries}
-        found = []
-        for part in parts:
-            span: Any = part.span
-            if span and part.digest:
-                span = part.digest, span[0] == 0
-            # what is before it decides which line, and which row, each one is
-            of = {
-                "names": [file.name for file in part.files] if kind.names_matter else [],
-                "files": [] if part.digest else [file.sha256 for file in part.files],
-                "span": span,
-                "head": part.head,
-                "before": part.before,
-            }
-            key = make_key({**self.decides, "part": of})
-            # others may be put before it, and it stays as it is
-            part = part._replace(number=0, key=key)
-            found.append(Work.of(part, [by_path[file.url] for file in part.files]))
-        return found
-
-    def let_go(self, works: Sequence[Work]) -> None:
-        """Remembers the files on the disk; in memory they stay packed, in the work to be done."""
-        assert self.files
-        self.memory.save()
-        self.memory.drop_inputs()
-        self.files.let_go(lambda: files_of(works))
-        give_back_now()
-
-    def find(self, force: bool = False) -> tuple[ArtifactRef | None, str]:
-        """The artifact, if the store has it whole; else what is wrong with it, if it has it.
-
-        None where it is to be made in any case.
-        """
-        with suppress(OSError):  # leftovers do no harm
-            store.sweep(self.root / self.name)
-        if force:
-            return None, store.look(self.root, self.name, self.head["key"], self.memory)[1]
-        before = store.read_pointer(self.root / self.name / store.CURRENT)
-        found, damage = store.find(self.root, self.name, self.head["key"], self.memory)
-        if found is None:
-            return None, damage
-        self.memory.save()
-        if before and before["publication"] == Path(found.path).name:
-            return replace(found, cached=True), ""
-        return replace(found, cached=True, why=why(self._manifest(before), self.about)), ""
-
-    def expect_room(self) -> None:
-        """Looks whether the disk of the store has room for it.
-
-        Raises:
-            StoreError: it may not.
-        """
-        if self.files:
-            expect_room(self.name, self.files.bytes, self.root)
-
-    def plan(self, force: bool = False) -> tuple[Plan, Mapping[str, Any] | None]:
-        """What would be done, and the manifest of what is there whole.
-
-        Raises:
-            StoreError: there may not be room for it.
-        """
-        held, damage = store.look(self.root, self.name, self.head["key"], self.memory)
-        manifest = held.manifest if held else None
-        if held and not force:
-            return Plan(self.name, "cached", "up to date"), manifest
-        self.expect_room()
-        return Plan(self.name, "make", self._why(self._manifest(), damage, force)), manifest
-
-    def publish(self, made: _Content, damage: str, start: float, forced: bool) -> ArtifactRef:
-        """Publishes what was made."""
-        before = self._manifest()
-        reason, work = self._why(before, damage, forced), made.work(before)
-        if before and work:
-            reason = f"{reason}; {work}"
-        whole = replace(made.whole, notes=(*made.whole.notes, *self.notes))
-        ref = store.publish(
-            self.root,
-            self.head,
-            made.refs,
-            whole,
-            time.perf_counter() - start,
-            inputs=self.files.table if self.files else None,
-            memory=self.memory,
-            healed=damage,
-            forced=forced,
-            work=work,
-        )
-        self.memory.save()
-        return replace(ref, seconds=time.perf_counter() - start, why="" if ref.cached else reason)
-
-    def _why(self, before: dict[str, Any] | None, damage: str, forced: bool) -> str:
-        if before is None and not damage and store.made_by_older(self.root, self.name):
-            return "an older version of ptm made the one that is there"
-        return why(before, self.about, damage, forced)
-
-    def _manifest(self, pointer: store.Pointer | None = None) -> dict[str, Any] | None:
-        """The manifest of the artifact that is current, or that a pointer names; with its files."""
-        with suppress(StoreError, OSError):
-            if pointer:
-                return with_inputs(store.publication(self.root / self.name, pointer))
-            return with_inputs(store.current(self.name, self.root))
-        return None
-
-
-def _of_files(source: Source, kind: Kind, root: Path, rehash: bool) -> _Wanted:
-    memory = store.Memory(root / source.name, rehash)
-    # one that is there may turn out to be up to date
-    look = partial(expect_room, source.name, root=root) if is_new(source.name, root) else None
-    files = InputFiles(source, memory.inputs, kind.names_matter, look)
-    inputs = {"sha256": files.digest, "files": files.count, "bytes": files.bytes}
-    return _wanted(source, kind, inputs, root, memory, files)
-
-
-def _of_artifacts(
-    source: Source, kind: Kind, upstream: Mapping[str, Any], root: Path, rehash: bool
-) -> _Wanted:
-    memory = store.Memory(root / source.name, rehash)
-    inputs = {name: store.digests(manifest) for name, manifest in upstream.items()}
-    return _wanted(source, kind, inputs, root, memory, None)
-
-
-def _wanted(
-    source: Source,
-    kind: Kind,
-    inputs: Any,
-    root: Path,
-    memory: store.Memory,
-    files: InputFiles | None,
-) -> _Wanted:
-    code = code_of(kind, lambda: memory.code)
-    decides = {
-        "kind": source.kind,
-        "format": store.FORMAT,
-        "options": source.options(),
-        "code": code.digests,
-        "packages": package_versions(code.packages),
-    }
-    key = make_key({**decides, "inputs": inputs})
-    head = {"name": source.name, "key": key, **decides, "inputs": inputs}
-    notes = (*(files.notes if files else ()), *_unresolved(code.unresolved))
-    return _Wanted(source, decides, head, root, memory, files, notes)
-
-
-def _unresolved(places: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(
-        f"{place}: what this imports only shows when it runs, so all code is in the key"
-        for place in places
-    )
+    return of_artifacts(source, kind, of, root, rehash).plan(force)
 
 
 def _import_seconds() -> float:

@@ -12,7 +12,8 @@ import pytest
 from ptm import store
 from ptm.catalog import load_catalog
 from ptm.kinds.table import Options as TableSource
-from ptm.prepare import Plan, plan, tensorize
+from ptm.prepare import plan, tensorize
+from ptm.wanted import Plan
 from tests.support.kinds import analyze
 from tests.support.machine import part_file
 from tests.support.stores import BOOK, flip, listing, make, shelf, table

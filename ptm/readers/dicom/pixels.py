@@ -185,7 +185,7 @@ def _decoded(found: Slice) -> NDArray[Any]:
     try:
         decoder = get_decoder(found.syntax)
         missing = not decoder.is_available
-    except NotImplementedError:  # pydicom's word for an encoding it does not know; told below
+    except NotImplementedError:  # so pydicom says that it knows no such encoding (test_no_decoder)
         missing = True
     if missing:
         raise found.error(SLICE, f"{got} (no decoder for it is installed)")

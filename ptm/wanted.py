@@ -1,0 +1,259 @@
+"""An artifact that is wanted: all that decides it, whether the store has it, and why it has not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ptm import making, store
+from ptm.errors import StoreError
+from ptm.explain import why, with_inputs
+from ptm.inputs import InputFiles
+from ptm.key import code_of, make_key, package_versions
+from ptm.memory import give_back_now
+from ptm.model import ArtifactRef, PartRef, Whole
+from ptm.parts import parts_of
+from ptm.registry import Kind, kind_of
+from ptm.space import expect_room, is_new
+from ptm.work import Job, Work, files_of
+
+if TYPE_CHECKING:
+    from ptm.source import Source
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do about one entry.
+
+    Attributes:
+        name: of it.
+        action: "cached", "make", "maybe" (what it is of would be made first) or "fail".
+        why: a few words; the message where it would fail.
+    """
+
+    name: str
+    action: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is to be published.
+
+    Attributes:
+        refs: of the parts.
+        whole: what belongs to all of them.
+        spooled: parts that nothing needs any more when it is published.
+        read, encoded: of how many parts, and how many of them were read and encoded now.
+    """
+
+    refs: list[PartRef]
+    whole: Whole
+    spooled: list[PartRef] = field(default_factory=list)
+    read: int = 0
+    encoded: int = 0
+
+    def work(self, before: Mapping[str, Any] | None) -> str:
+        """What was done of many parts, and why; "" of one."""
+        count = len(self.refs)
+        if count < 2:
+            return ""
+        said = f"{self.read} of {count} parts were read"
+        if not self.spooled:
+            return said
+        moved = before is not None and before["learned"] != self.whole.learned
+        because = ", since the statistics moved" if moved else ""
+        return f"{said} and {self.encoded} encoded{because}"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An artifact that is wanted: all that decides it, and the store that may have it."""
+
+    source: Source
+    decides: dict[str, Any]  # whatever the inputs are
+    head: dict[str, Any]
+    root: Path
+    memory: store.Memory
+    files: InputFiles | None  # None for what is of other entries
+    notes: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Of the entry."""
+        return str(self.head["name"])
+
+    @cached_property
+    def about(self) -> dict[str, Any]:
+        """The head of the manifest, with the list of the files where a source has them."""
+        if self.files is None:
+            return self.head
+        listed = [{"path": entry.name, "sha256": entry.sha256} for entry in self.files.entries]
+        return self.head | {"inputs": listed}
+
+    def works(self, job: Job) -> list[Work]:
+        """The parts with their keys, and their files as they were hashed."""
+        assert self.files
+        kind, files = kind_of(self.source), self.files.files
+        with making.told(job, files=files):
+            parts = parts_of(self.source, kind, files)
+        by_path = {entry.path: entry for entry in self.files.entries}
+        found = []
+        for part in parts:
+            span: Any = part.span
+            if span and part.digest:
+                span = part.digest, span[0] == 0
+            # what is before it decides which line, and which row, each one is
+            of = {
+                "names": [file.name for file in part.files] if kind.names_matter else [],
+                "files": [] if part.digest else [file.sha256 for file in part.files],
+                "span": span,
+                "head": part.head,
+                "before": part.before,
+            }
+            key = make_key({**self.decides, "part": of})
+            # others may be put before it, and it stays as it is
+            part = part._replace(number=0, key=key)
+            found.append(Work.of(part, [by_path[file.url] for file in part.files]))
+        return found
+
+    def let_go(self, works: Sequence[Work]) -> None:
+        """Remembers the files on the disk; in memory they stay packed, in the work to be done."""
+        assert self.files
+        self.memory.save()
+        self.memory.drop_inputs()
+        self.files.let_go(lambda: files_of(works))
+        give_back_now()
+
+    def find(self, force: bool = False) -> tuple[ArtifactRef | None, str]:
+        """The artifact, if the store has it whole; else what is wrong with it, if it has it.
+
+        None where it is to be made in any case.
+        """
+        with suppress(OSError):  # leftovers do no harm
+            store.sweep(self.root / self.name)
+        if force:
+            return None, store.look(self.root, self.name, self.head["key"], self.memory)[1]
+        before = store.read_pointer(self.root / self.name / store.CURRENT)
+        found, damage = store.find(self.root, self.name, self.head["key"], self.memory)
+        if found is None:
+            return None, damage
+        self.memory.save()
+        if before and before["publication"] == Path(found.path).name:
+            return replace(found, cached=True), ""
+        return replace(found, cached=True, why=why(self._manifest(before), self.about)), ""
+
+    def expect_room(self) -> None:
+        """Looks whether the disk of the store has room for it.
+
+        Raises:
+            StoreError: it may not.
+        """
+        if self.files:
+            expect_room(self.name, self.files.bytes, self.root)
+
+    def plan(self, force: bool = False) -> tuple[Plan, Mapping[str, Any] | None]:
+        """What would be done, and the manifest of what is there whole.
+
+        Raises:
+            StoreError: there may not be room for it.
+        """
+        held, damage = store.look(self.root, self.name, self.head["key"], self.memory)
+        manifest = held.manifest if held else None
+        if held and not force:
+            return Plan(self.name, "cached", "up to date"), manifest
+        self.expect_room()
+        return Plan(self.name, "make", self._why(self._manifest(), damage, force)), manifest
+
+    def publish(self, made: Content, damage: str, start: float, forced: bool) -> ArtifactRef:
+        """Publishes what was made."""
+        before = self._manifest()
+        reason, work = self._why(before, damage, forced), made.work(before)
+        if before and work:
+            reason = f"{reason}; {work}"
+        whole = replace(made.whole, notes=(*made.whole.notes, *self.notes))
+        ref = store.publish(
+            self.root,
+            self.head,
+            made.refs,
+            whole,
+            time.perf_counter() - start,
+            inputs=self.files.table if self.files else None,
+            memory=self.memory,
+            healed=damage,
+            forced=forced,
+            work=work,
+        )
+        self.memory.save()
+        return replace(ref, seconds=time.perf_counter() - start, why="" if ref.cached else reason)
+
+    def _why(self, before: dict[str, Any] | None, damage: str, forced: bool) -> str:
+        if before is None and not damage and store.made_by_older(self.root, self.name):
+            return "an older version of ptm made the one that is there"
+        return why(before, self.about, damage, forced)
+
+    def _manifest(self, pointer: store.Pointer | None = None) -> dict[str, Any] | None:
+        """The manifest of the artifact that is current, or that a pointer names; with its files."""
+        with suppress(StoreError, OSError):
+            if pointer:
+                return with_inputs(store.publication(self.root / self.name, pointer))
+            return with_inputs(store.current(self.name, self.root))
+        return None
+
+
+def of_files(source: Source, kind: Kind, root: Path, rehash: bool) -> Wanted:
+    """What is wanted of an entry with files.
+
+    Raises:
+        InputError: the files are not what the entry says, or cannot be read.
+        StoreError: the disk of the store has less free than they have bytes.
+    """
+    memory = store.Memory(root / source.name, rehash)
+    # one that is there may turn out to be up to date
+    look = partial(expect_room, source.name, root=root) if is_new(source.name, root) else None
+    files = InputFiles(source, memory.inputs, kind.names_matter, look)
+    inputs = {"sha256": files.digest, "files": files.count, "bytes": files.bytes}
+    return _wanted(source, kind, inputs, root, memory, files)
+
+
+def of_artifacts(
+    source: Source, kind: Kind, upstream: Mapping[str, Any], root: Path, rehash: bool
+) -> Wanted:
+    """What is wanted of an entry that is of others, by the manifests of those."""
+    memory = store.Memory(root / source.name, rehash)
+    inputs = {name: store.digests(manifest) for name, manifest in upstream.items()}
+    return _wanted(source, kind, inputs, root, memory, None)
+
+
+def _wanted(
+    source: Source,
+    kind: Kind,
+    inputs: Any,
+    root: Path,
+    memory: store.Memory,
+    files: InputFiles | None,
+) -> Wanted:
+    code = code_of(kind, lambda: memory.code)
+    decides = {
+        "kind": source.kind,
+        "format": store.FORMAT,
+        "options": source.options(),
+        "code": code.digests,
+        "packages": package_versions(code.packages),
+    }
+    key = make_key({**decides, "inputs": inputs})
+    head = {"name": source.name, "key": key, **decides, "inputs": inputs}
+    notes = (*(files.notes if files else ()), *_unresolved(code.unresolved))
+    return Wanted(source, decides, head, root, memory, files, notes)
+
+
+def _unresolved(places: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(
+        f"{place}: what this imports only shows when it runs, so all code is in the key"
+        for place in places
+    )
