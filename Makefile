@@ -13,7 +13,7 @@ SAMPLE := data/sample
 
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 # of the slow ones many wait: for a clock, a server, what was killed
-PYTEST_SLOW := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile
+PYTEST_SLOW := $(BIN)/python -m pytest --numprocesses 4 --dist loadfile
 
 .PHONY: setup run test test-all test-rest lint bench faults
 
@@ -63,4 +63,5 @@ faults: $(VENV)/.dev
 	PTM_FAULTS=1000 $(BIN)/python -m pytest -s tests/faults tests/ptm/test_concurrent.py \
 	  tests/ptm/test_index.py tests/ptm/test_damage.py tests/ptm/test_bounded_memory.py \
 	  tests/flows/test_schedule.py tests/flows/test_history.py tests/flows/test_lost.py \
+	  tests/flows/test_graph.py tests/flows/test_foreign_server.py \
 	  tests/production/test_topology.py
