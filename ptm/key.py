@@ -36,6 +36,7 @@ CALLED = (
 )
 SCALING = "ptm.scaling"
 DEFAULTS = "ptm.defaults"  # scales what a kind says how to scale
+SPLITS = "ptm.assigning"  # assigns samples to splits
 CUTTING = "ptm.parts"  # cuts the files of kinds that do not do it themselves
 ALWAYS = ("numpy", "pyarrow", "torch")  # they write every artifact
 ON_ARTIFACTS = ("pandas",)  # in whose frames an analysis gets the tables
@@ -88,18 +89,20 @@ def make_key(components: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def code_of(kind: Kind, memo: Callable[[], dict[str, Any]] = dict) -> Code:
+def code_of(kind: Kind, memo: Callable[[], dict[str, Any]] = dict, splits: bool = False) -> Code:
     """The code that decides what a kind makes.
 
     Args:
         kind: of `ptm.registry`.
+        splits: whether its samples come to splits.
         memo: gives what was found before, by digest of the source; it is brought up to date.
 
     Raises:
         PtmError: a module was edited after it was loaded, so that the file is not what runs.
     """
-    code = _codes.get(kind.identity) or _find(kind, memo())
-    _codes[kind.identity] = code
+    which = (*kind.identity, splits)
+    code = _codes.get(which) or _find(kind, memo(), splits)
+    _codes[which] = code
     return code
 
 
@@ -128,11 +131,13 @@ def distribution_of(package: str) -> str:
     return name
 
 
-def _find(kind: Kind, memo: dict[str, Any]) -> Code:
+def _find(kind: Kind, memo: dict[str, Any], splits: bool) -> Code:
     walk = _Walk(kind, memo)
     walk.go(filter(walk.is_module, walk.with_parents(kind.module)))
     if kind.is_cut:
         walk.go([CUTTING])
+    if splits:
+        walk.go([SPLITS])
     if SCALING in walk.looked_at:
         walk.go([DEFAULTS])
     unresolved = tuple(walk.unresolved)  # that is told, and not what all the other code has

@@ -12,10 +12,12 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from ptm import defaults, store
+from ptm.assigning import Splits, assigned, inherited, without_column
 from ptm.blocks import whole
 from ptm.errors import BadInput, InputError, PtmError, changed
 from ptm.index import FileDigest
@@ -24,6 +26,7 @@ from ptm.memory import give_back
 from ptm.model import ROWS, Block, File, Part, Whole
 from ptm.registry import Kind, kind_of
 from ptm.scaling import Scaler, Scaling
+from ptm.split import COLUMN, NONE, NOWHERE, TRAIN
 from ptm.stats import Stats
 from ptm.system_errors import NO_FILE
 from ptm.work import Encoded, Job, Made, Measured, Work
@@ -50,8 +53,8 @@ def make(job: Job, work: Work) -> Made | BadInput:
     """An entry of one part: read, measured, learned and encoded in memory."""
     kind = kind_of(job.source)
     with told(job, kind):
-        block = _read(job, kind, work)
-        return block if isinstance(block, BadInput) else _made(job, block)
+        read = _read(job, kind, work)
+        return read if isinstance(read, BadInput) else _made(job, *read)
 
 
 def analyze(job: Job, pointers: Mapping[str, store.Pointer], rehash: bool) -> Made | BadInput:
@@ -68,9 +71,29 @@ def analyze(job: Job, pointers: Mapping[str, store.Pointer], rehash: bool) -> Ma
     with told(job, kind):
         try:
             block = whole(kind.code.analyze(job.source, artifacts), f"kind '{kind.name}'")
+            if job.source.rule:
+                splits = assigned(job.source, Part(0, ()), block)
+            else:
+                block, splits = inherited(block, artifacts)
         except BadInput as bad:
             return _of_source(job, bad)
-        return _made(job, block)
+        return _made(job, block, splits)
+
+
+def taught(job: Job, by_split: Mapping[str, Stats]) -> Stats:
+    """The statistics that scalers and categories are learned from: of train, or of all.
+
+    Raises:
+        BadInput: train has no sample.
+    """
+    if job.source.rule is None or job.source.statistics == "all":
+        everywhere = (stats for split, stats in by_split.items() if split != NOWHERE)
+        return reduce(Stats.merge, everywhere, Stats())
+    if TRAIN not in by_split:
+        counts = {split: sum(one.samples.values()) for split, one in by_split.items()}
+        got = ", ".join(f"{count} in {split}" for split, count in counts.items()) or "none"
+        raise BadInput("split", "samples in train (or statistics = 'all')", got)
+    return by_split[TRAIN]
 
 
 def learn(
@@ -79,11 +102,11 @@ def learn(
     scaling: Mapping[str, Scaling],
     carried: Sequence[Mapping[str, Any]],
 ) -> Learned:
-    """What the statistics of all samples teach.
+    """What the statistics of samples teach.
 
     Args:
         job: of the entry.
-        stats: of all of its train samples.
+        stats: of its train samples, or of all.
         scaling: how tensors are to be scaled.
         carried: what each part says of itself to the functions of the kind.
 
@@ -148,18 +171,19 @@ def _measured(job: Job, work: Work, index: Any, force: bool) -> Measured | BadIn
         return Measured.from_record(*kept)
     kind = kind_of(job.source)
     with told(job, kind):
-        block = _read(job, kind, work)
-        if isinstance(block, BadInput):
-            return block
+        read = _read(job, kind, work)
+        if isinstance(read, BadInput):
+            return read
+        block, splits = read
         _check_is_part(kind, block)
-        stats = _stats(job, kind, block)
+        stats = _stats_by_split(job, kind, block, splits)
         record = Measured.record(stats, block)
         ref = store.write_part(
             job.root,
             job.name,
             work.key,
             block.tensors,
-            block.rows,
+            splits.with_column(block.rows) if splits else block.rows,
             record,
             uncached=job.uncached and not has_to_encode(job, block.scaling),
         )
@@ -175,7 +199,8 @@ def _encoded(job: Job, one: Measured, learned: Learned, index: Any, force: bool)
         return Encoded(ref, axes, record["carried"], kept=True)
     kind = kind_of(job.source)
     with told(job, kind):
-        tensors, rows = store.read_part(job.root, job.name, one.ref)
+        tensors, stored = store.read_part(job.root, job.name, one.ref)
+        rows = None if stored is None else without_column(stored)
         raw = Block(
             tensors,
             one.axes,
@@ -188,6 +213,8 @@ def _encoded(job: Job, one: Measured, learned: Learned, index: Any, force: bool)
         )
         block = _encode(job, kind, raw, learned)
         same = one.ref.files.get("rows") if block.rows is rows else None
+        if stored is not None and stored is not rows:
+            block = replace(block, rows=block.rows.append_column(COLUMN, stored[COLUMN]))
         record = {"axes": block.axes, "carried": block.carried}
         ref = store.write_part(
             job.root,
@@ -203,20 +230,23 @@ def _encoded(job: Job, one: Measured, learned: Learned, index: Any, force: bool)
         return Encoded(ref, block.axes, block.carried, kept=False)
 
 
-def completed(job: Job, block: Block) -> tuple[Block, Whole]:
+def completed(job: Job, block: Block, splits: Splits | None = None) -> tuple[Block, Whole]:
     """An entry that is one part, from what was read: its samples, and what is beside them."""
     kind = kind_of(job.source)
-    stats = _stats(job, kind, block)
+    by_split = _stats_by_split(job, kind, block, splits)
+    stats = taught(job, by_split)
     learned = _by_itself(job, block) or learn(job, stats, block.scaling, [block.carried])
     encoded = block
     if has_to_encode(job, block.scaling):
         encoded = _encode(job, kind, block, as_encoded(learned))
     beside = finished(job, learned, stats, [{**block.carried, **encoded.carried}])
-    return encoded, joined([block], encoded.axes, beside, learned, stats)
+    if splits:
+        encoded = replace(encoded, rows=splits.with_column(encoded.rows))
+    return encoded, joined([block], encoded.axes, beside, learned, by_split)
 
 
-def _made(job: Job, block: Block) -> Made:
-    encoded, beside = completed(job, block)
+def _made(job: Job, block: Block, splits: Splits | None) -> Made:
+    encoded, beside = completed(job, block, splits)
     ref = None
     if encoded.tensors or encoded.rows is not None:
         ref = store.write_part(job.root, job.name, "", encoded.tensors, encoded.rows)
@@ -248,7 +278,7 @@ def joined(
     axes: Mapping[str, tuple[str, ...]],
     beside: Block,
     learned: Learned,
-    stats: Stats,
+    by_split: Mapping[str, Stats],
 ) -> Whole:
     """What is published beside the parts.
 
@@ -257,7 +287,7 @@ def joined(
         axes: of the tensors that are published.
         beside: what belongs to all parts together.
         learned: from them.
-        stats: of them.
+        by_split: what was measured of them.
 
     Raises:
         PtmError: parts say different facts.
@@ -279,21 +309,29 @@ def joined(
         beside.tensors,
         {**tables, **of_one, **beside.tables},
         learned.to_json(),
-        {"samples": dict(stats.samples), **_moments(stats)},
+        _measures(by_split),
         {**facts, **beside.facts},
         (*notes, *beside.notes),
     )
 
 
-def _moments(stats: Stats) -> dict[str, Any]:
-    return {"moments": {name: one.to_json() for name, one in stats.moments.items()}}
+def _measures(by_split: Mapping[str, Stats]) -> dict[str, Any]:
+    return {
+        "samples": {split: sum(one.samples.values()) for split, one in by_split.items()},
+        "moments": {
+            split: {name: moments.to_json() for name, moments in one.moments.items()}
+            for split, one in by_split.items()
+            if split != NOWHERE
+        },
+    }
 
 
-def _read(job: Job, kind: Kind, work: Work) -> Block | BadInput:
-    """The samples of a part; what is wrong with them, with the name of the entry."""
+def _read(job: Job, kind: Kind, work: Work) -> tuple[Block, Splits | None] | BadInput:
+    """The samples of a part and their splits; what is wrong with them, with the entry's name."""
     part, entries = work.unpacked()
     try:
         block = whole(kind.code.read(job.source, part), f"kind '{kind.name}'")
+        splits = assigned(job.source, part, block)
     except InputError as bad:
         return bad
     except BadInput as bad:
@@ -301,7 +339,7 @@ def _read(job: Job, kind: Kind, work: Work) -> Block | BadInput:
     for entry in entries:
         if not _unchanged(entry, part):
             raise changed(job.name, entry.name)
-    return block
+    return block, splits
 
 
 def _unchanged(entry: FileDigest, part: Part) -> bool:
@@ -325,6 +363,18 @@ def _of_source(job: Job, bad: BadInput, part: Part | None = None) -> InputError:
         return f"{job.above}{name}" if name in known else file
 
     return bad.of_source(job.name, shown)
+
+
+def _stats_by_split(job: Job, kind: Kind, block: Block, splits: Splits | None) -> dict[str, Stats]:
+    """What is measured of the samples of each split; of those in none how many they are."""
+    if splits is None:
+        return {TRAIN: _stats(job, kind, block)}
+    found = {}
+    for split, count, some in splits.blocks(block):
+        found[split] = replace(_stats(job, kind, some), samples={split: count})
+    if left := int((splits.codes == NONE).sum()):
+        found[NOWHERE] = Stats({NOWHERE: left})
+    return found
 
 
 def _stats(job: Job, kind: Kind, block: Block) -> Stats:

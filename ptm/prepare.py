@@ -21,7 +21,7 @@ from ptm.memory import fits_page_cache
 from ptm.model import ArtifactRef, PartRef
 from ptm.parts import groups
 from ptm.registry import kind_of
-from ptm.stats import Stats
+from ptm.stats import merged
 from ptm.wanted import Content, Plan, Wanted, of_artifacts, of_files
 from ptm.work import Encoded, Job, Made, Measured, Work
 
@@ -190,11 +190,11 @@ def _many(
     measured: list[Measured] = agreed(job.name, [one for g in (yield batches) for one in g], files)
     check_alike(job.name, "scaling", [one.scaling for one in measured])
     check_alike(job.name, "axes", [one.axes for one in measured])
-    stats, scaling = Stats(), measured[0].scaling
+    scaling = measured[0].scaling
     carried = [one.carried for one in measured]
     with making.told(job):
-        for one in measured:
-            stats = stats.merge(one.stats)
+        by_split = merged(one.stats for one in measured)
+        stats = making.taught(job, by_split)
         learned = making.learn(job, stats, scaling, carried)
     refs, raw = [one.ref for one in measured], list[PartRef]()
     axes, written = measured[0].axes, 0
@@ -209,7 +209,7 @@ def _many(
     check_joinable(job.name, refs)
     with making.told(job):
         beside = making.finished(job, learned, stats, carried)
-        whole = making.joined(measured, axes, beside, learned, stats)
+        whole = making.joined(measured, axes, beside, learned, by_split)
     return Content(refs, whole, raw, sum(not one.kept for one in measured), written)
 
 

@@ -16,11 +16,13 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    model_validator,
 )
 from pydantic_core import to_jsonable_python
 
 from ptm.names import NAME
 from ptm.spans import seconds_of
+from ptm.split import TRAIN, Rule, rule_of
 
 Measure = Literal["continuous", "ordinal", "categorical"]
 MOST_CLASSES = 100_000  # one-hot rows longer than that are a slip of the pen
@@ -30,7 +32,9 @@ MOST_EXACT = 1 << 53  # up to here every integer is a float64
 LARGEST = 1 << 1023
 LETTERS = 80  # of a value in a message
 PART_BYTES = 1 << 26
-STORED = ("store", "part_bytes")  # options of every entry that decide what is stored
+# options of every entry that decide what is stored
+STORED = ("store", "part_bytes")
+SPLIT = ("split", "seed", "group", "near", "time", "embargo", "statistics")
 
 
 def short(value: object) -> str:
@@ -107,6 +111,19 @@ class Source(BaseModel):
             when they are read: smaller, and what did not change stays as it is.
         part_bytes: the most that a part of it has when it is decoded; what does not fit is cut, so
             that a run needs memory for some parts only.
+        split: how samples come to splits: expected shares ({ train = 0.8, test = 0.2 }), which
+            chance gives by the content of each sample, so that equal ones stay together; cuts of
+            `time` ({ train = "..2012-06-30", val = "2012-07-01.." }), both ends in them;
+            { folder = true } for folders train, val and test; { file = "splits.csv" } for a list
+            with a column "split" and one that names the samples.
+        seed: of the chance.
+        group: a column whose equal values stay in one split; of files also "folder", or a regular
+            expression with the group in parentheses, looked for in their paths.
+        near: "group" keeps near-duplicates in one split.
+        time: the column of the times of the samples, ISO 8601 (UTC where they name no zone) or
+            numbers.
+        embargo: the span next to another split that is left out, "1d" or a number.
+        statistics: of which samples scalers and categories are learned: those of "train", or "all".
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -124,12 +141,31 @@ class Source(BaseModel):
     timeout: Span | None = None
     store: Literal["scaled", "raw"] = "scaled"
     part_bytes: int = Field(default=PART_BYTES, ge=1)
+    split: dict[str, float | bool | str] = Field(default_factory=dict)
+    seed: int = Field(default=0, ge=0, le=MOST_EXACT)
+    group: str | None = None
+    near: Literal["group"] | None = None
+    time: str | None = None
+    embargo: float | str | None = None
+    statistics: Literal["train", "all"] = "train"
     _kind: Any = PrivateAttr(None)  # of `ptm.registry`, where the entry comes from a catalog
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         if taken := Source.model_fields.keys() & vars(cls).get("__annotations__", {}).keys():
             raise TypeError(f"expected other names of options, got {min(taken)!r} of every entry")
+
+    @model_validator(mode="after")
+    def _splits(self) -> Source:
+        rule = self.rule
+        if rule and rule.names and TRAIN not in rule.names and self.statistics == "train":
+            raise ValueError(f"a split '{TRAIN}' (or statistics = 'all'), got {list(rule.names)}")
+        return self
+
+    @property
+    def rule(self) -> Rule | None:
+        """How its samples come to splits; None where it has none."""
+        return rule_of(self.split, self.seed, self.group, self.near, self.time, self.embargo)
 
     def options(self) -> dict[str, Any]:
         """The JSON values that decide the content: the options of the kind, but for its limits.
@@ -140,7 +176,9 @@ class Source(BaseModel):
         left_out = {*Source.model_fields, *self.limits}
         if len(self.of) > 1:
             left_out -= {"of"}
-        left_out -= {n for n in STORED if getattr(self, n) != Source.model_fields[n].default}
+        fields = {name: Source.model_fields[name] for name in (*STORED, *SPLIT)}
+        usual = {n: one.get_default(call_default_factory=True) for n, one in fields.items()}
+        left_out -= {name for name, value in usual.items() if getattr(self, name) != value}
         values: dict[str, Any] = to_jsonable_python(_in_order(self.model_dump(exclude=left_out)))
         return values
 

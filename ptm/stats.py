@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite, prod
 from typing import TYPE_CHECKING, Any
@@ -217,6 +217,19 @@ class Stats:
             {name: Moments.from_json(one) for name, one in values["moments"].items()},
             {name: Counter(counter) for name, counter in values["counts"].items()},
         )
+
+
+def merged(several: Iterable[Mapping[str, Stats]]) -> dict[str, Stats]:
+    """What was measured of parts, by split; merged in their order.
+
+    Raises:
+        PtmError: as `Stats.merge`.
+    """
+    found: dict[str, Stats] = {}
+    for one in several:
+        for split, stats in one.items():
+            found[split] = found.get(split, Stats()).merge(stats)
+    return found
 
 
 def moments_of(values: NDArray[Any], axis: int, divisor: float) -> Moments:

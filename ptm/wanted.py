@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptm import making, store
+from ptm.assigning import split_options
 from ptm.errors import StoreError
 from ptm.explain import why, with_inputs
 from ptm.inputs import InputFiles
@@ -238,11 +239,11 @@ def _wanted(
     memory: store.Memory,
     files: InputFiles | None,
 ) -> Wanted:
-    code = code_of(kind, lambda: memory.code)
+    code = code_of(kind, lambda: memory.code, splits=source.rule is not None)
     decides = {
         "kind": source.kind,
         "format": store.FORMAT,
-        "options": source.options(),
+        "options": source.options() | split_options(source),
         "code": code.digests,
         "packages": package_versions(code.packages),
     }

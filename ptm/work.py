@@ -105,30 +105,31 @@ class Measured:
     carried: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, ref: PartRef, stats: Stats, block: Block) -> Measured:
+    def of(cls, ref: PartRef, stats: Mapping[str, Stats], block: Block) -> Measured:
         """What is said of a block that is in the store."""
         said = {name: getattr(block, name) for name in SAID}
         return cls(ref, _packed(stats), scaling=block.scaling, **said)
 
     @property
-    def stats(self) -> Stats:
-        """What was measured of the samples."""
-        found: Stats = _unpacked(self.packed)
+    def stats(self) -> dict[str, Stats]:
+        """What was measured of the samples, by split."""
+        found: dict[str, Stats] = _unpacked(self.packed)
         return found
 
     @staticmethod
-    def record(stats: Stats, block: Block) -> dict[str, Any]:
+    def record(stats: Mapping[str, Stats], block: Block) -> dict[str, Any]:
         """JSON of all but the reference."""
         said = {name: getattr(block, name) for name in SAID}
         scaling = {name: [*one] for name, one in block.scaling.items()}
-        return {"stats": stats.to_json(), "scaling": scaling, **said}
+        by_split = {split: one.to_json() for split, one in stats.items()}
+        return {"stats": by_split, "scaling": scaling, **said}
 
     @classmethod
     def from_record(cls, ref: PartRef, record: Mapping[str, Any]) -> Measured:
         """What a record of the store says."""
         return cls(
             ref,
-            _packed(Stats.from_json(record["stats"])),
+            _packed({split: Stats.from_json(one) for split, one in record["stats"].items()}),
             True,
             {n: Scaling(tuple(one[0]), *one[1:]) for n, one in record["scaling"].items()},
             {name: tuple(axes) for name, axes in record["axes"].items()},

@@ -124,4 +124,5 @@ class Spread:
 def _samples(came: Any) -> int:
     """How many samples a call has read."""
     several = came if isinstance(came, list) else []
-    return sum(one.stats.samples.get("train", 0) for one in several if isinstance(one, Measured))
+    stats = (of for one in several if isinstance(one, Measured) for of in one.stats.values())
+    return sum(sum(of.samples.values()) for of in stats)

@@ -51,8 +51,8 @@ NAMES_MATTER = False  # of files: no row has them
 BEGIN = 1 << 16  # bytes that show how long a row is
 DECODED = 4  # bytes in memory for each byte of text, about
 FEW = 1000  # numbers that show of most columns that they are no integers
-# what is counted of columns of numbers: parts that are int64, that have integers only; all parts
-EXACT, WHOLE, PARTS = ".exact", ".whole", ".parts"
+# what is carried of columns of numbers: those that are int64, and that have integers only
+EXACT, WHOLE = "exact", "whole"
 
 
 class Options(Source):
@@ -60,6 +60,8 @@ class Options(Source):
 
     Attributes:
         columns: the columns to use, in this order; all of the file's where empty.
+        exclude: columns that are no features; they stay in the table as they are, as texts.
+            So do the columns of `group` and `time`.
         rows: the rows themselves, instead of a path.
         target: the column to predict, kept out of the features.
         classes: number of classes of the target; it becomes int64 and one-hot. Without it, float32.
@@ -78,6 +80,7 @@ class Options(Source):
     needs_path: ClassVar[bool] = False
     takes_folders: ClassVar[bool] = False
     columns: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     rows: tuple[tuple[Number, ...], ...] = ()
     delimiter: Delimiter = ","
     encoding: str = "utf-8"
@@ -108,9 +111,24 @@ class Options(Source):
             raise ValueError("a 'target' where there are 'classes'")
         if self.columns:
             named = {*self.measures, *self.units, *([self.target] if self.target else [])}
+            named -= self.asides
             for name in sorted(named - set(self.columns)):
                 raise ValueError(f"'{name}' to be one of the columns {', '.join(self.columns)}")
         return self
+
+    @model_validator(mode="after")
+    def _target_stays(self) -> Options:
+        if self.target and self.target in self.asides:
+            raise ValueError(f"a 'target' that is not left out, got '{self.target}'")
+        if self.rows and (out := sorted(self.asides)):
+            raise ValueError(f"'rows' of numbers without 'exclude', 'group' and 'time', got {out}")
+        return self
+
+    @property
+    def asides(self) -> frozenset[str]:
+        """The columns that are no features, and stay as they are."""
+        named = (*self.exclude, self.group, self.time)
+        return frozenset(name for name in named if name is not None)
 
 
 def parts(options: Options, files: tuple[File, ...], target_bytes: int) -> list[Part]:
@@ -170,33 +188,33 @@ def read(options: Options, part: Part) -> Block:
         rows=_described(options, table),
         facts={
             "target": options.target,
-            "measures": {c: options.measures.get(c, "continuous") for c in table.column_names},
+            "measures": {
+                name: options.measures.get(name, "continuous")
+                for name in table.column_names
+                if name not in options.asides
+            },
         },
-        carried={"columns": table.column_names},
+        carried={
+            "columns": table.column_names,
+            "rows": table.num_rows,
+            **_integral(options, table),
+        },
     )
 
 
 def measure(options: Options, block: Block) -> Stats:
-    """Moments of each column of numbers but the target; counts of categories; what columns of
-    integers need (see `_integers`).
-    """
+    """Moments of each column of numbers but the target; counts of categories."""
     import numpy as np
 
     table, moments = block.rows, {}
-    needs: dict[str, Counter[str]] = {EXACT: Counter(), WHOLE: Counter()}
-    for name in table.column_names:
-        if options.measures.get(name) == "categorical":
-            continue
-        numbers = arrow.numbers(table[name])
-        needs[EXACT][name] += int(numbers.dtype == np.int64)
-        needs[WHOLE][name] += int(_are_whole(numbers))
+    for name in _of_numbers(options, table):
         if name == options.target:
             continue
+        numbers = arrow.numbers(table[name])
         with np.errstate(all="ignore"):  # what leaves float64 is refused by `learn`
             rounded = numbers.astype(options.precision) if options.precision else numbers
             moments[name] = Moments.of(rounded[:, None])
-    counts = {**_counted(options, table), **needs, PARTS: Counter(parts=1)}
-    return Stats({"train": table.num_rows}, moments, counts)
+    return Stats({"train": table.num_rows}, moments, _counted(options, table))
 
 
 def learn(options: Options, stats: Stats, carried: Sequence[Mapping[str, Any]]) -> Learned:
@@ -207,18 +225,15 @@ def learn(options: Options, stats: Stats, carried: Sequence[Mapping[str, Any]]) 
             can hold no standard deviation, or integers beside fractions that it rounds.
     """
     file, faults = file_name(options), Faults()
-    categories = {
-        name: tuple(sorted(stats.counts[name]))
-        for name, measure in options.measures.items()
-        if measure == "categorical"
-    }
+    categories = {name: tuple(sorted(counted)) for name, counted in stats.counts.items()}
     columns = columns_of(options, carried[0]["columns"], categories)
-    if stats.counts[PARTS].total() > 1:  # else `read` has looked
-        check_columns(options, file, stats.samples["train"], columns, faults)
+    if len(carried) > 1:  # else `read` has looked
+        rows = sum(one["rows"] for one in carried)
+        check_columns(options, file, rows, columns, faults)
         if options.target and options.classes:
-            _check_classes(options, file, stats.samples["train"], faults)
+            _check_classes(options, file, rows, faults)
     scaler = fit(options, file, columns, stats.moments, faults)
-    exact = _integers(stats, file, faults)
+    exact = _integers(carried, file, faults)
     faults.check()
     return Learned({FEATURES: scaler}, categories, exact)
 
@@ -228,7 +243,7 @@ def encode(options: Options, block: Block, learned: Learned) -> Block:
     import torch
 
     table = _cast(block.rows, learned)
-    matrix, merged = features_of(options, table, learned)
+    matrix, merged, unseen = features_of(options, table, learned)
     tensors = {FEATURES: torch.from_numpy(matrix)}
     axes: dict[str, tuple[str, ...]] = {FEATURES: (SAMPLE, FEATURE)}
     if options.target:
@@ -242,7 +257,10 @@ def encode(options: Options, block: Block, learned: Learned) -> Block:
             stored = values.astype("float32")
             merged |= merging(options.target, values, stored)
             tensors["target"] = torch.from_numpy(stored)
-    carried = {"merged": {name: list(counts) for name, counts in merged.items()}}
+    carried = {
+        "merged": {name: list(counts) for name, counts in merged.items()},
+        "unseen": unseen,
+    }
     return Block(tensors, axes, table, carried=carried)
 
 
@@ -266,15 +284,26 @@ def whole(
         and name not in merged
     ]
     names = list(learned.scalers[FEATURES].names)
-    notes = warnings_of(options, constant, merged, len(carried))
+    notes = (*warnings_of(options, constant, merged, len(carried)), *_unseen(carried))
     return Block(facts={"features": names}, notes=notes)
+
+
+def _unseen(carried: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Of which columns there are categories that train has not."""
+    counts: Counter[str] = Counter()
+    for one in carried:
+        counts.update(one["unseen"])
+    for name, count in counts.items():
+        rows = "1 row has" if count == 1 else f"{count} rows have"
+        yield f"column '{shown(name)}': {rows} a category that train has not; all of it is 0 there"
 
 
 def _counted(options: Options, table: pa.Table) -> dict[str, Counter[str]]:
     """How often each category of each categorical column comes."""
     found = {}
     for name in table.column_names:
-        if options.measures.get(name) == "categorical" and name != options.target:
+        is_category = options.measures.get(name) == "categorical"
+        if is_category and name != options.target and name not in options.asides:
             counted = table[name].value_counts()
             values, counts = (counted.field(place).to_pylist() for place in (0, 1))
             found[name] = Counter(dict(zip(values, counts, strict=True)))
@@ -293,11 +322,32 @@ def _are_whole(numbers: NDArray[Any]) -> bool:
     return bool(numbers.min(initial=0.0) >= -(2.0**63) and numbers.max(initial=0.0) < 2.0**63)
 
 
-def _integers(stats: Stats, file: str, faults: Faults) -> tuple[str, ...]:
+def _of_numbers(options: Options, table: pa.Table) -> list[str]:
+    """The columns of numbers, the target among them."""
+    return [
+        name
+        for name in table.column_names
+        if name not in options.asides and options.measures.get(name) != "categorical"
+    ]
+
+
+def _integral(options: Options, table: pa.Table) -> dict[str, list[str]]:
+    """Which columns are int64 here, since float64 would round them; which have integers only."""
+    import numpy as np
+
+    found: dict[str, list[str]] = {EXACT: [], WHOLE: []}
+    for name in _of_numbers(options, table):
+        numbers = arrow.numbers(table[name])
+        found[EXACT] += [name] if numbers.dtype == np.int64 else []
+        found[WHOLE] += [name] if _are_whole(numbers) else []
+    return found
+
+
+def _integers(carried: Sequence[Mapping[str, Any]], file: str, faults: Faults) -> tuple[str, ...]:
     """Columns of integers that float64 would round, and which so are int64 in every part."""
-    exact = [name for name, count in stats.counts[EXACT].items() if count]
+    exact = [name for name in carried[0]["columns"] if any(name in one[EXACT] for one in carried)]
     for name in exact:
-        if stats.counts[WHOLE][name] < stats.counts[PARTS].total():
+        if not all(name in one[WHOLE] for one in carried):
             expected = "numbers that float64 can hold, or integers that int64 can"
             got = "integers that float64 rounds, and others that int64 cannot hold"
             faults.add(BadInput(f"column '{shown(name)}'", expected, got, file))
@@ -319,6 +369,7 @@ def _cast(table: pa.Table, learned: Learned) -> pa.Table:
 def _read(options: Options, path: Path | None, part: Part) -> pa.Table:
     """The columns: string where they are categories, else float64, or int64 of large integers."""
     categories = frozenset(c for c, m in options.measures.items() if m == "categorical")
+    categories -= options.asides
     kept = {c for c, m in options.measures.items() if m == "ordinal"}
     is_exact = options.standardize and not options.precision
     unscaled = frozenset(kept | {options.target or ""}) if is_exact else None
@@ -328,8 +379,8 @@ def _read(options: Options, path: Path | None, part: Part) -> pa.Table:
             options.delimiter,
             options.encoding,
             options.header,
-            options.columns,
-            frozenset(),
+            _columns(options),
+            options.asides,
             categories,
             unscaled,
             part.span,
@@ -337,6 +388,13 @@ def _read(options: Options, path: Path | None, part: Part) -> pa.Table:
             part.before,
         )
     return _inline(options, categories, unscaled)
+
+
+def _columns(options: Options) -> tuple[str, ...]:
+    """The columns to read; all where empty."""
+    if not options.columns:
+        return ()
+    return (*options.columns, *sorted(options.asides - {*options.columns}))
 
 
 def _inline(
@@ -374,11 +432,12 @@ def _check_options(options: Options, file: str, table: pa.Table) -> None:
         check_names(sorted(named), table.column_names, file)
     except BadInput as error:
         faults.add(error)
-    if set(table.column_names) <= {options.target}:
+    if set(table.column_names) <= {options.target, *options.asides}:
+        beside = "the target" + (" and what is left out" if options.asides else "")
         faults.add(
             BadInput(
                 where="header",
-                expected="at least one column beside the target",
+                expected=f"at least one column beside {beside}",
                 got=some(table.column_names),
                 file=file,
             )
@@ -429,7 +488,10 @@ def _described(options: Options, table: pa.Table) -> pa.Table:
 
     fields = []
     for field in table.schema:
-        metadata: dict[str, str] = {"measure": options.measures.get(field.name, "continuous")}
+        measure = options.measures.get(field.name, "continuous")
+        metadata: dict[str, str] = {}
+        if field.name not in options.asides:
+            metadata["measure"] = measure
         if field.name in options.units:
             metadata["unit"] = options.units[field.name]
         fields.append(field.with_metadata(metadata))

@@ -65,7 +65,7 @@ def columns_of(
     for name in names:
         measure = options.measures.get(name, "continuous")
         is_scaled = measure == "continuous" and options.standardize
-        if name != options.target:
+        if name != options.target and name not in options.asides:
             columns.append(Column(name, categories.get(name), is_scaled))
     return columns
 
@@ -121,7 +121,7 @@ def fit(
 
 def features_of(
     options: Options, table: pa.Table, learned: Learned
-) -> tuple[NDArray[Any], dict[str, tuple[int, int]]]:
+) -> tuple[NDArray[Any], dict[str, tuple[int, int]], dict[str, int]]:
     """The columns as one matrix.
 
     Args:
@@ -131,7 +131,9 @@ def features_of(
 
     Returns:
         float32 [row, feature], or float64 where the entry is stored raw; and for each column of
-        whose values float32 merges some, how many distinct ones there are, and how many are left.
+        whose values float32 merges some, how many distinct ones there are, and how many are left;
+        and for each column with categories that none was learned of, which are 0 throughout, in how
+        many rows.
     """
     import numpy as np
 
@@ -140,12 +142,16 @@ def features_of(
     columns = columns_of(options, table.column_names, learned.categories)
     matrix = np.zeros((table.num_rows, len(scaler.names)), dtype=np.float64 if raw else np.float32)
     merged: dict[str, tuple[int, int]] = {}
+    unseen: dict[str, int] = {}
     place = 0
     for column in columns:
         values = table[column.name]
         if column.categories is not None:
             codes = _codes(values, column.categories)
-            matrix[np.arange(len(codes)), place + codes] = 1
+            [known] = np.nonzero(codes >= 0)
+            matrix[known, place + codes[known]] = 1
+            if len(known) < len(codes):
+                unseen[column.name] = len(codes) - len(known)
         else:
             numbers = arrow.numbers(values)
             fitted = scaler.shift[place], scaler.scale[place]
@@ -153,7 +159,7 @@ def features_of(
             _fill(matrix[:, place], numbers, scaler.precision, fitted if is_scaled else None)
             merged |= _merging(column, numbers, matrix[:, place])
         place += len(column.features)
-    return matrix, merged
+    return matrix, merged, unseen
 
 
 def _fill(
@@ -241,10 +247,10 @@ def _first(names: list[str]) -> str:
 
 
 def _codes(values: pa.ChunkedArray, categories: Sequence[str]) -> NDArray[np.int64]:
-    """A column of text as the place of each text among the categories, int64 [row]."""
+    """A column of text as the place of each among the categories, -1 of none, int64 [row]."""
     import pyarrow.compute as pc
 
-    places = pc.index_in(values, arrow.texts(categories))
+    places = pc.fill_null(pc.index_in(values, arrow.texts(categories)), -1)
     codes: NDArray[np.int64] = arrow.numbers(places).astype("int64")
     return codes
 

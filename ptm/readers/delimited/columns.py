@@ -79,6 +79,16 @@ def read_delimited(
     return table
 
 
+def read_texts(path: Path, delimiter: str = ",", encoding: str = "utf-8") -> pa.Table:
+    """All columns of a small delimited file as they are, string.
+
+    Raises:
+        BadInput: see `read_delimited`.
+    """
+    names = _rows(path, delimiter, encoding, True, None, 0, 0).names
+    return read_delimited(path, delimiter, encoding, True, text=frozenset(names))
+
+
 def check_names(columns: list[str], names: list[str], file: str) -> None:
     """Looks whether the columns are among the names of a header.
 
