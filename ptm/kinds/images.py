@@ -6,6 +6,7 @@ from collections import Counter, deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from itertools import groupby
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -53,6 +54,8 @@ class Options(Source):
     Attributes:
         pattern: of the files in the folder; upper and lower case are the same.
         standardize: whether each channel is scaled to mean 0, standard deviation 1.
+        labels: "folder" makes the folder of each file its class: the first one below the source,
+            or, with a split by folders, below that of its split.
         on_damage: what becomes of a picture whose decoder had to invent a part of it: "fail" it,
             or "note" it as a warning.
         max_bytes: of one decoded picture.
@@ -62,6 +65,7 @@ class Options(Source):
 
     pattern: Pattern = "*"
     standardize: bool = False
+    labels: Literal["folder"] | None = None
     on_damage: Literal["fail", "note"] = "fail"
     max_bytes: int = Field(default=GIB // 2, ge=1)
 
@@ -72,13 +76,15 @@ def read(options: Options, part: Part) -> Block:
     Returns:
         `images` uint8 [sample, channel, height, width], from 0 to 255. Standardised they become
         float32: divided by 255, then each channel to mean 0 and standard deviation 1 (n - 1) over
-        all images. The table has one row for each image.
+        all images. The table has one row for each image, with its label where it has one: then
+        `target` int64 [sample] is the place of that among the classes, sorted, in the facts.
 
     Raises:
-        BadInput: a file that is no image, is cut short or damaged, has a palette or other than 8
+        BadInput: a file without a folder that says its class; one that is no image, is cut short or damaged, has a palette or other than 8
             bits for each channel, is larger than `max_bytes`, or differs from the first in size or
             channels. All that is wrong is told, with the files.
     """
+    labels = _labels(options, part.files)
     with closing(_decoded(options, part.files)) as images:
         batch, modes, notes = _batch(part.files, images, options.part_bytes)
     names = CHANNELS[modes[0]]
@@ -86,11 +92,11 @@ def read(options: Options, part: Part) -> Block:
     return Block(
         {"images": batch},
         {"images": (SAMPLE, CHANNEL, HEIGHT, WIDTH)},
-        _table(part.files, modes, shape),
+        _table(part.files, modes, shape, labels),
         facts={"channels": list(names)},
         scaling={"images": Scaling(names, divisor=WHITE)} if options.standardize else {},
         uniform={SIZES: {_size((*shape, len(names))): len(batch)}},
-        carried={"notes": notes},
+        carried={"notes": notes, "labels": [[name, len([*one])] for name, one in groupby(labels)]},
     )
 
 
@@ -107,10 +113,43 @@ def whole(
     stats: Stats,
     carried: Sequence[Mapping[str, Any]],
 ) -> Block:
-    """What is to be said of all images: the first that were damaged, channels that never vary."""
+    """What is of all images: their classes; the first that were damaged, flat channels."""
+    import numpy as np
+
     notes = [note for one in carried for note in one["notes"]]
     more = [f"… and {len(notes) - NOTED} more"] if len(notes) > NOTED else []
-    return Block(notes=(*notes[:NOTED], *more, *_flat(learned.scaler)))
+    notes = [*notes[:NOTED], *more, *_flat(learned.scaler)]
+    if not options.labels:
+        return Block(notes=tuple(notes))
+    runs = [run for one in carried for run in one["labels"]]
+    classes = sorted({name for name, _ in runs})
+    codes = [classes.index(name) for name, _ in runs]
+    target = np.repeat(np.array(codes, dtype=np.int64), [count for _, count in runs])
+    return Block(
+        {"target": target},
+        {"target": (SAMPLE,)},
+        facts={"target": "label", "classes": classes},
+        notes=tuple(notes),
+    )
+
+
+def _labels(options: Options, files: Sequence[File]) -> list[str]:
+    """The class of each file; none where they have none.
+
+    Raises:
+        BadInput: a file is in no folder that says it; all such files are told.
+    """
+    if not options.labels:
+        return []
+    above = 1 if options.split.get("folder") else 0
+    found, faults = [], Faults()
+    for file in files:
+        folders = file.name.split("/")[above:-1]
+        if not folders:
+            faults.add(BadInput("", "a folder that is its class", "none", file.url))
+        found.append(folders[0] if folders else "")
+    faults.check()
+    return found
 
 
 def _batch(
@@ -201,10 +240,15 @@ def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[0]} x {shape[1]} pixels with {channels}"
 
 
-def _table(files: Sequence[File], modes: list[str], shape: tuple[int, ...]) -> pa.Table:
+def _table(
+    files: Sequence[File], modes: list[str], shape: tuple[int, ...], labels: list[str]
+) -> pa.Table:
     height, width = ([side] * len(files) for side in shape)
     names = [file.name for file in files]
-    columns = {"file": names, "mode": modes, "height": height, "width": width}
+    columns: dict[str, Any] = {"file": names}
+    if labels:
+        columns["label"] = labels
+    columns |= {"mode": modes, "height": height, "width": width}
     return arrow.table(columns, {"height": "pixels", "width": "pixels"})
 
 
