@@ -80,9 +80,10 @@ def read(options: Options, part: Part) -> Block:
         `target` int64 [sample] is the place of that among the classes, sorted, in the facts.
 
     Raises:
-        BadInput: a file without a folder that says its class; one that is no image, is cut short or damaged, has a palette or other than 8
-            bits for each channel, is larger than `max_bytes`, or differs from the first in size or
-            channels. All that is wrong is told, with the files.
+        BadInput: a file without a folder that says its class; one that is no image, is cut short
+            or damaged, has a palette or other than 8 bits for each channel, is larger than
+            `max_bytes`, or differs from the first in size or channels. All that is wrong is told,
+            with the files.
     """
     labels = _labels(options, part.files)
     with closing(_decoded(options, part.files)) as images:
