@@ -42,6 +42,15 @@ TARGET = "target"
 NO_TIME = "a time as 2012-06-30 or 2012-06-30T12:00"
 
 
+def names_of(source: Source, rule: Rule) -> tuple[str, ...]:
+    """The names of the splits: those of a list as it has them, train first.
+
+    Raises:
+        BadInput: it is no list of splits.
+    """
+    return _listed(source, rule).names if rule.by == "file" else rule.names
+
+
 class Splits(NamedTuple):
     """The split of each sample of a part.
 
@@ -61,6 +70,16 @@ class Splits(NamedTuple):
         return pa.DictionaryArray.from_arrays(
             pa.array(self.codes, pa.uint8(), mask=self.codes == NONE), pa.array(self.names)
         ).cast(pa.string())
+
+    @classmethod
+    def of_column(cls, names: tuple[str, ...], column: pa.ChunkedArray) -> Splits:
+        """Those that `column` gave."""
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        places = pc.fill_null(pc.index_in(column, pa.array(names, pa.string())), NONE)
+        return cls(names, np.asarray(places).astype(np.uint8))
 
     def with_column(self, rows: pa.Table) -> pa.Table:
         """Rows with the name of the split of each, in the last column."""

@@ -16,9 +16,10 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from ptm import defaults, store
+from ptm import checking, defaults, store
 from ptm.assigning import Splits, assigned, inherited, without_column
 from ptm.blocks import whole
+from ptm.checking import Checked
 from ptm.errors import BadInput, InputError, PtmError, changed
 from ptm.index import FileDigest
 from ptm.learned import Learned
@@ -26,10 +27,12 @@ from ptm.memory import give_back
 from ptm.model import ROWS, Block, File, Part, Whole
 from ptm.registry import Kind, kind_of
 from ptm.scaling import Scaler, Scaling
-from ptm.split import COLUMN, NONE, NOWHERE, TRAIN
+from ptm.split import COLUMN, FINDINGS, NONE, NOWHERE, TRAIN
 from ptm.stats import Stats
 from ptm.system_errors import NO_FILE
 from ptm.work import Encoded, Job, Made, Measured, Work
+
+ALONE = Part(0, ())  # of an entry without files
 
 
 def measure(job: Job, works: Sequence[Work], force: bool = False) -> list[Measured | BadInput]:
@@ -54,7 +57,7 @@ def make(job: Job, work: Work) -> Made | BadInput:
     kind = kind_of(job.source)
     with told(job, kind):
         read = _read(job, kind, work)
-        return read if isinstance(read, BadInput) else _made(job, *read)
+        return read if isinstance(read, BadInput) else _made(job, *read, work.unpacked()[0])
 
 
 def analyze(job: Job, pointers: Mapping[str, store.Pointer], rehash: bool) -> Made | BadInput:
@@ -230,7 +233,9 @@ def _encoded(job: Job, one: Measured, learned: Learned, index: Any, force: bool)
         return Encoded(ref, block.axes, block.carried, kept=False)
 
 
-def completed(job: Job, block: Block, splits: Splits | None = None) -> tuple[Block, Whole]:
+def completed(
+    job: Job, block: Block, splits: Splits | None = None, part: Part = ALONE
+) -> tuple[Block, Whole]:
     """An entry that is one part, from what was read: its samples, and what is beside them."""
     kind = kind_of(job.source)
     by_split = _stats_by_split(job, kind, block, splits)
@@ -240,13 +245,17 @@ def completed(job: Job, block: Block, splits: Splits | None = None) -> tuple[Blo
     if has_to_encode(job, block.scaling):
         encoded = _encode(job, kind, block, as_encoded(learned))
     beside = finished(job, learned, stats, [{**block.carried, **encoded.carried}])
+    checked = None
     if splits:
+        facts = {**block.facts, **beside.facts}
+        if job.source.rule:
+            checked = checking.of_one(job.source, part, block, splits, by_split, facts)
         encoded = replace(encoded, rows=splits.with_column(encoded.rows))
-    return encoded, joined([block], encoded.axes, beside, learned, by_split)
+    return encoded, joined([block], encoded.axes, beside, learned, by_split, checked)
 
 
-def _made(job: Job, block: Block, splits: Splits | None) -> Made:
-    encoded, beside = completed(job, block, splits)
+def _made(job: Job, block: Block, splits: Splits | None, part: Part = ALONE) -> Made:
+    encoded, beside = completed(job, block, splits, part)
     ref = None
     if encoded.tensors or encoded.rows is not None:
         ref = store.write_part(job.root, job.name, "", encoded.tensors, encoded.rows)
@@ -279,6 +288,7 @@ def joined(
     beside: Block,
     learned: Learned,
     by_split: Mapping[str, Stats],
+    checked: Checked | None = None,
 ) -> Whole:
     """What is published beside the parts.
 
@@ -288,6 +298,7 @@ def joined(
         beside: what belongs to all parts together.
         learned: from them.
         by_split: what was measured of them.
+        checked: what was found of their split.
 
     Raises:
         PtmError: parts say different facts.
@@ -304,14 +315,16 @@ def joined(
     notes = dict.fromkeys(note for one in said for note in one.notes)
     tables = {} if beside.rows is None else {ROWS: beside.rows}
     of_one = said[0].tables if isinstance(said[0], Block) else {}
+    findings = {FINDINGS: checked.findings} if checked else {}
     return Whole(
         {**axes, **beside.axes},
         beside.tensors,
-        {**tables, **of_one, **beside.tables},
+        {**tables, **of_one, **beside.tables, **findings},
         learned.to_json(),
         _measures(by_split),
         {**facts, **beside.facts},
-        (*notes, *beside.notes),
+        (*notes, *beside.notes, *(checked.notes if checked else ())),
+        checked.said if checked else {},
     )
 
 

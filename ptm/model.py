@@ -180,6 +180,7 @@ class Whole:
         stats: JSON of what was measured (`ptm.stats.Stats`).
         facts: JSON values.
         notes: sentences for people.
+        split: JSON of what is known of the split; of none where there is none.
     """
 
     axes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -189,6 +190,7 @@ class Whole:
     stats: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    split: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ptm import making, store
+from ptm import checking, making, store
 from ptm.agreement import agreed, check_alike, check_joinable
 from ptm.budget import PARTS
 from ptm.errors import BadInput, PtmError
+from ptm.leaks.certificate import needs_marks
 from ptm.memory import fits_page_cache
 from ptm.model import ArtifactRef, PartRef
 from ptm.parts import groups
@@ -146,8 +147,8 @@ def steps(
             made = yield from _many(replace(job, uncached=not fits), works, tasks, force)
         wanted.files.check_unchanged()
         ref = wanted.publish(made, damage, start, force)
-        if made.spooled:
-            writer.forget(made.spooled)
+        if made.spooled or made.marks:
+            writer.forget([*made.spooled, *made.marks])
         return ref
 
 
@@ -207,10 +208,26 @@ def _many(
         pairs = zip(carried, encoded, strict=True)
         carried = [{**before, **one.carried} for before, one in pairs]
     check_joinable(job.name, refs)
+    marks = yield from _marked(job, works, measured, tasks)
     with making.told(job):
         beside = making.finished(job, learned, stats, carried)
-        whole = making.joined(measured, axes, beside, learned, by_split)
-    return Content(refs, whole, raw, sum(not one.kept for one in measured), written)
+        facts = {**measured[0].facts, **beside.facts}
+        checked = checking.of_parts(job, measured, marks, by_split, facts)
+        whole = making.joined(measured, axes, beside, learned, by_split, checked)
+    read = sum(not one.kept for one in measured)
+    return Content(refs, whole, raw, read, written, marks)
+
+
+def _marked(
+    job: Job, works: Sequence[Work], measured: Sequence[Measured], tasks: int
+) -> Generator[list[Call], list[Any], list[PartRef]]:
+    """What is looked at of each sample, where samples of several splits may belong together."""
+    rule = job.source.rule
+    if rule is None or not needs_marks(rule):
+        return []
+    pairs = list(zip(works, measured, strict=True))
+    batches: list[Call] = [(checking.mark, (job, group)) for group in groups(pairs, tasks)]
+    return [ref for group in (yield batches) for ref in group]
 
 
 def plan(

@@ -51,6 +51,7 @@ class Content:
         whole: what belongs to all of them.
         spooled: parts that nothing needs any more when it is published.
         read, encoded: of how many parts, and how many of them were read and encoded now.
+        marks: what was looked at of samples, and nothing needs either.
     """
 
     refs: list[PartRef]
@@ -58,6 +59,7 @@ class Content:
     spooled: list[PartRef] = field(default_factory=list)
     read: int = 0
     encoded: int = 0
+    marks: list[PartRef] = field(default_factory=list)
 
     def work(self, before: Mapping[str, Any] | None) -> str:
         """What was done of many parts, and why; "" of one."""

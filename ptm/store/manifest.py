@@ -22,7 +22,18 @@ DIGESTS = re.compile(f"(?:{DIGEST.pattern})*")
 FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")  # none leaves the folder or hides in it
 # what it says of the content; the other entries say of what it was made, by what, and the measures
 CONTENT = ("kind", "tensors", "tables", "learned", "facts", "warnings")
-DICTS = ("options", "code", "packages", "inputs", "tensors", "tables", "learned", "stats", "facts")
+DICTS = (
+    "options",
+    "code",
+    "packages",
+    "inputs",
+    "tensors",
+    "tables",
+    "learned",
+    "stats",
+    "split",
+    "facts",
+)
 LISTS = ("parts", "files", "warnings")
 
 
@@ -73,6 +84,7 @@ class Manifest(TypedDict):
     tables: dict[str, TableEntry]
     learned: dict[str, Any]
     stats: dict[str, Any]
+    split: dict[str, Any]
     facts: dict[str, Any]
     warnings: list[str]
 

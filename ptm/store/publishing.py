@@ -219,6 +219,7 @@ def _described(about: Mapping[str, Any], parts: Sequence[PartRef], whole: Whole)
         "tables": tables,
         "learned": dict(whole.learned),
         "stats": dict(whole.stats),
+        "split": dict(whole.split),
         "facts": dict(whole.facts),
         "warnings": list(whole.notes),
     }
