@@ -131,8 +131,8 @@ def assigned(source: Source, part: Part, block: Block) -> Splits | None:
         PtmError: the samples have no rows.
     """
     rule, rows = source.rule, block.rows
-    if rule is None:
-        return None
+    if rule is None or (rule.by == "near" and rows is not None):
+        return None  # of near ones all have to be known
     if rows is None:
         raise PtmError("expected rows, one for each sample, where there is a 'split', got none")
     if COLUMN in rows.column_names:
@@ -148,9 +148,7 @@ def assigned(source: Source, part: Part, block: Block) -> Splits | None:
         return Splits(rule.names, by_time(rule, *times_of(rule, part, rows)))
     if rule.by == "folder":
         return Splits(rule.names, _by_folder(rule, part, rows))
-    if rule.by == "file":
-        return Splits(_listed(source, rule).names, _by_list(source, rule, part, rows))
-    raise PtmError("near = 'group' is not built yet")
+    return Splits(_listed(source, rule).names, _by_list(source, rule, part, rows))
 
 
 def inherited(block: Block, artifacts: Mapping[str, Artifact]) -> tuple[Block, Splits | None]:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ptm import store
 from ptm.assigning import FILE, Splits, content_of, groups_of, names_of, times_of, without_column
-from ptm.leaks.certificate import (
-    ROWS_LOOKED_AT,
-    Certificate,
-    certified,
-    needs_marks,
-    table_of,
-)
+from ptm.errors import BadInput, Faults
+from ptm.leaks import near
+from ptm.leaks.certificate import ROWS_LOOKED_AT, Certificate, certified, table_of
 from ptm.leaks.crossings import Marks, as_arrays, from_arrays, rows_of
 from ptm.model import Block, Part, PartRef
-from ptm.split import COLUMN, NOWHERE, Rule
+from ptm.split import COLUMN, CONTENT, FINDINGS, NONE, NOWHERE, Rule
 from ptm.stats import Stats
 from ptm.work import Job, Measured, Work
 
@@ -26,7 +22,7 @@ if TYPE_CHECKING:
     from ptm.source import Source
 
 MOST_READ = 16  # parts some of whose rows are looked at
-NO_FEATURE = (FILE, COLUMN)
+MOST_COMPARED = 200_000  # samples among which near-duplicates are looked for without a word
 
 
 class Checked(NamedTuple):
@@ -35,16 +31,28 @@ class Checked(NamedTuple):
     Attributes:
         said: JSON for the manifest.
         notes: sentences for people.
-        findings: a table.
+        tables: by name: the findings, and where the next split depends on it what this one is.
     """
 
     said: dict[str, Any]
     notes: tuple[str, ...]
-    findings: pa.Table
+    tables: dict[str, pa.Table]
 
 
-def mark(job: Job, parts: Sequence[tuple[Work, Measured]]) -> list[PartRef]:
-    """Keeps of parts what is looked at of each sample, in the store, until they are published."""
+def columns_of(source: Source, target: str | None, names: Sequence[str]) -> list[str]:
+    """The columns of rows that samples are compared by."""
+    aside = {FILE, COLUMN, target, source.group, source.time, *getattr(source, "exclude", ())}
+    return [name for name in names if name not in aside]
+
+
+def mark(job: Job, parts: Sequence[tuple[Work, Measured]], compared: bool) -> list[PartRef]:
+    """Keeps of parts what is looked at of each sample, in the store, until they are published.
+
+    Args:
+        job: of the entry.
+        parts: that were read.
+        compared: whether near-duplicates are looked for.
+    """
     found = []
     for work, measured in parts:
         part, _ = work.unpacked()
@@ -52,10 +60,93 @@ def mark(job: Job, parts: Sequence[tuple[Work, Measured]]) -> list[PartRef]:
         if rows is None:
             continue
         block = Block(tensors, measured.axes, without_column(rows))
-        marks = _marks(job.source, part, block, _splits(job.source, rows))
-        arrays = {name: _tensor(values) for name, values in as_arrays(marks).items()}
-        found.append(store.write_part(job.root, job.name, "", arrays, None))
+        arrays = as_arrays(_marks(job.source, part, block, _codes(job.source, rows)))
+        if compared:
+            arrays |= near.as_arrays(_signatures(job.source, block))
+        tensors = {name: _tensor(values) for name, values in arrays.items()}
+        found.append(store.write_part(job.root, job.name, "", tensors, None))
     return found
+
+
+def codes_of_near(job: Job, parts: Sequence[Measured], marks: Sequence[PartRef]) -> list[Any]:
+    """The splits of all samples where near-duplicates stay together, uint8 [sample] of each part.
+
+    Raises:
+        BadInput: samples are near to samples of two splits of before; each is named.
+    """
+    looked_at, signatures = _read(job, marks)
+    refs = [one.ref for one in parts if one.ref.rows]
+    content = _joined([one.content for one in looked_at])
+    found = near.sides(_rule(job.source), content, near.near_pairs(signatures), _before(job))
+    if found.refused:
+        _refuse(found, lambda place: _file_of(job, refs, place))
+    counts = [ref.rows or 0 for ref in refs]
+    firsts = [sum(counts[:number]) for number in range(len(counts))]
+    codes = iter(found.codes[f : f + n] for f, n in zip(firsts, counts, strict=True))
+    return [next(codes) if one.ref.rows else None for one in parts]
+
+
+def splits_of_near(job: Job, part: Part, block: Block) -> Splits:
+    """The same of an entry of one part."""
+    rule = _rule(job.source)
+    pairs = near.near_pairs([_signatures(job.source, block)])
+    found = near.sides(rule, content_of(job.source, part, block), pairs, _before(job))
+    if found.refused:
+        names = block.rows[FILE].to_pylist() if FILE in block.rows.column_names else []
+        _refuse(found, lambda place: names[place] if names else "")
+    return Splits(rule.names, found.codes)
+
+
+def _refuse(found: near.Sides, file_of: Callable[[int], str]) -> None:
+    faults = Faults()
+    for place, one, other in found.refused:
+        names = [file_of(end) or f"row {end + 1}" for end in (place, one, other)]
+        expected = "a sample that is near to samples of one split"
+        got = f"one that is near to {names[1]} of one and to {names[2]} of another"
+        where = "" if file_of(place) else names[0]
+        faults.add(BadInput(where, expected, got, file_of(place)))
+    faults.check()
+
+
+def _file_of(job: Job, refs: Sequence[PartRef], place: int) -> str:
+    [(_, number, row)] = rows_of([place], [ref.rows or 0 for ref in refs])
+    rows = _rows(job, refs[number])
+    return str(rows[FILE][row].as_py()) if FILE in rows.column_names else ""
+
+
+def _before(job: Job) -> Any:
+    """The content of each sample of the split before, sorted, and its split; None without one."""
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    if job.before is None:
+        return None
+    table = pq.read_table(job.before)
+    hashes = table["content"].to_numpy().view(np.uint64)
+    codes = Splits.of_column(_rule(job.source).names, table[COLUMN]).codes
+    order = np.argsort(hashes, kind="stable")
+    return hashes[order], codes[order]
+
+
+def _signatures(source: Source, block: Block) -> near.Signatures:
+    columns = columns_of(source, getattr(source, "target", None), block.rows.column_names)
+    return near.signatures(block, columns)
+
+
+def _rule(source: Source) -> Rule:
+    assert source.rule is not None
+    return source.rule
+
+
+def _read(job: Job, marks: Sequence[PartRef]) -> tuple[list[Marks], list[near.Signatures]]:
+    """What `mark` kept, memory-mapped."""
+    looked_at, signatures = [], []
+    for ref in marks:
+        arrays = {n: t.numpy() for n, t in store.read_part(job.root, job.name, ref)[0].items()}
+        mine = {name: arrays.pop(name) for name in Marks._fields if name in arrays}
+        looked_at.append(from_arrays(mine))
+        signatures.append(near.from_arrays(arrays))
+    return looked_at, signatures
 
 
 def of_parts(
@@ -81,11 +172,13 @@ def of_parts(
     step = -(-len(refs) // MOST_READ)
     some = refs[::step]
     sampled = [_some(_rows(job, ref), ROWS_LOOKED_AT // len(some)) for ref in some]
-    looked_at = [
-        from_arrays({n: t.numpy() for n, t in store.read_part(job.root, job.name, ref)[0].items()})
-        for ref in marks
-    ]
-    certificate = _certified(job.source, rule, looked_at, by_split, facts, _together(sampled))
+    looked_at, signatures = _read(job, marks)
+    if looked_at and rule.by == "near":
+        looked_at = [
+            one._replace(codes=_codes(job.source, _rows(job, ref)))
+            for one, ref in zip(looked_at, refs, strict=True)
+        ]
+    certificate = _certified(job.source, looked_at, signatures, by_split, facts, _together(sampled))
     places = {
         end for pairs in certificate.findings.values() for pair in _pairs(pairs) for end in pair
     }
@@ -96,7 +189,7 @@ def of_parts(
         if read is None or read[0] != number:
             read = number, _rows(job, refs[number])
         _describe(read[1], row, place, split_of, file_of)
-    return _checked(certificate, split_of, file_of)
+    return _checked(certificate, split_of, file_of, rule, looked_at)
 
 
 def of_one(
@@ -108,61 +201,98 @@ def of_one(
     facts: Mapping[str, Any],
 ) -> Checked:
     """The same of an entry of one part."""
-    rule = source.rule
     rows = splits.with_column(block.rows)
-    marks = []
-    if rule and needs_marks(rule):
-        marks = [_marks(source, part, block, splits)]
-    certificate = _certified(source, rule, marks, by_split, facts, _some(rows, ROWS_LOOKED_AT))
+    marks = [_marks(source, part, block, splits.codes)]
+    signatures = [_signatures(source, block)] if is_compared(rows.num_rows) else []
+    some = _some(rows, ROWS_LOOKED_AT)
+    certificate = _certified(source, marks, signatures, by_split, facts, some)
     split_of, file_of = dict[int, str](), dict[int, str]()
     for pairs in certificate.findings.values():
         for place in {end for pair in _pairs(pairs) for end in pair if end >= 0}:
             _describe(rows, place, place, split_of, file_of)
-    return _checked(certificate, split_of, file_of)
+    return _checked(certificate, split_of, file_of, _rule(source), marks)
 
 
-def _marks(source: Source, part: Part, block: Block, splits: Splits) -> Marks:
-    rule = source.rule
-    assert rule is not None
+def is_compared(samples: int) -> bool:
+    """Whether near-duplicates are looked for among so many samples without being asked."""
+    return samples <= MOST_COMPARED
+
+
+def _marks(source: Source, part: Part, block: Block, codes: Any) -> Marks:
+    rule = _rule(source)
     return Marks(
-        splits.codes,
+        codes,
         content_of(source, part, block),
         groups_of(rule, part, block.rows) if rule.group else None,
         times_of(rule, part, block.rows)[0] if rule.time else None,
     )
 
 
-def _splits(source: Source, rows: pa.Table) -> Splits:
-    """Those that stand in stored rows."""
-    assert source.rule is not None
-    names = names_of(source, source.rule)
-    return Splits.of_column(names, rows[COLUMN])
+def _codes(source: Source, rows: pa.Table) -> Any:
+    """The splits that stand in stored rows, uint8 [row]; `NONE` of rows that have none yet."""
+    import numpy as np
+
+    if COLUMN not in rows.column_names:
+        return np.full(rows.num_rows, NONE, dtype=np.uint8)
+    return Splits.of_column(names_of(source, _rule(source)), rows[COLUMN]).codes
 
 
 def _certified(
     source: Source,
-    rule: Rule | None,
     marks: Sequence[Marks],
+    signatures: Sequence[near.Signatures],
     by_split: Mapping[str, Stats],
     facts: Mapping[str, Any],
     rows: pa.Table,
 ) -> Certificate:
-    assert rule is not None
-    names = names_of(source, rule)
+    rule = _rule(source)
     target = facts.get("target")
     target = target if isinstance(target, str) and target in rows.column_names else None
-    aside = {*NO_FEATURE, target, source.group, source.time, *getattr(source, "exclude", ())}
-    features = [name for name in rows.column_names if name not in aside]
-    samples = {split: sum(one.samples.values()) for split, one in by_split.items()}
-    codes = Splits.of_column(names, rows[COLUMN]).codes
-    return certified(rule, names, samples, marks, source.statistics, rows, codes, target, features)
+    crossing = None
+    if signatures and rule.by != "near":
+        codes, content = (_joined([getattr(m, n) for m in marks]) for n in ("codes", "content"))
+        crossing = near.crossing(near.near_pairs(signatures), codes, content)
+    return certified(
+        rule,
+        names_of(source, rule),
+        {split: sum(one.samples.values()) for split, one in by_split.items()},
+        marks if rule.by not in ("content", "near") else (),
+        source.statistics,
+        rows,
+        _codes(source, rows),
+        target,
+        columns_of(source, target, rows.column_names),
+        crossing,
+    )
 
 
 def _checked(
-    certificate: Certificate, split_of: Mapping[int, str], file_of: Mapping[int, str]
+    certificate: Certificate,
+    split_of: Mapping[int, str],
+    file_of: Mapping[int, str],
+    rule: Rule,
+    marks: Sequence[Marks],
 ) -> Checked:
-    table = table_of(certificate, split_of, file_of)
-    return Checked(certificate.said, certificate.notes, table)
+    tables = {FINDINGS: table_of(certificate, split_of, file_of)}
+    if rule.by == "near":
+        tables[CONTENT] = _content(rule, marks)
+    return Checked(certificate.said, certificate.notes, tables)
+
+
+def _content(rule: Rule, marks: Sequence[Marks]) -> pa.Table:
+    """The hash of the content of each sample, and its split: that of before, for the next time."""
+    import pyarrow as pa
+
+    content = _joined([one.content for one in marks]).view("int64")
+    codes = _joined([one.codes for one in marks])
+    return pa.table({"content": content, COLUMN: Splits(rule.names, codes).column})
+
+
+def _joined(arrays: Sequence[Any]) -> Any:
+    """Arrays behind each other."""
+    import numpy as np
+
+    return np.concatenate(arrays)
 
 
 def _pairs(of: Any) -> Sequence[Any]:

@@ -27,10 +27,10 @@ from ptm.memory import give_back
 from ptm.model import ROWS, Block, File, Part, Whole
 from ptm.registry import Kind, kind_of
 from ptm.scaling import Scaler, Scaling
-from ptm.split import COLUMN, FINDINGS, NONE, NOWHERE, TRAIN
+from ptm.split import COLUMN, NONE, NOWHERE, TRAIN
 from ptm.stats import Stats
 from ptm.system_errors import NO_FILE
-from ptm.work import Encoded, Job, Made, Measured, Work
+from ptm.work import SAID, Encoded, Job, Made, Measured, Work
 
 ALONE = Part(0, ())  # of an entry without files
 
@@ -57,7 +57,16 @@ def make(job: Job, work: Work) -> Made | BadInput:
     kind = kind_of(job.source)
     with told(job, kind):
         read = _read(job, kind, work)
-        return read if isinstance(read, BadInput) else _made(job, *read, work.unpacked()[0])
+        if isinstance(read, BadInput):
+            return read
+        block, splits = read
+        part, _ = work.unpacked()
+        if _is_near(job):
+            try:
+                splits = checking.splits_of_near(job, part, block)
+            except BadInput as bad:
+                return _of_source(job, bad, part)
+        return _made(job, block, splits, part)
 
 
 def analyze(job: Job, pointers: Mapping[str, store.Pointer], rehash: bool) -> Made | BadInput:
@@ -193,6 +202,52 @@ def _measured(job: Job, work: Work, index: Any, force: bool) -> Measured | BadIn
         return Measured.of(ref, stats, block)
 
 
+def settle(job: Job, parts: Sequence[tuple[Measured, Any]], force: bool = False) -> list[Measured]:
+    """Gives samples the splits that are only known once all are read.
+
+    Args:
+        job: of the entry.
+        parts: that were read, and the split of each of their samples, uint8 [sample].
+        force: even if the store has them so.
+    """
+    index = store.Memory(job.root / job.name, job.rehash).parts
+    return [_settled(job, one, codes, index, force) for one, codes in parts]
+
+
+def _settled(job: Job, one: Measured, codes: Any, index: Any, force: bool) -> Measured:
+    if codes is None:
+        return one
+    assert job.source.rule
+    said = hashlib.sha256(codes.tobytes()).hexdigest()
+    key = hashlib.sha256(f"settled {one.ref.key} {said}".encode()).hexdigest()
+    kept = None if force else store.find_part(job.root, job.name, key, index)
+    if kept:
+        return replace(Measured.from_record(*kept), kept=one.kept)
+    kind = kind_of(job.source)
+    with told(job, kind):
+        block, _ = _raw(job, one)
+        splits = Splits(job.source.rule.names, codes)
+        stats = _stats_by_split(job, kind, block, splits)
+        rows = splits.with_column(block.rows)
+        record = Measured.record(stats, block)
+        ref = store.with_rows(job.root, job.name, one.ref, key, rows, record)
+        return replace(Measured.of(ref, stats, block), kept=one.kept)
+
+
+def _is_near(job: Job) -> bool:
+    return job.source.rule is not None and job.source.rule.by == "near"
+
+
+def _raw(job: Job, one: Measured) -> tuple[Block, Any]:
+    """The raw samples of a part that was read, and the column of their splits, if they have any."""
+    tensors, rows = store.read_part(job.root, job.name, one.ref)
+    splits = None
+    if rows is not None and COLUMN in rows.column_names and job.source.rule:
+        rows, splits = without_column(rows), rows[COLUMN]
+    said = {name: getattr(one, name) for name in (*SAID, "scaling")}
+    return Block(tensors, rows=rows, **said), splits
+
+
 def _encoded(job: Job, one: Measured, learned: Learned, index: Any, force: bool) -> Encoded:
     key = encoded_key(one.ref.key, learned)
     kept = None if force else store.find_part(job.root, job.name, key, index)
@@ -202,22 +257,11 @@ def _encoded(job: Job, one: Measured, learned: Learned, index: Any, force: bool)
         return Encoded(ref, axes, record["carried"], kept=True)
     kind = kind_of(job.source)
     with told(job, kind):
-        tensors, stored = store.read_part(job.root, job.name, one.ref)
-        rows = None if stored is None else without_column(stored)
-        raw = Block(
-            tensors,
-            one.axes,
-            rows,
-            facts=one.facts,
-            notes=one.notes,
-            scaling=one.scaling,
-            uniform=one.uniform,
-            carried=one.carried,
-        )
+        raw, splits = _raw(job, one)
         block = _encode(job, kind, raw, learned)
-        same = one.ref.files.get("rows") if block.rows is rows else None
-        if stored is not None and stored is not rows:
-            block = replace(block, rows=block.rows.append_column(COLUMN, stored[COLUMN]))
+        same = one.ref.files.get("rows") if block.rows is raw.rows else None
+        if splits is not None:
+            block = replace(block, rows=block.rows.append_column(COLUMN, splits))
         record = {"axes": block.axes, "carried": block.carried}
         ref = store.write_part(
             job.root,
@@ -315,11 +359,11 @@ def joined(
     notes = dict.fromkeys(note for one in said for note in one.notes)
     tables = {} if beside.rows is None else {ROWS: beside.rows}
     of_one = said[0].tables if isinstance(said[0], Block) else {}
-    findings = {FINDINGS: checked.findings} if checked else {}
+    found = checked.tables if checked else {}
     return Whole(
         {**axes, **beside.axes},
         beside.tensors,
-        {**tables, **of_one, **beside.tables, **findings},
+        {**tables, **of_one, **beside.tables, **found},
         learned.to_json(),
         _measures(by_split),
         {**facts, **beside.facts},

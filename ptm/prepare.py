@@ -17,7 +17,6 @@ from ptm import checking, making, store
 from ptm.agreement import agreed, check_alike, check_joinable
 from ptm.budget import PARTS
 from ptm.errors import BadInput, PtmError
-from ptm.leaks.certificate import needs_marks
 from ptm.memory import fits_page_cache
 from ptm.model import ArtifactRef, PartRef
 from ptm.parts import groups
@@ -137,7 +136,7 @@ def steps(
             pointers = {name: one.pointer for name, one in upstream.items()}
             made = yield from _one(making.analyze, Job(source, root), pointers, rehash)
             return wanted.publish(made, damage, start, force)
-        job = Job(source, root, wanted.files.above, rehash)
+        job = Job(source, root, wanted.files.above, rehash, before=wanted.before)
         works = wanted.works(job)
         if len(works) == 1:
             made = yield from _one(making.make, job, works[0])
@@ -193,6 +192,13 @@ def _many(
     check_alike(job.name, "axes", [one.axes for one in measured])
     scaling = measured[0].scaling
     carried = [one.carried for one in measured]
+    marks = yield from _marked(job, works, measured, tasks)
+    if job.source.rule and job.source.rule.by == "near":
+        with making.told(job):
+            codes = checking.codes_of_near(job, measured, marks)
+        known = list(zip(measured, codes, strict=True))
+        batches = [(making.settle, (job, group, force)) for group in groups(known, tasks)]
+        measured = [one for group in (yield batches) for one in group]
     with making.told(job):
         by_split = merged(one.stats for one in measured)
         stats = making.taught(job, by_split)
@@ -208,7 +214,6 @@ def _many(
         pairs = zip(carried, encoded, strict=True)
         carried = [{**before, **one.carried} for before, one in pairs]
     check_joinable(job.name, refs)
-    marks = yield from _marked(job, works, measured, tasks)
     with making.told(job):
         beside = making.finished(job, learned, stats, carried)
         facts = {**measured[0].facts, **beside.facts}
@@ -223,10 +228,13 @@ def _marked(
 ) -> Generator[list[Call], list[Any], list[PartRef]]:
     """What is looked at of each sample, where samples of several splits may belong together."""
     rule = job.source.rule
-    if rule is None or not needs_marks(rule):
+    if rule is None:
+        return []
+    compared = rule.by == "near" or checking.is_compared(sum(m.ref.rows or 0 for m in measured))
+    if rule.by == "content" and not compared:
         return []
     pairs = list(zip(works, measured, strict=True))
-    batches: list[Call] = [(checking.mark, (job, group)) for group in groups(pairs, tasks)]
+    batches: list[Call] = [(checking.mark, (job, one, compared)) for one in groups(pairs, tasks)]
     return [ref for group in (yield batches) for ref in group]
 
 

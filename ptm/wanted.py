@@ -21,6 +21,7 @@ from ptm.model import ArtifactRef, PartRef, Whole
 from ptm.parts import parts_of
 from ptm.registry import Kind, kind_of
 from ptm.space import expect_room, is_new
+from ptm.split import CONTENT
 from ptm.work import Job, Work, files_of
 
 if TYPE_CHECKING:
@@ -85,6 +86,12 @@ class Wanted:
     memory: store.Memory
     files: InputFiles | None  # None for what is of other entries
     notes: tuple[str, ...]
+    held: store.Publication | None = None  # of the split before, where this one depends on it
+
+    @property
+    def before(self) -> Path | None:
+        """The file that says the split before."""
+        return self.held.folder / f"{CONTENT}.parquet" if self.held else None
 
     @property
     def name(self) -> str:
@@ -103,6 +110,8 @@ class Wanted:
         """The parts with their keys, and their files as they were hashed."""
         assert self.files
         kind, files = kind_of(self.source), self.files.files
+        # the split before decides nothing of what is read
+        decides = {name: value for name, value in self.decides.items() if name != "before"}
         with making.told(job, files=files):
             parts = parts_of(self.source, kind, files)
         by_path = {entry.path: entry for entry in self.files.entries}
@@ -119,7 +128,7 @@ class Wanted:
                 "head": part.head,
                 "before": part.before,
             }
-            key = make_key({**self.decides, "part": of})
+            key = make_key({**decides, "part": of})
             # others may be put before it, and it stays as it is
             part = part._replace(number=0, key=key)
             found.append(Work.of(part, [by_path[file.url] for file in part.files]))
@@ -249,10 +258,36 @@ def _wanted(
         "code": code.digests,
         "packages": package_versions(code.packages),
     }
+    held = None
+    if source.rule and source.rule.by == "near":
+        held, decides["before"] = _split_before(source, root, decides, inputs)
     key = make_key({**decides, "inputs": inputs})
     head = {"name": source.name, "key": key, **decides, "inputs": inputs}
     notes = (*(files.notes if files else ()), *_unresolved(code.unresolved))
-    return Wanted(source, decides, head, root, memory, files, notes)
+    return Wanted(source, decides, head, root, memory, files, notes, held)
+
+
+def _split_before(
+    source: Source, root: Path, decides: Mapping[str, Any], inputs: Any
+) -> tuple[store.Publication | None, str]:
+    """The publication whose samples keep their splits, and the digest of what is in which of them.
+
+    It is the current one of that name, if that was split by the same shares. Made again of the same
+    files it depends on what it depended on, so that its key is the same.
+    """
+    try:
+        held = store.current(source.name, root)
+    except StoreError:
+        return None, ""
+    manifest, names = held.manifest, ("split", "seed", "near")
+    options = source.options()
+    if any(manifest["options"].get(name) != options.get(name) for name in names):
+        return None, ""
+    was = str(manifest.get("before", ""))
+    if make_key({**decides, "before": was, "inputs": inputs}) == manifest["key"]:
+        return held, was
+    file = f"{CONTENT}.parquet"
+    return held, next((one["sha256"] for one in manifest["files"] if one["file"] == file), "")
 
 
 def _unresolved(places: tuple[str, ...]) -> tuple[str, ...]:

@@ -69,6 +69,7 @@ class Job:
         above: what the names of its files begin with in messages.
         rehash: whether to distrust what is remembered of the files of the store.
         uncached: whether the page cache is not to keep what is published.
+        before: the file that says the split before, where this one depends on it.
     """
 
     source: Source
@@ -76,6 +77,7 @@ class Job:
     above: str = ""
     rehash: bool = False
     uncached: bool = False
+    before: Path | None = None
 
     @property
     def name(self) -> str:

@@ -46,11 +46,6 @@ class _Looked:
     nearest: Nearest | None = None
 
 
-def needs_marks(rule: Rule) -> bool:
-    """Whether samples of several splits may belong together, by that rule."""
-    return rule.by != "content"
-
-
 def certified(
     rule: Rule,
     names: Sequence[str],
@@ -61,6 +56,7 @@ def certified(
     codes: Any,
     target: str | None,
     features: Sequence[str],
+    near: Crossing | None,
 ) -> Certificate:
     """Looks at a split before it is published.
 
@@ -74,8 +70,11 @@ def certified(
         codes: the split of each of those, uint8 [row].
         target: the column of the rows to predict, if there is one.
         features: the columns that it is predicted from.
+        near: the near-duplicates of several splits; None where nobody looked for them.
     """
     looked = _Looked()
+    if near is not None:
+        looked.crossings["near-duplicates"] = near
     if marks:
         _cross(rule, names, marks, looked)
     if rows is not None and rows.num_rows:
@@ -137,6 +136,10 @@ def _notes(
         yield f"{_count(left)} in no split: between the cuts, or within the embargo"
     told: dict[str, Callable[[Crossing], str]] = {
         "duplicates": lambda one: f"{_count(one.samples)} equal to one of another split",
+        "near-duplicates": lambda one: (
+            f"{_count(one.samples)} nearly the same as one of another split (near = 'group' keeps "
+            "them together)"
+        ),
         "groups": lambda one: (
             f"{_count(one.samples)} of a '{rule.group}' that is in several splits ({one.sets} are)"
         ),
@@ -214,10 +217,13 @@ def _dependent(rule: Rule, looked: _Looked) -> tuple[str, str]:
         return PREVENTED, f"samples of one '{rule.group}' are in one split"
     if rule.by == "near":
         return PREVENTED, "near-duplicates are in one split"
-    if "groups" not in looked.crossings:
-        return OUT_OF_REACH, "no group is named ('group')"
-    found = looked.crossings["groups"].samples > 0
-    return (FOUND if found else NONE_FOUND), f"samples of one '{rule.group}' in several splits"
+    crossing, near = (looked.crossings.get(name) for name in ("groups", "near-duplicates"))
+    if (crossing and crossing.samples) or (near and near.samples):
+        return FOUND, "near-duplicates, or samples of one group, in several splits"
+    if near is None and crossing is None:
+        return OUT_OF_REACH, "no group is named ('group'), and near-duplicates were not looked for"
+    group = f" and samples of one '{rule.group}'" if crossing else "; no group is named ('group')"
+    return NONE_FOUND, f"near-duplicates{group}"
 
 
 def table_of(

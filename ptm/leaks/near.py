@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ptm.leaks.crossings import MOST, Crossing, Pair
 from ptm.leaks.photos import near_photos, perceptual_hashes, thumbnails
 from ptm.leaks.tokens import Tokens, near_sets, together, tokens_of
 from ptm.model import CHANNEL, HEIGHT, SAMPLE, WIDTH, Block
+from ptm.split import NONE, Rule, by_share
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,6 +83,75 @@ def clusters(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
         above = above[above]
         if np.array_equal(above, before):
             return above
+
+
+def crossing(
+    pairs: NDArray[np.int64], codes: NDArray[np.uint8], content: NDArray[np.uint64]
+) -> Crossing:
+    """Which near-duplicates are in several splits; equal samples are none of them."""
+    import numpy as np
+
+    one, other = pairs[:, 0], pairs[:, 1]
+    apart = (codes[one] != codes[other]) & (codes[one] != NONE) & (codes[other] != NONE)
+    apart &= content[one] != content[other]
+    found = pairs[apart]
+    told = tuple(Pair(*pair) for pair in found[:MOST].tolist())
+    return Crossing(len(np.unique(found)), len(found), told)
+
+
+class Sides(NamedTuple):
+    """The splits of samples of which near-duplicates stay together.
+
+    Attributes:
+        codes: of each sample, uint8 [sample].
+        refused: samples that are near to samples of two splits of before: its place, and theirs.
+    """
+
+    codes: NDArray[np.uint8]
+    refused: tuple[tuple[int, int, int], ...]
+
+
+def sides(
+    rule: Rule,
+    content: NDArray[np.uint64],
+    pairs: NDArray[np.int64],
+    before: tuple[NDArray[np.uint64], NDArray[np.uint8]] | None,
+) -> Sides:
+    """The split of each sample: that of before; else that of its near ones; else by chance.
+
+    Args:
+        rule: with shares.
+        content: the hash of each sample, uint64 [sample].
+        pairs: those that are near, int64 [pair, 2].
+        before: the hashes of the samples of the split before, sorted, and their splits.
+    """
+    import numpy as np
+
+    _, first, same = np.unique(content, return_index=True, return_inverse=True)
+    equal = np.column_stack([np.arange(len(content)), first[same]])
+    cluster = clusters(len(content), np.concatenate([pairs, equal]))
+    least = np.full(len(content), np.iinfo(np.uint64).max, dtype=np.uint64)
+    np.minimum.at(least, cluster, content)
+    codes = by_share(rule, least[cluster])
+    if before is None or not len(before[0]):
+        return Sides(codes, ())
+    places = np.minimum(np.searchsorted(before[0], content), len(before[0]) - 1)
+    known = before[0][places] == content
+    old = before[1][places]
+    low = np.full(len(content), NONE, dtype=np.uint8)
+    high = np.zeros(len(content), dtype=np.uint8)
+    np.minimum.at(low, cluster[known], old[known])
+    np.maximum.at(high, cluster[known], old[known])
+    joined = low[cluster] != NONE
+    codes = np.where(joined, low[cluster], codes)
+    codes = np.where(known, old, codes)
+    torn = joined & (low[cluster] != high[cluster]) & ~known
+    refused = []
+    for place in np.flatnonzero(torn).tolist():
+        mates = np.flatnonzero((cluster == cluster[place]) & known)
+        ends = mates[old[mates].argmin()], mates[old[mates].argmax()]
+        refused.append((place, int(ends[0]), int(ends[1])))
+    return Sides(codes, tuple(refused))
 
 
 def as_arrays(parts: Signatures) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Rows and texts that are nearly the same: those that have most of their values in common.
 
-A row is a set of tokens: each of its numbers, rounded; each short text; of a longer text every three
-words that follow each other. Sets are found by MinHash, and then compared.
+A row is a set of tokens: each of its numbers, rounded; each short text; of a longer text every
+three words that follow each other. Sets are found by MinHash, and then compared.
 """
 
 from __future__ import annotations

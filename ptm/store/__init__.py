@@ -22,7 +22,7 @@ from ptm.store.manifest import FORMAT, MANIFEST, content, digests, files_of
 from ptm.store.memory import Memory
 from ptm.store.opening import StoredPart, opened
 from ptm.store.pointers import CURRENT, Pointer, pointers, publications, read_pointer
-from ptm.store.pool import Writing, find_part, read_part, write_part, writing
+from ptm.store.pool import Writing, find_part, read_part, with_rows, write_part, writing
 from ptm.store.publishing import find, look, publish
 from ptm.store.reading import (
     Publication,
@@ -78,6 +78,7 @@ __all__ = [
     "sweep",
     "verify",
     "verify_files",
+    "with_rows",
     "write_part",
     "writing",
 ]

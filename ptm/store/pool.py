@@ -106,6 +106,31 @@ def write_part(
     return ref
 
 
+def with_rows(
+    root: Path, name: str, ref: PartRef, key: str, rows: pa.Table, record: Mapping[str, Any]
+) -> PartRef:
+    """Writes a part that has the tensors of another, which is in the pool, and rows of its own.
+
+    Args:
+        root, name, key, rows, record: as of `write_part`.
+        ref: the other.
+
+    Raises:
+        StoreError: no space, or no permission.
+    """
+    shelf = root / name
+    with named_errors(root), lease(shelf) as number:
+        backend = Posix(shelf, number)
+        fresh = _keep(backend, "rows", partial(write_table, rows))
+        backend.sync(POOL)
+        _remember([fresh])
+        files = ref.files | {"rows": PartFile(fresh.name, fresh.sha256, fresh.bytes)}
+        found = PartRef(key, ref.tensors, frame_columns(rows.schema), rows.num_rows, files)
+        seen = (_fresh.get(str(shelf / file.file)) for file in files.values())
+        _write_record(backend, found, record, ref.key, [one for one in seen if one])
+    return found
+
+
 def find_part(
     root: Path, name: str, key: str, parts_index: StatIndex
 ) -> tuple[PartRef, dict[str, Any]] | None:
@@ -188,7 +213,7 @@ class Writing:
                 record = read_record(shelf, f"{key}.json")
                 ref = record.ref if record else None if isinstance(one, str) else one
                 files |= {file.file for file in ref.files.values()} if ref else set()
-                if record and key not in needed:
+                if record and f"{POOL}/{key}.json" not in needed:
                     collector.take(f"{key}.json")
             recorded = (read_record(shelf, one) for one in records(shelf))
             files -= {file.file for one in recorded if one for file in one.files()}
@@ -328,17 +353,22 @@ def named(shelf: Path, but: Collection[str] = ()) -> Named | None:
 
 
 def _needed(shelf: Path, known: Named) -> set[str]:
-    """The keys of the records that spare work: of parts that publications have, and of those that
-    they were made of; but of none that has files beside theirs.
+    """The files of the records that spare work, and their own: of parts that publications have, and
+    of those that they were made of; but of none that has tensors beside theirs.
     """
     found = (read_record(shelf, name) for name in records(shelf))
-    of = {
-        one.ref.key: one.of
-        for one in found
-        if one and {file.file for file in one.files()} <= known.files
-    }
-    published = of.keys() & known.keys
-    return published | (of.keys() & {of[key] for key in published})
+    some = {one.ref.key: one for one in found if one and _is_named(one, known)}
+    published = some.keys() & known.keys
+    needed = published | (some.keys() & {some[key].of for key in published})
+    files = {file.file for key in needed for file in some[key].files()}
+    return files | {f"{POOL}/{key}.json" for key in needed}
+
+
+def _is_named(record: Record, known: Named) -> bool:
+    """Whether publications name the tensors of a part; all of its files, if it has no tensors."""
+    files = record.ref.files
+    some = [files["tensors"]] if "tensors" in files else files.values()
+    return {file.file for file in some} <= known.files
 
 
 def garbage(shelf: Path, but: Collection[str] = ()) -> dict[str, int] | None:
@@ -349,7 +379,7 @@ def garbage(shelf: Path, but: Collection[str] = ()) -> dict[str, int] | None:
     known = named(shelf, but)
     if known is None:
         return None
-    needed = known.files | {f"{POOL}/{key}.json" for key in _needed(shelf, known)}
+    needed = known.files | _needed(shelf, known)
     found = {}
     for name in pool_names(shelf):
         if f"{POOL}/{name}" not in needed:
