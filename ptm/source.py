@@ -132,6 +132,7 @@ class Source(BaseModel):
     )  # options that decide whether it is made, not what
     needs_path: ClassVar[bool] = True  # whether there is nothing to read without a path
     takes_folders: ClassVar[bool] = True  # else its path is one file
+    samples: ClassVar[bool] = True  # whether a row is a sample, so that rows may come to splits
 
     name: Name
     root: Path
@@ -158,6 +159,10 @@ class Source(BaseModel):
     @model_validator(mode="after")
     def _splits(self) -> Source:
         rule = self.rule
+        if rule and not self.samples:
+            raise ValueError(
+                f"no 'split' for a {self.kind}: its rows are no samples of its tensors"
+            )
         if rule and rule.names and TRAIN not in rule.names and self.statistics == "train":
             raise ValueError(f"a split '{TRAIN}' (or statistics = 'all'), got {list(rule.names)}")
         return self

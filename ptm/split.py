@@ -99,7 +99,8 @@ def rule_of(
         ValueError: they do not fit each other.
     """
     if not split:
-        for name, value in {"near": near, "embargo": embargo}.items():
+        named = {"group": group, "near": near, "time": time, "embargo": embargo}
+        for name, value in named.items():
             if value is not None:
                 raise ValueError(f"a 'split' where there is '{name}'")
         return None

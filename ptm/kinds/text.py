@@ -57,6 +57,8 @@ class Options(Source):
         max_bytes: of the one-hot encoding of the line.
     """
 
+    samples: ClassVar[bool] = False
+
     limits: ClassVar[frozenset[str]] = frozenset({"max_bytes"})
     takes_folders: ClassVar[bool] = False
     encoding: str = "utf-8"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -50,6 +50,8 @@ class Options(Source):
         fits: what to fit, in order; one by SGD and one by Adam where they are left out.
         known: lines that the best fit is compared with: slope and intercept, by name.
     """
+
+    samples: ClassVar[bool] = False
 
     w: Number = Field(1.0, description="slope that every fit starts from")
     b: Number = Field(0.0, description="intercept that every fit starts from")

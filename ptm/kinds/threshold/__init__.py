@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -53,6 +53,8 @@ class Options(Source):
             that of the column's ROC curve where it is left out.
         decimals: that the mean of "mid" is rounded to.
     """
+
+    samples: ClassVar[bool] = False
 
     target: str | None = Field(None, description="column of the score")
     column: str | None = Field(None, description="column that the threshold is for")

@@ -68,6 +68,8 @@ class Options(Source):
         max_columns, max_bytes: of one encoding.
     """
 
+    samples: ClassVar[bool] = False
+
     limits: ClassVar[frozenset[str]] = frozenset({"max_bytes", "max_columns"})
     takes_folders: ClassVar[bool] = False
     delimiter: Delimiter = ","

@@ -42,6 +42,8 @@ class Options(Source):
         max_bytes: of one decoded slice.
     """
 
+    samples: ClassVar[bool] = False
+
     limits: ClassVar[frozenset[str]] = frozenset({"max_bytes"})
 
     pattern: Pattern = "*.dcm"
