@@ -295,12 +295,13 @@ def times_of(
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     values, are_numbers = _read_times(column)
-    wrong = np.isnan(values)
-    if rule.numbers is None:
+    wrong, cut = np.isnan(values), rule.by == "time"
+    if cut and rule.numbers is None:
         wrong |= are_numbers
-    if rule.instants is None:
+    if cut and rule.instants is None:
         wrong |= ~are_numbers
-    _expect_all(part, rows, rule.time, wrong, NO_TIME if rule.instants else "a number")
+    expected = "a number" if cut and rule.instants is None else NO_TIME
+    _expect_all(part, rows, rule.time, wrong, expected)
     return values, are_numbers
 
 

@@ -79,7 +79,7 @@ def codes_of_near(job: Job, parts: Sequence[Measured], marks: Sequence[PartRef])
     content = _joined([one.content for one in looked_at])
     found = near.sides(_rule(job.source), content, near.near_pairs(signatures), _before(job))
     if found.refused:
-        _refuse(found, lambda place: _file_of(job, refs, place))
+        _refuse(job, found, lambda place: _file_of(job, refs, place))
     counts = [ref.rows or 0 for ref in refs]
     firsts = [sum(counts[:number]) for number in range(len(counts))]
     codes = iter(found.codes[f : f + n] for f, n in zip(firsts, counts, strict=True))
@@ -93,18 +93,17 @@ def splits_of_near(job: Job, part: Part, block: Block) -> Splits:
     found = near.sides(rule, content_of(job.source, part, block), pairs, _before(job))
     if found.refused:
         names = block.rows[FILE].to_pylist() if FILE in block.rows.column_names else []
-        _refuse(found, lambda place: names[place] if names else "")
+        _refuse(job, found, lambda place: names[place] if names else "")
     return Splits(rule.names, found.codes)
 
 
-def _refuse(found: near.Sides, file_of: Callable[[int], str]) -> None:
-    faults = Faults()
-    for place, one, other in found.refused:
-        names = [file_of(end) or f"row {end + 1}" for end in (place, one, other)]
+def _refuse(job: Job, found: near.Sides, file_of: Callable[[int], str]) -> None:
+    faults, splits = Faults(), _rule(job.source).names
+    for place, *ends in found.refused:
+        told = [f"{file_of(end) or f'row {end + 1}'} of {splits[found.codes[end]]}" for end in ends]
         expected = "a sample that is near to samples of one split"
-        got = f"one that is near to {names[1]} of one and to {names[2]} of another"
-        where = "" if file_of(place) else names[0]
-        faults.add(BadInput(where, expected, got, file_of(place)))
+        where = "" if file_of(place) else f"row {place + 1}"
+        faults.add(BadInput(where, expected, f"one near to {' and '.join(told)}", file_of(place)))
     faults.check()
 
 

@@ -104,7 +104,7 @@ class Sides(NamedTuple):
 
     Attributes:
         codes: of each sample, uint8 [sample].
-        refused: samples that are near to samples of two splits of before: its place, and theirs.
+        refused: places of samples that are near to samples of two splits of before, and theirs.
     """
 
     codes: NDArray[np.uint8]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEAST_ROWS = 50
-GIVEN_AWAY = 0.99  # share of what is not chance that one column says of classes
+GIVEN_AWAY = 0.99  # of what chance does not say of classes, that one column says
 SAME = 0.9995  # R² from which a column is a number in another unit
 SUM = 0.99999  # R² from which columns come to the target together
 MOST_SUMMED = 200  # columns that may come to it
@@ -62,20 +62,16 @@ def suspects(rows: pa.Table, target: str | None, features: Sequence[str]) -> lis
     if rows.num_rows < LEAST_ROWS:
         return []
     columns = {name: _values(rows[name]) for name in features}
-    found = [
-        Suspect(name, "it names rows: no two have the same value")
-        for name, values in columns.items()
-        if _names_rows(values)
-    ]
-    if target is None:
-        return found
-    wanted = _values(rows[target])
-    is_class = _are_classes(wanted)
-    named = {one.column for one in found}
+    wanted = None if target is None else _values(rows[target])
+    is_class = wanted is not None and _are_classes(wanted)
+    found = []
     for name, values in columns.items():
-        if name not in named and (why := _gives_away(values, wanted, is_class)):
+        why = "" if wanted is None else _gives_away(values, wanted, is_class)
+        if not why and _names_rows(values):
+            why = "it names rows: no two have the same value"
+        if why:
             found.append(Suspect(name, why))
-    if not is_class and not found:
+    if wanted is not None and not is_class and not found:
         found += _summed(columns, wanted)
     return found
 
@@ -131,20 +127,18 @@ def _gives_away(values: NDArray[Any], wanted: NDArray[Any], is_class: bool) -> s
     if is_class:
         said = _said_by_equal(values, wanted)
         if values.dtype != np.int64:
-            said = np.fmax(said, _said_by_neighbours(values, wanted))
-        chance = np.unique(wanted, return_counts=True)[1].max() / len(wanted)
-        right = float(said)
-        if (right - chance) / (1 - chance) >= GIVEN_AWAY:
-            return f"it alone says the target of {right:.1%} of the rows (chance {chance:.1%})"
-        return ""
+            said = max(said, _said_by_neighbours(values, wanted))
+        return f"it alone says {said:.1%} of the target" if said >= GIVEN_AWAY else ""
     if values.dtype == np.int64:
         return ""
+    if _in_one_order(values, wanted):
+        return "it is the target in other numbers: one rises, or falls, with the other"
     explained = _explained(values, wanted)
     return f"it is the target in other numbers (R² {explained:.6f})" if explained >= SAME else ""
 
 
 def _said_by_equal(values: NDArray[Any], wanted: NDArray[Any]) -> float:
-    """The share of rows whose class the others with the same value say, by most of them."""
+    """How much of the class of each row the others with the same value say: 0 is chance, 1 all."""
     import numpy as np
 
     _, codes = np.unique(values, return_inverse=True)
@@ -155,16 +149,33 @@ def _said_by_equal(values: NDArray[Any], wanted: NDArray[Any]) -> float:
     np.add.at(counts, (codes, targets), 1)
     rest = counts[codes]
     rest[np.arange(len(codes)), targets] -= 1  # each row is left out
-    return float(((rest.argmax(axis=1) == targets) & (rest.max(axis=1) > 0)).mean())
+    right = float(((rest.argmax(axis=1) == targets) & (rest.max(axis=1) > 0)).mean())
+    chance = np.bincount(targets).max() / len(targets)
+    return float((right - chance) / (1 - chance))
 
 
 def _said_by_neighbours(values: NDArray[np.float64], wanted: NDArray[Any]) -> float:
-    """The share of rows whose class is that of both rows next to it in the order of the column."""
+    """How much of the class the order of a column says: 0 is chance, 1 where no class is cut.
+
+    Counted are the places where the class changes in that order, beside those that chance makes.
+    """
     import numpy as np
 
     sorted_ = wanted[np.argsort(values, kind="stable")]
-    inside = sorted_[1:-1]
-    return float(((inside == sorted_[:-2]) & (inside == sorted_[2:])).mean())
+    _, counts = np.unique(wanted, return_counts=True)
+    shares = counts / len(wanted)
+    changes = int((sorted_[1:] != sorted_[:-1]).sum()) - (len(counts) - 1)
+    return float(1 - changes / ((len(wanted) - 1) * (1 - (shares**2).sum())))
+
+
+def _in_one_order(values: NDArray[np.float64], wanted: NDArray[np.float64]) -> bool:
+    """Whether the target only rises with a column, or only falls, but for one step of 1,000."""
+    import numpy as np
+
+    steps = np.diff(wanted[np.argsort(values, kind="stable")])
+    steps = steps[np.diff(np.sort(values)) > 0]
+    up, down = int((steps > 0).sum()), int((steps < 0).sum())
+    return up + down >= LEAST_ROWS // 2 and min(up, down) <= (up + down) // 1000
 
 
 def _explained(values: NDArray[np.float64], wanted: NDArray[np.float64]) -> float:

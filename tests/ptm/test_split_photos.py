@@ -1,0 +1,122 @@
+"""Splits of photos: by their bytes, folders, paths or a list; labels of class folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ptm.errors import InputError
+from tests.support.splits import SHARES, by_split, noise, photos
+
+pytestmark = pytest.mark.usefixtures("unsynced")
+FOLDERS = "split = { folder = true }"
+
+
+def folders(count: int = 4) -> dict[str, np.ndarray]:
+    """Photos of two classes in folders of three splits."""
+    random = np.random.default_rng(0)
+    return {
+        f"{split}/{label}/{number}.png": noise(random)
+        for split in ("train", "valid", "test")
+        for label in ("dogs", "cats")
+        for number in range(count)
+    }
+
+
+@pytest.mark.parametrize("size", ["", "part_bytes = 1000"])
+def test_folders_and_classes(tmp_path: Path, size: str) -> None:
+    """Folders say split and class; statistics are those of train; the classes are sorted."""
+    files = folders()
+    _, found = photos(tmp_path, files, f'{FOLDERS}\nlabels = "folder"\nstandardize = true\n{size}')
+    table = found.table
+    names = {"train": "train", "valid": "val", "test": "test"}
+    for file, split, label in zip(table["file"], table["split"], table["label"], strict=True):
+        folder, class_, _ = file.split("/")
+        assert (names[folder], class_) == (split, label)
+    assert found.manifest["facts"]["classes"] == ["cats", "dogs"]
+    assert found.tensors["target"].tolist() == [int(one == "dogs") for one in table["label"]]
+    assert found.manifest["tensors"]["target"]["axes"] == ["sample"]
+    train = np.stack([pixels for name, pixels in files.items() if name.startswith("train")]) / 255
+    assert found.scaler
+    np.testing.assert_allclose(found.scaler.shift, train.mean(axis=(0, 1, 2)), rtol=1e-12)
+    np.testing.assert_allclose(found.scaler.scale, train.std(axis=(0, 1, 2), ddof=1), rtol=1e-12)
+
+
+@pytest.mark.parametrize("size", ["", "part_bytes = 1000"])
+def test_equal_files_are_together(tmp_path: Path, size: str) -> None:
+    """Whatever they are called, and wherever they are; raw photos keep their parts."""
+    random = np.random.default_rng(1)
+    pixels = [noise(random) for _ in range(40)]
+    files = {f"a/{n:02}.png": one for n, one in enumerate(pixels)}
+    files |= {f"b/copy of {n:02}.png": one for n, one in enumerate(pixels)}
+    _, found = photos(tmp_path, files, f'{SHARES}\nstore = "raw"\n{size}')
+    splits = found.table.set_index("file")["split"]
+    for number in range(40):
+        assert splits[f"a/{number:02}.png"] == splits[f"b/copy of {number:02}.png"]
+    assert splits.nunique() == 3
+
+
+def test_a_group_in_the_path(tmp_path: Path) -> None:
+    """By the folder, or by what an expression finds in the path."""
+    random = np.random.default_rng(2)
+    files = {f"s{n % 3}/patient{n % 8:02}_{n}.png": noise(random) for n in range(48)}
+    _, found = photos(tmp_path, files, f"{SHARES}\ngroup = '(patient[0-9]+)_'\nseed = 4")
+    patients = found.table["file"].str.extract("(patient[0-9]+)_")[0]
+    assert (found.table.groupby(patients)["split"].nunique() == 1).all()
+    assert found.table["split"].nunique() > 1
+    _, found = photos(tmp_path, files, f'{SHARES}\ngroup = "folder"\nstatistics = "all"')
+    places = found.table["file"].str.split("/").str[0]
+    assert (found.table.groupby(places)["split"].nunique() == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (
+            f'{SHARES}\ngroup = "patient"',
+            "'group' to be a column, 'folder', or a regular expression",
+        ),
+        (f"{SHARES}\ngroup = '(p[0-9]+)_'", "a group by '(p[0-9]+)_' in the path of each file"),
+        (f'{SHARES}\ngroup = "folder"', "(photos/odd.png)"),
+        (FOLDERS, "expected a file in a folder train, val or test, got none (photos/odd.png)"),
+        ('labels = "folder"', "expected a folder that is its class, got none (photos/odd.png)"),
+    ],
+)
+def test_files_that_have_no_split(tmp_path: Path, options: str, expected: str) -> None:
+    """Each is told with its file."""
+    random = np.random.default_rng(0)
+    files = {"train/p1_1.png": noise(random), "odd.png": noise(random)}
+    with pytest.raises(InputError) as raised:
+        photos(tmp_path, files, options)
+    assert expected in str(raised.value)
+
+
+def test_a_list_beside_the_photos(tmp_path: Path) -> None:
+    """It is found in their folder too; a file that it does not have is named."""
+    random = np.random.default_rng(0)
+    files = {f"{n}.png": noise(random) for n in range(6)}
+    listed = "file,split\n" + "".join(f"{n}.png,{'train' if n % 2 else 'test'}\n" for n in range(6))
+    (tmp_path / "splits.csv").write_text(listed)
+    options = 'split = { file = "splits.csv" }'
+    _, found = photos(tmp_path, files, options)
+    assert found.table["split"].tolist() == ["test", "train"] * 3
+    (tmp_path / "splits.csv").write_text(listed.replace("3.png,train\n", ""))
+    with pytest.raises(InputError) as raised:
+        photos(tmp_path, files, options)
+    assert "expected a sample that splits.csv lists, got '3.png' (photos/3.png)" in str(
+        raised.value
+    )
+
+
+def test_statistics_by_split(tmp_path: Path) -> None:
+    """The moments of every split stand in the manifest."""
+    files = folders()
+    _, found = photos(tmp_path, files, f"{FOLDERS}\nstandardize = true")
+    moments = found.manifest["stats"]["moments"]
+    for split, places in by_split(found).items():
+        names = found.table["file"].iloc[places]
+        pixels = np.stack([files[name] for name in names]) / 255
+        assert moments[split]["images"]["mean"] == pytest.approx(pixels.mean(axis=(0, 1, 2)))
+        assert moments[split]["images"]["count"] == [pixels[..., 0].size] * 3
