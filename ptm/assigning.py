@@ -212,6 +212,14 @@ def content_of(source: Source, part: Part, block: Block) -> NDArray[np.uint64]:
     return hashing.of_named(hashes, rows.num_rows)
 
 
+def content_is(part: Part, block: Block) -> str:
+    """What the content of the samples of a part is: "files", "rows", or "tensors" as well."""
+    if FILE in block.rows.column_names and part.files:
+        return "files"
+    axes = (block.axes[name][:1] for name in block.tensors)
+    return "tensors" if any(first == (SAMPLE,) for first in axes) else "rows"
+
+
 def _of_files(part: Part, rows: pa.Table) -> NDArray[np.uint64]:
     import numpy as np
 

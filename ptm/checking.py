@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ptm import store
-from ptm.assigning import FILE, Splits, content_of, groups_of, names_of, times_of, without_column
+from ptm.assigning import (
+    FILE,
+    Splits,
+    content_is,
+    content_of,
+    groups_of,
+    names_of,
+    times_of,
+    without_column,
+)
 from ptm.errors import BadInput, Faults
 from ptm.leaks import near
 from ptm.leaks.certificate import ROWS_LOOKED_AT, Certificate, certified, table_of
 from ptm.leaks.crossings import Marks, as_arrays, from_arrays, rows_of
+from ptm.leaks.tokens import step_of
 from ptm.model import Block, Part, PartRef
 from ptm.split import COLUMN, CONTENT, FINDINGS, NONE, NOWHERE, Rule
 from ptm.stats import Stats
@@ -45,13 +56,25 @@ def columns_of(source: Source, target: str | None, names: Sequence[str]) -> list
     return [name for name in names if name not in aside]
 
 
-def mark(job: Job, parts: Sequence[tuple[Work, Measured]], compared: bool) -> list[PartRef]:
+def steps_of(by_split: Mapping[str, Stats]) -> dict[str, float]:
+    """To what numbers of columns are rounded, by what was measured of them, to be compared."""
+    merged = reduce(Stats.merge, by_split.values(), Stats())
+    return {
+        name: step_of(float(moments.std[0]))
+        for name, moments in merged.moments.items()
+        if len(moments.count) == 1
+    }
+
+
+def mark(
+    job: Job, parts: Sequence[tuple[Work, Measured]], steps: Mapping[str, float] | None
+) -> list[PartRef]:
     """Keeps of parts what is looked at of each sample, in the store, until they are published.
 
     Args:
         job: of the entry.
         parts: that were read.
-        compared: whether near-duplicates are looked for.
+        steps: of numbers that are compared; None where no near-duplicates are looked for.
     """
     found = []
     for work, measured in parts:
@@ -61,8 +84,8 @@ def mark(job: Job, parts: Sequence[tuple[Work, Measured]], compared: bool) -> li
             continue
         block = Block(tensors, measured.axes, without_column(rows))
         arrays = as_arrays(_marks(job.source, part, block, _codes(job.source, rows)))
-        if compared:
-            arrays |= near.as_arrays(_signatures(job.source, block))
+        if steps is not None:
+            arrays |= near.as_arrays(_signatures(job.source, block, steps))
         tensors = {name: _tensor(values) for name, values in arrays.items()}
         found.append(store.write_part(job.root, job.name, "", tensors, None))
     return found
@@ -86,10 +109,10 @@ def codes_of_near(job: Job, parts: Sequence[Measured], marks: Sequence[PartRef])
     return [next(codes) if one.ref.rows else None for one in parts]
 
 
-def splits_of_near(job: Job, part: Part, block: Block) -> Splits:
+def splits_of_near(job: Job, part: Part, block: Block, stats: Stats) -> Splits:
     """The same of an entry of one part."""
     rule = _rule(job.source)
-    pairs = near.near_pairs([_signatures(job.source, block)])
+    pairs = near.near_pairs([_signatures(job.source, block, steps_of({"": stats}))])
     found = near.sides(rule, content_of(job.source, part, block), pairs, _before(job))
     if found.refused:
         names = block.rows[FILE].to_pylist() if FILE in block.rows.column_names else []
@@ -127,9 +150,9 @@ def _before(job: Job) -> Any:
     return hashes[order], codes[order]
 
 
-def _signatures(source: Source, block: Block) -> near.Signatures:
+def _signatures(source: Source, block: Block, steps: Mapping[str, float]) -> near.Signatures:
     columns = columns_of(source, getattr(source, "target", None), block.rows.column_names)
-    return near.signatures(block, columns)
+    return near.signatures(block, columns, steps)
 
 
 def _rule(source: Source) -> Rule:
@@ -150,6 +173,7 @@ def _read(job: Job, marks: Sequence[PartRef]) -> tuple[list[Marks], list[near.Si
 
 def of_parts(
     job: Job,
+    works: Sequence[Work],
     parts: Sequence[Measured],
     marks: Sequence[PartRef],
     by_split: Mapping[str, Stats],
@@ -159,7 +183,7 @@ def of_parts(
 
     Args:
         job: of the entry.
-        parts: that were read, in their order.
+        works, parts: that were read, in their order.
         marks: what `mark` returned of them.
         by_split: what was measured.
         facts: of the entry; "target" is the column to predict.
@@ -168,6 +192,8 @@ def of_parts(
     if rule is None:
         return None
     refs = [one.ref for one in parts if one.ref.rows]
+    tensors, rows = store.read_part(job.root, job.name, parts[0].ref)
+    content = content_is(works[0].unpacked()[0], Block(tensors, parts[0].axes, rows))
     step = -(-len(refs) // MOST_READ)
     some = refs[::step]
     sampled = [_some(_rows(job, ref), ROWS_LOOKED_AT // len(some)) for ref in some]
@@ -177,7 +203,9 @@ def of_parts(
             one._replace(codes=_codes(job.source, _rows(job, ref)))
             for one, ref in zip(looked_at, refs, strict=True)
         ]
-    certificate = _certified(job.source, looked_at, signatures, by_split, facts, _together(sampled))
+    certificate = _certified(
+        job.source, looked_at, signatures, by_split, facts, _together(sampled), content
+    )
     places = {
         end for pairs in certificate.findings.values() for pair in _pairs(pairs) for end in pair
     }
@@ -202,9 +230,12 @@ def of_one(
     """The same of an entry of one part."""
     rows = splits.with_column(block.rows)
     marks = [_marks(source, part, block, splits.codes)]
-    signatures = [_signatures(source, block)] if is_compared(rows.num_rows) else []
+    signatures = []
+    if is_compared(rows.num_rows):
+        signatures = [_signatures(source, block, steps_of(by_split))]
     some = _some(rows, ROWS_LOOKED_AT)
-    certificate = _certified(source, marks, signatures, by_split, facts, some)
+    content = content_is(part, block)
+    certificate = _certified(source, marks, signatures, by_split, facts, some, content)
     split_of, file_of = dict[int, str](), dict[int, str]()
     for pairs in certificate.findings.values():
         for place in {end for pair in _pairs(pairs) for end in pair if end >= 0}:
@@ -243,14 +274,15 @@ def _certified(
     by_split: Mapping[str, Stats],
     facts: Mapping[str, Any],
     rows: pa.Table,
+    content: str,
 ) -> Certificate:
     rule = _rule(source)
     target = facts.get("target")
     target = target if isinstance(target, str) and target in rows.column_names else None
     crossing = None
     if signatures and rule.by != "near":
-        codes, content = (_joined([getattr(m, n) for m in marks]) for n in ("codes", "content"))
-        crossing = near.crossing(near.near_pairs(signatures), codes, content)
+        codes, hashes = (_joined([getattr(m, n) for m in marks]) for n in ("codes", "content"))
+        crossing = near.crossing(near.near_pairs(signatures), codes, hashes)
     return certified(
         rule,
         names_of(source, rule),
@@ -262,6 +294,7 @@ def _certified(
         target,
         columns_of(source, target, rows.column_names),
         crossing,
+        content,
     )
 
 

@@ -63,7 +63,8 @@ def make(job: Job, work: Work) -> Made | BadInput:
         part, _ = work.unpacked()
         if _is_near(job):
             try:
-                splits = checking.splits_of_near(job, part, block)
+                stats = _stats(job, kind, block)
+                splits = checking.splits_of_near(job, part, block, stats)
             except BadInput as bad:
                 return _of_source(job, bad, part)
         return _made(job, block, splits, part)
@@ -98,7 +99,7 @@ def taught(job: Job, by_split: Mapping[str, Stats]) -> Stats:
     Raises:
         BadInput: train has no sample.
     """
-    if job.source.rule is None or job.source.statistics == "all":
+    if job.source.statistics == "all":
         everywhere = (stats for split, stats in by_split.items() if split != NOWHERE)
         return reduce(Stats.merge, everywhere, Stats())
     if TRAIN not in by_split:

@@ -217,7 +217,7 @@ def _many(
     with making.told(job):
         beside = making.finished(job, learned, stats, carried)
         facts = {**measured[0].facts, **beside.facts}
-        checked = checking.of_parts(job, measured, marks, by_split, facts)
+        checked = checking.of_parts(job, works, measured, marks, by_split, facts)
         whole = making.joined(measured, axes, beside, learned, by_split, checked)
     read = sum(not one.kept for one in measured)
     return Content(refs, whole, raw, read, written, marks)
@@ -233,8 +233,9 @@ def _marked(
     compared = rule.by == "near" or checking.is_compared(sum(m.ref.rows or 0 for m in measured))
     if rule.by == "content" and not compared:
         return []
+    steps = checking.steps_of(merged(one.stats for one in measured)) if compared else None
     pairs = list(zip(works, measured, strict=True))
-    batches: list[Call] = [(checking.mark, (job, one, compared)) for one in groups(pairs, tasks)]
+    batches: list[Call] = [(checking.mark, (job, one, steps)) for one in groups(pairs, tasks)]
     return [ref for group in (yield batches) for ref in group]
 
 

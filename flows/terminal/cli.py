@@ -282,12 +282,16 @@ def verify(
     artifacts: Artifacts = Path("artifacts"),
     as_json: AsJson = False,
 ) -> None:
-    """Read every byte of what the store keeps and compare the digests. Exit code 1 on damage."""
+    """Read every byte of what the store keeps and compare the digests. Exit code 1 on damage.
+
+    Splits are computed again, and compared with what is said of them.
+    """
     from flows.terminal import screen_store
     from ptm import store
+    from ptm.rechecking import problem_of_split
 
     if as_json:
-        findings = store.verify(artifacts, names)
+        findings = store.verify(artifacts, names, check=problem_of_split)
         _print_json([finding._asdict() for finding in findings])
     else:
         findings = screen_store.verify(artifacts, names)

@@ -93,6 +93,7 @@ def _value(value: Any) -> str:
 def verify(artifacts: Path, names: list[str] | None) -> list[Finding]:
     """Verifies with one line of progress, and lists what is wrong."""
     from ptm import store
+    from ptm.rechecking import problem_of_split
 
     bar = Progress(
         spinner(),
@@ -110,7 +111,7 @@ def verify(artifacts: Path, names: list[str] | None) -> list[Finding]:
             read = readable_size(sum(each.bytes for each in findings))
             bar.update(task, description=escape(f"{len(findings)}, {read}: {finding.name}"))
 
-        store.verify(artifacts, names, advance)
+        store.verify(artifacts, names, advance, problem_of_split)
     wrong = [finding for finding in findings if finding.error]
     for finding in wrong:
         labelled("damaged", "red", finding.error)

@@ -57,6 +57,7 @@ def certified(
     target: str | None,
     features: Sequence[str],
     near: Crossing | None,
+    content: str,
 ) -> Certificate:
     """Looks at a split before it is published.
 
@@ -70,6 +71,8 @@ def certified(
         codes: the split of each of those, uint8 [row].
         target: the column of the rows to predict, if there is one.
         features: the columns that it is predicted from.
+        near: the near-duplicates of several splits; None where nobody looked for them.
+        content: what that of a sample is: "files", "rows" or "tensors".
         near: the near-duplicates of several splits; None where nobody looked for them.
     """
     looked = _Looked()
@@ -93,6 +96,7 @@ def certified(
         "seed": rule.seed,
         "group": rule.group,
         "time": rule.time,
+        "content": content,
         "samples": dict(samples),
         "crossings": {
             name: {"samples": one.samples, "sets": one.sets}

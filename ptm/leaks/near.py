@@ -32,12 +32,13 @@ class Signatures(NamedTuple):
     ends: NDArray[np.int64] | None = None
 
 
-def signatures(block: Block, columns: Sequence[str]) -> Signatures:
+def signatures(block: Block, columns: Sequence[str], steps: Mapping[str, float]) -> Signatures:
     """Those of the samples of a part: of the first tensor of pictures of bytes, else of the rows.
 
     Args:
         block: of raw samples.
         columns: of the rows, that count.
+        steps: to which their numbers are rounded.
     """
     import torch
 
@@ -47,7 +48,7 @@ def signatures(block: Block, columns: Sequence[str]) -> Signatures:
             return Signatures(perceptual_hashes(thumbs), thumbs)
     if not columns:
         return Signatures()
-    return Signatures(None, None, *tokens_of(block.rows, columns))
+    return Signatures(None, None, *tokens_of(block.rows, columns, steps))
 
 
 def near_pairs(parts: Sequence[Signatures]) -> NDArray[np.int64]:

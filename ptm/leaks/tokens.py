@@ -1,12 +1,14 @@
 """Rows and texts that are nearly the same: those that have most of their values in common.
 
-A row is a set of tokens: each of its numbers, rounded; each short text; of a longer text every
-three words that follow each other. Sets are found by MinHash, and then compared.
+A row is a set of tokens: each of its numbers, rounded by the spread of its column; each short text;
+of a longer text every three words that follow each other. Sets are found by MinHash, and then
+compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from math import frexp, inf, ldexp
 from typing import TYPE_CHECKING, NamedTuple
 
 from ptm import hashing
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-BITS = 7  # of the fraction of a number: those that differ by less than about 1 / 256 are one token
+STEPS = 8  # halvings of the standard deviation of a column: numbers of one such step are one token
+LEAST = -1000  # power of two that no step is below
 SHINGLE = 3  # words
 LONG = 5  # words of a text that is compared by them
 BANDS, ROWS = 16, 4  # of a MinHash: sets that have 0.8 in common are found with 99.98 %
@@ -37,12 +40,23 @@ class Tokens(NamedTuple):
     ends: NDArray[np.int64]
 
 
-def tokens_of(rows: pa.Table, columns: Sequence[str]) -> Tokens:
+def step_of(spread: float) -> float:
+    """To what numbers of a column are rounded, by its standard deviation: a power of two.
+
+    0, for numbers as they are, where that is none.
+    """
+    if not 0 < spread < inf:
+        return 0.0
+    return ldexp(1.0, max(frexp(spread)[1] - STEPS, LEAST))
+
+
+def tokens_of(rows: pa.Table, columns: Sequence[str], steps: Mapping[str, float]) -> Tokens:
     """The tokens of rows.
 
     Args:
         rows: of a part.
         columns: that count.
+        steps: of columns of numbers, see `step_of`; of others numbers are as they are.
     """
     import numpy as np
     import pyarrow as pa
@@ -55,7 +69,9 @@ def tokens_of(rows: pa.Table, columns: Sequence[str]) -> Tokens:
         kind = rows.schema.field(name).type
         if pa.types.is_integer(kind) or pa.types.is_floating(kind):
             numbers = rows[name].cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-            found, places = _rounded(numbers), np.arange(count)
+            step = steps.get(name, 0.0)
+            rounded = np.rint(numbers / step) if step else numbers
+            found, places = hashing.of_numbers(rounded), np.arange(count)
         elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
             found, places = _of_texts(rows[name].to_pylist())
         else:
@@ -63,15 +79,6 @@ def tokens_of(rows: pa.Table, columns: Sequence[str]) -> Tokens:
         values.append(hashing.mixed(found ^ salt))
         whose.append(places)
     return _sets(np.concatenate(values), np.concatenate(whose), count)
-
-
-def _rounded(numbers: NDArray[np.float64]) -> NDArray[np.uint64]:
-    import numpy as np
-
-    fraction, exponent = np.frexp(numbers)
-    rounded = np.rint(fraction * (1 << BITS))
-    whole = np.where(np.isfinite(numbers), rounded * 4096 + exponent, np.nan)
-    return hashing.of_numbers(whole)
 
 
 def _of_texts(texts: Iterable[str | None]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:

@@ -14,7 +14,9 @@ from ptm.store.files import remedy
 from ptm.store.manifest import POOL, files_of
 from ptm.store.pointers import CURRENT, OF_KEY, Pointer, pointers, read_pointer
 from ptm.store.pool import pool_names, read_record
-from ptm.store.reading import current, publication, shelves, verify_files
+from ptm.store.reading import Publication, current, publication, shelves, verify_files
+
+Check = Callable[[Publication], str]
 
 
 class Finding(NamedTuple):
@@ -41,6 +43,7 @@ def verify(
     root: Path,
     wanted: list[str] | None = None,
     progress: Callable[[Finding], None] = lambda _: None,
+    check: Callable[[Publication], str] = lambda _: "",
 ) -> list[Finding]:
     """Reads every byte of every artifact kept, the current ones and those of other keys.
 
@@ -50,6 +53,7 @@ def verify(
         root: the store.
         wanted: the names to check; all where left out.
         progress: called after each folder.
+        check: looks at what is whole, and says what else is wrong with it; "" where nothing is.
 
     Raises:
         ArtifactMissing: a wanted name is not in the store.
@@ -58,13 +62,13 @@ def verify(
     for name in wanted or shelves(root):
         if wanted and not pointers(root / name):
             current(name, root)  # raises what load would
-        for finding in _verify_shelf(root / name):
+        for finding in _verify_shelf(root / name, check):
             progress(finding)
             findings.append(finding)
     return findings
 
 
-def _verify_shelf(shelf: Path) -> Iterator[Finding]:
+def _verify_shelf(shelf: Path, check: Check) -> Iterator[Finding]:
     try:
         found = pointers(shelf)
     except OSError as failed:  # says nothing of what the pointers name
@@ -74,12 +78,16 @@ def _verify_shelf(shelf: Path) -> Iterator[Finding]:
         return
     index = StatIndex(scratch=shelf)  # knows nothing: each file is read, and read once
     named: set[str] = set()
-    yield from _verify_pointers(shelf, found, index, named)
+    yield from _verify_pointers(shelf, found, index, named, check)
     yield from _verify_pool(shelf, index, named)
 
 
 def _verify_pointers(
-    shelf: Path, found: dict[str, Pointer | None], index: StatIndex, named: set[str]
+    shelf: Path,
+    found: dict[str, Pointer | None],
+    index: StatIndex,
+    named: set[str],
+    check: Check,
 ) -> Iterator[Finding]:
     """What pointers name; `named` gets the files of the pool that were checked so."""
     seen: set[str] = set()
@@ -97,23 +105,25 @@ def _verify_pointers(
             continue
         else:
             seen.add(folder)
-            size, error = _verify_folder(shelf, pointer, index, named)
+            size, error = _verify_folder(shelf, pointer, index, named, check)
         if error and not ((shelf / place).exists() and read_pointer(shelf / place) == pointer):
             continue  # it was collected meanwhile, or healed
         yield Finding(shelf.name, place, folder, size, error, cure if error else "")
 
 
 def _verify_folder(
-    shelf: Path, pointer: Pointer, index: StatIndex, named: set[str]
+    shelf: Path, pointer: Pointer, index: StatIndex, named: set[str], check: Check
 ) -> tuple[int, str]:
     try:
         held = publication(shelf, pointer)
         files = files_of(held.manifest)
         named.update(file.file for file in files)
         verify_files(held, index)
+        wrong = check(held)
     except (StoreError, OSError) as error:
         return 0, str(error)
-    return sum(file.bytes for file in files), ""
+    size = sum(file.bytes for file in files)
+    return size, f"{shelf.name}: {wrong} ({held.folder})" if wrong else ""
 
 
 def _verify_pool(shelf: Path, index: StatIndex, named: set[str]) -> Iterator[Finding]:
