@@ -66,7 +66,7 @@ def list_files(source: Source) -> Listing:
             got=unmatched(place),
             file=source.path,
         )
-    found = set(walk.found)
+    found = set(walk.found) - {f"{above}{source.split.get('file', '')}"}  # the list of the splits
     names = sorted(found, key=lambda path: path.split("/")) if walk.deep else sorted(found)
     return Listing(names, above, walk.notes(pattern))
 

@@ -156,6 +156,17 @@ class Source(BaseModel):
         if taken := Source.model_fields.keys() & vars(cls).get("__annotations__", {}).keys():
             raise TypeError(f"expected other names of options, got {min(taken)!r} of every entry")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _below_folders(cls, given: Any) -> Any:
+        """Where folders say something of files, those below them are meant, without a pattern."""
+        if not isinstance(given, Mapping) or "pattern" in given:
+            return given
+        split = given.get("split")
+        told = isinstance(split, Mapping) and bool(split.get("folder"))
+        told |= "folder" in (given.get("labels"), given.get("group"))
+        return {**given, "pattern": "**/*"} if told and "pattern" in cls.model_fields else given
+
     @model_validator(mode="after")
     def _splits(self) -> Source:
         rule = self.rule

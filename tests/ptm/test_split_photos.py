@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ptm.errors import InputError
-from tests.support.splits import SHARES, by_split, noise, photos
+from tests.support.splits import SHARES, by_split, noise, photos, tensorized
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 FOLDERS = "split = { folder = true }"
@@ -100,14 +100,25 @@ def test_a_list_beside_the_photos(tmp_path: Path) -> None:
     listed = "file,split\n" + "".join(f"{n}.png,{'train' if n % 2 else 'test'}\n" for n in range(6))
     (tmp_path / "splits.csv").write_text(listed)
     options = 'split = { file = "splits.csv" }'
-    _, found = photos(tmp_path, files, options)
-    assert found.table["split"].tolist() == ["test", "train"] * 3
+    for place in (tmp_path / "photos", tmp_path):
+        place.mkdir(exist_ok=True)
+        (place / "splits.csv").write_text(listed)
+        _, found = photos(tmp_path, files, options)
+        assert found.table["split"].tolist() == ["test", "train"] * 3
     (tmp_path / "splits.csv").write_text(listed.replace("3.png,train\n", ""))
     with pytest.raises(InputError) as raised:
         photos(tmp_path, files, options)
     assert "expected a sample that splits.csv lists, got '3.png' (photos/3.png)" in str(
         raised.value
     )
+
+
+def test_folders_need_no_pattern(tmp_path: Path) -> None:
+    """Where folders say the split, the class or the group, the files below them are meant."""
+    photos(tmp_path, folders(), SHARES)
+    for said in (FOLDERS, f'labels = "folder"\n{SHARES}', f'group = "folder"\n{SHARES}'):
+        options = f'{said}\nstatistics = "all"'
+        assert len(tensorized(tmp_path, "images", "photos", options)[1].table) == 24
 
 
 def test_statistics_by_split(tmp_path: Path) -> None:
