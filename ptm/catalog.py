@@ -20,7 +20,7 @@ from ptm.errors import CatalogError
 from ptm.hints import catalogs, listed
 from ptm.names import NAME, is_name
 from ptm.registry import KINDS, Kind, kind_named, kind_of
-from ptm.source import SPLIT, STORED, Source, short
+from ptm.source import SPLIT, STORED, Source, below_folders, short
 
 ABOUT = "catalog"  # the table that is no entry
 SHOWN = 12  # entries in a repr
@@ -254,7 +254,7 @@ def _source(name: str, entry: dict[str, Any], root: Path, kind: Kind) -> Source:
     given = {option: value for option, value in entry.items() if option not in _hidden(kind)}
     try:
         # as JSON, where an array is what the option says: a tuple, a list, a set
-        values = to_json({**given, "name": name, "root": ""})
+        values = to_json({**below_folders(given, spec), **given, "name": name, "root": ""})
         source = spec.model_validate_json(values).model_copy(update={"root": root})
     except ValidationError as error:
         told += [_explain(name, kind, problem) for problem in error.errors()]

@@ -156,17 +156,6 @@ class Source(BaseModel):
         if taken := Source.model_fields.keys() & vars(cls).get("__annotations__", {}).keys():
             raise TypeError(f"expected other names of options, got {min(taken)!r} of every entry")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _below_folders(cls, given: Any) -> Any:
-        """Where folders say something of files, those below them are meant, without a pattern."""
-        if not isinstance(given, Mapping) or "pattern" in given:
-            return given
-        split = given.get("split")
-        told = isinstance(split, Mapping) and bool(split.get("folder"))
-        told |= "folder" in (given.get("labels"), given.get("group"))
-        return {**given, "pattern": "**/*"} if told and "pattern" in cls.model_fields else given
-
     @model_validator(mode="after")
     def _splits(self) -> Source:
         rule = self.rule
@@ -202,6 +191,16 @@ class Source(BaseModel):
         if self._kind is None:
             return super().__reduce__()  # type: ignore[return-value]
         return _restored, (self._kind, dict(self))
+
+
+def below_folders(given: Mapping[str, Any], options: type[Source]) -> dict[str, str]:
+    """The pattern of an entry without one: where folders say something, the files below them."""
+    if "pattern" in given or "pattern" not in options.model_fields:
+        return {}
+    split = given.get("split")
+    told = isinstance(split, Mapping) and bool(split.get("folder"))
+    told |= "folder" in (given.get("labels"), given.get("group"))
+    return {"pattern": "**/*"} if told else {}
 
 
 def file_name(source: Source) -> str:
