@@ -9,12 +9,18 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ptm.frames import frame_of as frame_of
+
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
     import torch
 
+    from ptm.by_row import ByRow
+    from ptm.dataset import Dataset
     from ptm.learned import Learned
+    from ptm.loading.changing import Transform
+    from ptm.loading.loader import Loader
     from ptm.scaling import Scaler, Scaling
     from ptm.store.opening import StoredPart
 
@@ -318,6 +324,107 @@ class Artifact:
             return values
         return learned.invert(name, values)
 
+    def split(self, name: str) -> torch.Tensor:
+        """The samples of a split, int64 [sample]: positions in the order of the rows.
+
+        A column "split" of the rows says which they are; without one all are "train".
+
+        Raises:
+            PtmError: there is no such split, and those that there are; no tensor has a sample for
+                each row.
+        """
+        return self._by_row.split(name)
+
+    def dataset(self, split: str, transform_samples: Transform | None = None) -> Dataset:
+        """The samples of a split for torch's own DataLoader, and for other libraries.
+
+        Those of all tensors whose first axis is that of the rows, from the mapped files of the
+        parts; what is stored raw is scaled when it is read.
+
+        Args:
+            split: its name.
+            transform_samples: gets samples that are asked for together as a dict of tensors
+                [sample, …], a single one too, and gives a dict of such.
+
+        Raises:
+            PtmError: as `split`. Later, when samples are read: ArtifactCorrupt, StoreError.
+        """
+        return self._by_row.dataset(split, transform_samples)
+
+    def loader(
+        self,
+        split: str,
+        batch_size: int,
+        *,
+        seed: int = 0,
+        epoch: int = 0,
+        shuffle: bool | None = None,
+        drop_last: bool = False,
+        workers: int = 0,
+        pin_memory: bool = False,
+        rank: int = 0,
+        world_size: int = 1,
+        balanced: bool = False,
+        transform_samples: Transform | None = None,
+    ) -> Loader:
+        """Batches of the samples of a split: dicts of tensors [sample, …] by name.
+
+        One iteration is one epoch, the next one the next, in another order. The same numbers give
+        the same batches, whatever the workers. A batch has its memory for itself as long as any
+        tensor, view or array of it lives; then it is used again.
+
+        Args:
+            split: its name.
+            batch_size: samples of a batch, on this rank; the last may have fewer.
+            seed: of the order, and of the random numbers of `transform_samples`.
+            epoch: of the first iteration.
+            shuffle: whether each epoch has a random order; "train" has, if nothing is said, and
+                no other split.
+            drop_last: leave out, at the end of an epoch, what fills no batch on each rank. Then all
+                ranks have as many samples: for training.
+            workers: processes that make batches; with 0 a thread of this one does.
+            pin_memory: copy batches to memory that CUDA reads from directly, where there is CUDA.
+            rank, world_size: each rank has every `world_size`-th sample of one order, from the
+                `rank`-th on: no sample comes twice, and without `drop_last` none is left out, so
+                that some ranks have one sample more. They have as many batches all the same: a rank
+                that lacks a sample for the last one takes it from the one before. (Not so with
+                batches of one sample, or fewer samples than ranks.)
+            balanced: let all classes come equally often, those of the int64 tensor "target", or
+                else of the only one with one axis. Of N samples in C classes each comes N // C
+                times, N % C of them once more; its members in turn, as often as it takes.
+            transform_samples: is called once for each batch with a dict of tensors [sample, …], and
+                gives a dict; in the workers, if there are any. It may change what it gets. The
+                generators of torch, NumPy and `random` are seeded by seed, epoch, number of the
+                batch and rank while it runs.
+
+        Raises:
+            PtmError: as `split`; a number is out of range; classes are asked for where there are
+                none. Later: ArtifactCorrupt, StoreError; a worker ended; what `transform_samples`
+                raises.
+        """
+        return self._by_row.loader(
+            split,
+            batch_size,
+            rank,
+            world_size,
+            drop_last,
+            seed=seed,
+            epoch=epoch,
+            shuffle=shuffle,
+            workers=workers,
+            pin_memory=pin_memory,
+            balanced=balanced,
+            transform_samples=transform_samples,
+        )
+
+    @cached_property
+    def _by_row(self) -> ByRow:
+        from ptm.by_row import by_row
+
+        rows = self.manifest["tables"].get(ROWS)
+        along = (SAMPLE, HOUR) if rows else (SAMPLE,)
+        return by_row(self, rows, along)
+
     def _learned(self) -> Learned:
         if self.learned is None:
             raise AttributeError(f"{self.name}: nothing was learned from its samples")
@@ -483,14 +590,3 @@ def _with_unit(column: Mapping[str, str]) -> str:
 
 def _html_row(tag: str, cells: Iterable[str]) -> str:
     return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-
-
-def frame_of(table: pa.Table) -> pd.DataFrame:
-    """A data frame of an Arrow table; `attrs["units"]` maps a column to its unit."""
-    frame: pd.DataFrame = table.to_pandas()
-    frame.attrs["units"] = {
-        column.name: column.metadata[b"unit"].decode()
-        for column in table.schema
-        if column.metadata and b"unit" in column.metadata
-    }
-    return frame

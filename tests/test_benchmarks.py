@@ -18,6 +18,7 @@ from tests.benchmarks import (
     book,
     fits,
     inputs,
+    loading,
     memory,
     orchestration,
     peers,
@@ -232,6 +233,42 @@ def test_small_entries_have_parts(kind: str, tmp_path: Path) -> None:
     ptm.tensorize(memory.few_of(kind, few), tmp_path)
     assert len(ptm.load(kind, tmp_path).parts) > 3
     assert memory.made(kind, few, few)(tmp_path / "large")
+
+
+def sums(name: str, count: int, into: str) -> Work:
+    """What a reader gives in an epoch, as the sums of its photos."""
+
+    def work(_: Path) -> None:
+        epoch = loading.READERS[name](str(loading.filled(name, count)), 0, 5)(0)
+        found = [np.asarray(batch).reshape(len(batch), *loading.SHAPE) for batch in epoch]
+        assert {one.dtype for one in found} == {np.dtype(np.uint8)}
+        np.save(into, np.sort(np.concatenate(found).sum(axis=(1, 2, 3), dtype=np.int64)))
+
+    return work
+
+
+def test_readers_give_the_same(tmp_path: Path) -> None:
+    """In an epoch ptm and np.take give every photo once."""
+    expected = [photos.decoded(file).sum() for file in photos.paths(inputs.photos(12))]
+    for name in (loading.OURS, loading.LIMIT):
+        sums(name, 12, f"{tmp_path}/sums.npy")(tmp_path)
+        assert np.load(tmp_path / "sums.npy").tolist() == sorted(expected)
+
+
+@pytest.mark.slow
+def test_all_readers_give_the_same(tmp_path: Path) -> None:
+    """So do all that can be had."""
+    expected = [photos.decoded(file).sum() for file in photos.paths(inputs.photos(12))]
+    for name, side in loading.sides(12, 0).items():
+        given = {"name": name, "count": 12, "into": f"{tmp_path}/sums.npy"}
+        wrapped = Side(f"{HERE}:sums", given, side.load, side.environment, side.python)
+        in_turn({name: wrapped}, 1, warm=False)
+        assert np.load(tmp_path / "sums.npy").tolist() == sorted(expected), name
+
+
+def test_rows_are_read_alike(tmp_path: Path) -> None:
+    """The loader and np.take read as many batches of a table, and training takes steps."""
+    assert [loading.read_rows(1000, 300, ours)(tmp_path) for ours in (True, False)] == [4, 4]
 
 
 @pytest.mark.slow

@@ -137,6 +137,11 @@ class Tensors(Mapping[str, "torch.Tensor"]):
         self._check = check
         self._found: dict[str, torch.Tensor] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy in another process maps the files itself."""
+        kept = {name: value for name, value in vars(self).items() if name != "_whole"}
+        return {**kept, "_found": {}}
+
     def __getitem__(self, name: str) -> torch.Tensor:
         if name not in self._found:
             entry = self._entries[name]

@@ -36,10 +36,15 @@ COLLECTING = 1.0  # s
 
 
 class Lock:
-    """A shared lock on a manifest: as long as it is held, the folder is not collected."""
+    """A shared lock on a manifest: as long as it is held, the folder is not collected.
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+    Args:
+        descriptor: of the manifest; negative where nothing is held.
+        place: of the manifest.
+    """
+
+    def __init__(self, descriptor: int, place: Path) -> None:
+        self._descriptor, self._place = descriptor, place
 
     def __del__(self) -> None:
         if self._descriptor >= 0:
@@ -48,7 +53,17 @@ class Lock:
             self._descriptor = -1
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Lock, (-1,)  # a copy in another process holds nothing
+        return held_too, (self._place,)
+
+
+def held_too(place: Path) -> Lock:
+    """The lock of a copy in another process; it holds nothing where the folder is gone."""
+    try:
+        lock = Lock(os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), place)
+        _lock_out_collectors(lock._descriptor)
+    except OSError:  # what is read of it shows what is missing
+        return Lock(-1, place)
+    return lock
 
 
 class Publication(NamedTuple):
@@ -129,7 +144,7 @@ def publication(shelf: Path, pointer: Pointer) -> Publication:
         descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise unreadable(place, error, shelf.name) from error
-    lock = Lock(descriptor)
+    lock = Lock(descriptor, place)
     try:
         text = _read_held(descriptor, place)
     except OSError as error:

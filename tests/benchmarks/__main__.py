@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import book, fits, memory, orchestration, peers, photos, rows, warm
+from tests.benchmarks import book, fits, loading, memory, orchestration, peers, photos, rows, warm
 from tests.benchmarks.inputs import SIDE, scale, scaled
 from tests.benchmarks.report import Pair, console, goal, pairs, values
 from tests.benchmarks.turns import ROOT, THREADS, Took, in_turn, medians, middle
@@ -145,6 +145,46 @@ def of_photos(_: Path) -> None:
     pairs(title, ("ptm", "other"), lines, says)
 
 
+def of_loading(_: Path) -> None:
+    """Photos and rows in random batches."""
+    count = scaled(10_000, 20)
+    took = {workers: medians(loading.sides(count, workers), 1) for workers in (0, 2)}
+    if "MDS" not in took[0]:
+        left_out.append(f"{', '.join(loading.PEERS)} as readers: {peers.LACKING}")
+    best = max(
+        one.said["rate"] for sides in took.values() for n, one in sides.items() if n != loading.OURS
+    )
+    cells = {}
+    for workers, sides in took.items():
+        for name, one in sides.items():
+            said, wanted = one.said, ""
+            if name == loading.OURS:
+                limit = took[0][loading.LIMIT].said["rate"]
+                wanted = goal(limit / said["rate"], 1 / 0.8) if not workers else ""
+            figures = (f"{said['rate']:.1f}", f"{said['first'] * 1e3:.0f}", f"{said['pss']:.0f}")
+            cells[f"{name}, {workers} workers" if workers else name] = [*figures, wanted]
+    says = (
+        f"Batches of {loading.BATCH} photos of {SIDE} px, uint8, in random order (LitData: within "
+        "chunks), from files in the page cache. first: from opening to the first batch, with what "
+        "it takes to start workers. PSS: of all processes, mapped files among it. goal of ptm: "
+        f"{loading.LIMIT} takes 0.8 of its time at least. The best of the others: {best:.0f} a "
+        "second."
+    )
+    columns = ("batches/s", "first ms", "PSS MB", "goal")
+    values(f"{count:,} photos in random batches", columns, cells, says)
+    step = medians(loading.steps(count), ROUNDS)
+    lines: list[Pair | None] = [Pair("training steps", step["loader"], step["memory"], 1.05), None]
+    for batch in (256, 4096):
+        row = medians(loading.of_rows(scaled(980_000, 1000), batch), ROUNDS)
+        lines.append(Pair(f"rows by {batch}", row["ptm"], row["take"]))
+    says = (
+        f"training steps: {loading.STEPS * loading.ROUNDS} of a small network on batches of the "
+        "loader, or on four that lie in memory. rows: an epoch of 11 float32, an int64 and 10 "
+        "float32, each batch in memory of its own; or np.take into buffers that are used again."
+    )
+    pairs(f"with and without the loader, medians of {ROUNDS}", ("ptm", "other"), lines, says)
+
+
 def of_files(data: Path) -> None:
     """What is up to date: the book, and many files."""
     count = scaled(100_000, 100)
@@ -209,6 +249,7 @@ SECTIONS = {
     "fits": of_fits,
     "rows": of_rows,
     "photos": of_photos,
+    "loading": of_loading,
     "files": of_files,
     "flows": of_flows,
     "memory": of_memory,

@@ -1,0 +1,178 @@
+"""The loader of a split: batches of tensors, epoch after epoch, and where it stands in one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ptm.errors import PtmError
+from ptm.loading.changing import Batch, Change, Transform
+from ptm.loading.here import Here, together
+from ptm.loading.order import Positions, Share, balanced, permuted, tasks
+from ptm.loading.samples import Samples
+from ptm.loading.worker import is_worker
+from ptm.loading.workers import Workers
+
+TARGET = "target"
+STATE = ("seed", "epoch", "batch", "samples", "batch_size", "world_size")
+WORDS = 1 << 64
+
+
+class Loader:
+    """Batches of the samples of a split, as dicts of tensors by name; see `Artifact.loader`.
+
+    Args:
+        samples: of the artifact.
+        positions: int64, of those of the split; None for all.
+        share: of this rank, in batches.
+        seed: of all random numbers, from 0.
+        epoch: of the first iteration, from 0.
+        shuffle: whether each epoch has an order of its own.
+        balanced: whether all classes come equally often.
+        workers: processes that make batches; with 0 a thread of this one does.
+        pin_memory: whether batches are copied to memory that CUDA can read from, if there is CUDA.
+        transform_samples: what is called for each batch.
+
+    Raises:
+        PtmError: a number is out of its range; there is no class for each sample.
+    """
+
+    def __init__(
+        self,
+        samples: Samples,
+        positions: Positions | None,
+        share: Share,
+        seed: int = 0,
+        epoch: int = 0,
+        shuffle: bool = False,
+        balanced: bool = False,
+        workers: int = 0,
+        pin_memory: bool = False,
+        transform_samples: Transform | None = None,
+    ) -> None:
+        self._samples, self._positions, self._share = samples, positions, share
+        least = {"batch_size": 1, "world_size": 1, "seed": 0, "epoch": 0, "workers": 0}
+        given = {"seed": seed, "epoch": epoch, "workers": workers}
+        given |= {"batch_size": share.batch_size, "world_size": share.world_size}
+        for name, value in given.items():
+            if not least[name] <= value < WORDS:
+                raise self._error(f"{name} to be a number from {least[name]}", value)
+        if not 0 <= share.rank < share.world_size:
+            raise self._error(f"rank from 0 below world_size {share.world_size}", share.rank)
+        self._seed, self._shuffle, self._balanced = seed, shuffle, balanced
+        self._workers, self._pin_memory = workers, pin_memory
+        self._change = Change(samples.name, transform_samples, seed, share.rank)
+        self._epoch, self._batch, self._begun = epoch, 0, False
+        self._latest = object()
+        self._here = Here(samples, self._change)
+        self._processes: Workers | None = None
+        if balanced and not shuffle:
+            raise self._error("shuffle to be left out, or True, to balance", shuffle)
+        if balanced:
+            self._classes  # noqa: B018 - what is wrong with them is told now
+
+    def __len__(self) -> int:
+        """Batches of an epoch on this rank."""
+        return self._share.batches
+
+    def __iter__(self) -> Iterator[Batch]:
+        """The batches of an epoch, or the rest of one after `load_state_dict`; then of the next.
+
+        It ends an iteration that is not at its end.
+        """
+        if self._workers and is_worker():
+            raise PtmError(
+                f"{self._samples.name}: expected a worker process to import the script without "
+                "running it, got a loader that begins; put what trains below `if __name__ == "
+                '"__main__":`, or transform_samples into a module of its own'
+            )
+        if self._begun:
+            self._epoch, self._batch = self._epoch + 1, 0
+        self._begun, self._latest = True, object()
+        return self._batches(self._latest, self._epoch, self._batch)
+
+    def state_dict(self) -> dict[str, int]:
+        """Where it stands: after so many batches that were given out in an epoch.
+
+        Returns:
+            Numbers by name, which JSON can hold too.
+        """
+        values = (self._seed, self._epoch, self._batch, *self._fixed)
+        return dict(zip(STATE, values, strict=True))
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        """The next iteration gives the rest of the epoch that `state_dict` was asked in.
+
+        Raises:
+            PtmError: it is of a loader of other samples, batches or ranks, or of another seed.
+        """
+        expected = dict(zip((STATE[0], *STATE[3:]), (self._seed, *self._fixed), strict=True))
+        got = {name: state.get(name) for name in expected}
+        if got != expected or not {"epoch", "batch"} <= state.keys():
+            raise self._error(f"the state of a loader with {_listed(expected)}", _listed(state))
+        self._epoch, self._batch, self._begun = state["epoch"], state["batch"], False
+
+    @property
+    def _fixed(self) -> tuple[int, int, int]:
+        return self._share.count, self._share.batch_size, self._share.world_size
+
+    def _batches(self, mine: object, epoch: int, first: int) -> Iterator[Batch]:
+        share = self._share
+        batch_bytes = self._samples.bytes * share.batch_size
+        made = tasks(
+            epoch, share, self._order(epoch), self._positions, first, together(batch_bytes)
+        )
+        source, held = self._maker(batch_bytes).batches(made), list[Batch]()
+        while True:
+            if self._latest is not mine:
+                raise self._error("one iteration at a time", "a further batch of one before")
+            held.extend(islice(source, 1))
+            if not held:
+                break
+            self._batch += 1
+            # there is no name for it here: its memory is free once it is dropped
+            yield self._pinned(held.pop())
+        self._epoch, self._batch, self._begun = epoch + 1, 0, False
+
+    def _pinned(self, batch: Batch) -> Batch:
+        if not (self._pin_memory and torch.cuda.is_available()):
+            return batch
+        return {n: v.pin_memory() if isinstance(v, torch.Tensor) else v for n, v in batch.items()}
+
+    def _maker(self, batch_bytes: int) -> Here | Workers:
+        if not self._workers:
+            return self._here
+        if self._processes is None or self._processes.ended:
+            size = self._samples.places(self._share.batch_size * together(batch_bytes))[1]
+            self._processes = Workers(self._samples, self._change, self._workers, size)
+        return self._processes
+
+    def _order(self, epoch: int) -> Positions | None:
+        if self._balanced:
+            return balanced(self._classes, self._seed, epoch)
+        return permuted(self._share.count, self._seed, epoch) if self._shuffle else None
+
+    @cached_property
+    def _classes(self) -> NDArray[np.int64]:
+        """The class of each sample of the split."""
+        kinds = self._samples.kinds.values()
+        single = [kind.name for kind in kinds if not kind.shape and kind.dtype == torch.int64]
+        name = TARGET if TARGET in single else single[0] if len(single) == 1 else None
+        if name is None:
+            got = ", ".join(single) or "none"
+            raise self._error("'target', or one tensor alone, to be int64 [sample] to balance", got)
+        positions = np.arange(self._samples.count) if self._positions is None else self._positions
+        return self._samples.only(name).tensors(positions)[name].numpy()
+
+    def _error(self, expected: str, got: Any) -> PtmError:
+        return PtmError(f"{self._samples.name}: expected {expected}, got {got}")
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items()) or "nothing"
