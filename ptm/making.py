@@ -16,10 +16,10 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from ptm import checking, defaults, store
+from ptm import certifying, defaults, store
 from ptm.assigning import Splits, assigned, inherited, without_column
 from ptm.blocks import whole
-from ptm.checking import Checked
+from ptm.certifying import Checked
 from ptm.errors import BadInput, InputError, PtmError, changed
 from ptm.index import FileDigest
 from ptm.learned import Learned
@@ -64,7 +64,7 @@ def make(job: Job, work: Work) -> Made | BadInput:
         if _is_near(job):
             try:
                 stats = _stats(job, kind, block)
-                splits = checking.splits_of_near(job, part, block, stats)
+                splits = certifying.splits_of_near(job, part, block, stats)
             except BadInput as bad:
                 return _of_source(job, bad, part)
         return _made(job, block, splits, part)
@@ -294,7 +294,7 @@ def completed(
     if splits:
         facts = {**block.facts, **beside.facts}
         if job.source.rule:
-            checked = checking.of_one(job.source, part, block, splits, by_split, facts)
+            checked = certifying.of_one(job.source, part, block, splits, by_split, facts)
         encoded = replace(encoded, rows=splits.with_column(encoded.rows))
     return encoded, joined([block], encoded.axes, beside, learned, by_split, checked)
 

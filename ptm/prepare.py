@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ptm import checking, making, store
+from ptm import certifying, making, store
 from ptm.agreement import agreed, check_alike, check_joinable
 from ptm.budget import PARTS
 from ptm.errors import BadInput, PtmError
@@ -195,7 +195,7 @@ def _many(
     marks = yield from _marked(job, works, measured, tasks)
     if job.source.rule and job.source.rule.by == "near":
         with making.told(job):
-            codes = checking.codes_of_near(job, measured, marks)
+            codes = certifying.codes_of_near(job, measured, marks)
         known = list(zip(measured, codes, strict=True))
         batches = [(making.settle, (job, group, force)) for group in groups(known, tasks)]
         measured = [one for group in (yield batches) for one in group]
@@ -217,7 +217,7 @@ def _many(
     with making.told(job):
         beside = making.finished(job, learned, stats, carried)
         facts = {**measured[0].facts, **beside.facts}
-        checked = checking.of_parts(job, works, measured, marks, by_split, facts)
+        checked = certifying.of_parts(job, works, measured, marks, by_split, facts)
         whole = making.joined(measured, axes, beside, learned, by_split, checked)
     read = sum(not one.kept for one in measured)
     return Content(refs, whole, raw, read, written, marks)
@@ -230,12 +230,12 @@ def _marked(
     rule = job.source.rule
     if rule is None:
         return []
-    compared = rule.by == "near" or checking.is_compared(sum(m.ref.rows or 0 for m in measured))
+    compared = rule.by == "near" or certifying.is_compared(sum(m.ref.rows or 0 for m in measured))
     if rule.by == "content" and not compared:
         return []
-    steps = checking.steps_of(merged(one.stats for one in measured)) if compared else None
+    steps = certifying.steps_of(merged(one.stats for one in measured)) if compared else None
     pairs = list(zip(works, measured, strict=True))
-    batches: list[Call] = [(checking.mark, (job, one, steps)) for one in groups(pairs, tasks)]
+    batches: list[Call] = [(certifying.mark, (job, one, steps)) for one in groups(pairs, tasks)]
     return [ref for group in (yield batches) for ref in group]
 
 
