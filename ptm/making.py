@@ -16,14 +16,14 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from ptm import defaults, store
-from ptm.assigning import Splits, assigned, inherited, without_column
+from ptm import defaults, quarantine, store
+from ptm.assigning import Some, Splits, assigned, inherited, without_column, without_misfits
 from ptm.blocks import whole
 from ptm.errors import BadInput, InputError, PtmError, changed
 from ptm.index import FileDigest
 from ptm.learned import Learned
 from ptm.memory import give_back
-from ptm.model import ROWS, Block, File, Part, Whole
+from ptm.model import QUARANTINE, ROWS, Bad, Block, File, Part, PartRef, Whole
 from ptm.registry import Kind, kind_of
 from ptm.scaling import Scaler, Scaling
 from ptm.split import COLUMN, NONE, NOWHERE, TRAIN
@@ -54,7 +54,13 @@ def make(job: Job, work: Work) -> Made | BadInput:
     kind = kind_of(job.source)
     with told(job, kind):
         read = _read(job, kind, work)
-        return read if isinstance(read, BadInput) else _made(job, *read)
+        if isinstance(read, BadInput):
+            return read
+        try:
+            check_aside(job, read[0].bad, defaults.samples_of(read[0]))
+        except InputError as bad:
+            return bad
+        return _made(job, *read)
 
 
 def analyze(job: Job, pointers: Mapping[str, store.Pointer], rehash: bool) -> Made | BadInput:
@@ -152,6 +158,18 @@ def finished(
     return whole(hook(job.source, learned, stats, carried), f"kind '{kind.name}'", part=False)
 
 
+def check_aside(job: Job, bad: Sequence[Bad], good: int) -> None:
+    """Looks whether so many samples may be set aside, of all that there are.
+
+    Raises:
+        InputError: see `ptm.quarantine.check`.
+    """
+    try:
+        quarantine.check(job.source, bad, good)
+    except BadInput as error:
+        raise error.of_source(job.name, lambda name: f"{job.above}{name}") from error
+
+
 def has_to_encode(job: Job, scaling: Mapping[str, Scaling]) -> bool:
     """Whether raw samples are another thing than what is published."""
     own = hasattr(kind_of(job.source).code, "encode")
@@ -168,7 +186,7 @@ def encoded_key(key: str, learned: Learned) -> str:
 def _measured(job: Job, work: Work, index: Any, force: bool) -> Measured | BadInput:
     kept = None if force else store.find_part(job.root, job.name, work.key, index)
     if kept:
-        return Measured.from_record(*kept)
+        return Measured.from_record(*kept, work)
     kind = kind_of(job.source)
     with told(job, kind):
         read = _read(job, kind, work)
@@ -176,14 +194,16 @@ def _measured(job: Job, work: Work, index: Any, force: bool) -> Measured | BadIn
             return read
         block, splits = read
         _check_is_part(kind, block)
-        stats = _stats_by_split(job, kind, block, splits)
-        record = Measured.record(stats, block)
+        is_empty = not (block.tensors or block.rows is not None)
+        stats = {} if is_empty else _stats_by_split(job, kind, block, splits)
+        files = [file.name for file in work.unpacked()[0].files] if block.bad else []
+        record = Measured.record(stats, block, files)
         ref = store.write_part(
             job.root,
             job.name,
             work.key,
             block.tensors,
-            splits.with_column(block.rows) if splits else block.rows,
+            splits.with_column(block.rows) if splits and not is_empty else block.rows,
             record,
             uncached=job.uncached and not has_to_encode(job, block.scaling),
         )
@@ -242,7 +262,8 @@ def completed(job: Job, block: Block, splits: Splits | None = None) -> tuple[Blo
     beside = finished(job, learned, stats, [{**block.carried, **encoded.carried}])
     if splits:
         encoded = replace(encoded, rows=splits.with_column(encoded.rows))
-    return encoded, joined([block], encoded.axes, beside, learned, by_split)
+    aside = [*block.bad] if job.source.on_bad == "quarantine" else None
+    return encoded, joined([block], encoded.axes, beside, learned, by_split, aside)
 
 
 def _made(job: Job, block: Block, splits: Splits | None) -> Made:
@@ -279,6 +300,7 @@ def joined(
     beside: Block,
     learned: Learned,
     by_split: Mapping[str, Stats],
+    aside: Sequence[Bad] | None = None,
 ) -> Whole:
     """What is published beside the parts.
 
@@ -288,6 +310,7 @@ def joined(
         beside: what belongs to all parts together.
         learned: from them.
         by_split: what was measured of them.
+        aside: the samples that were set aside; None where none can be.
 
     Raises:
         PtmError: parts say different facts.
@@ -304,15 +327,33 @@ def joined(
     notes = dict.fromkeys(note for one in said for note in one.notes)
     tables = {} if beside.rows is None else {ROWS: beside.rows}
     of_one = said[0].tables if isinstance(said[0], Block) else {}
+    measures, bad, of_bad = _measures(by_split), dict[str, Any](), tuple[str, ...]()
+    if aside is not None:
+        bad = {QUARANTINE: quarantine.table(aside)}
+        of_bad = quarantine.notes(aside, good_in(said))
+        measures["bad"] = len(aside)
     return Whole(
         {**axes, **beside.axes},
         beside.tensors,
-        {**tables, **of_one, **beside.tables},
+        {**tables, **of_one, **beside.tables, **bad},
         learned.to_json(),
-        _measures(by_split),
+        measures,
         {**facts, **beside.facts},
-        (*notes, *beside.notes),
+        (*of_bad, *notes, *beside.notes),
     )
+
+
+def good_in(said: Sequence[Block | Measured]) -> int:
+    """How many samples parts have, whatever is measured of them."""
+    return sum(
+        defaults.samples_of(one) if isinstance(one, Block) else _samples_of(one.ref) for one in said
+    )
+
+
+def _samples_of(ref: PartRef) -> int:
+    if ref.rows is not None:
+        return ref.rows
+    return next((one["shape"][0] for one in ref.tensors.values() if one["shape"]), 0)
 
 
 def _measures(by_split: Mapping[str, Stats]) -> dict[str, Any]:
@@ -329,9 +370,12 @@ def _measures(by_split: Mapping[str, Stats]) -> dict[str, Any]:
 def _read(job: Job, kind: Kind, work: Work) -> tuple[Block, Splits | None] | BadInput:
     """The samples of a part and their splits; what is wrong with them, with the entry's name."""
     part, entries = work.unpacked()
+    aside = job.source.on_bad == "quarantine"
     try:
-        block = whole(kind.code.read(job.source, part), f"kind '{kind.name}'")
-        splits = assigned(job.source, part, block)
+        block = whole(kind.code.read(job.source, part), f"kind '{kind.name}'", aside=aside)
+        block, splits = without_misfits(job.source, part, block, _some_of(job, kind))
+        if block.bad:
+            block = _with_names(part, block)
     except InputError as bad:
         return bad
     except BadInput as bad:
@@ -340,6 +384,24 @@ def _read(job: Job, kind: Kind, work: Work) -> tuple[Block, Splits | None] | Bad
         if not _unchanged(entry, part):
             raise changed(job.name, entry.name)
     return block, splits
+
+
+def _some_of(job: Job, kind: Kind) -> Some | None:
+    """What makes a block of some samples of another, where the kind has its own."""
+    hook = getattr(kind.code, "some", None)
+    if hook is None:
+        return None
+    return lambda block, left: whole(hook(job.source, block, left), f"kind '{kind.name}'")
+
+
+def _with_names(part: Part, block: Block) -> Block:
+    """A block whose bad samples are in their order, with their files as the source names them;
+    without any other there is nothing else in it.
+    """
+    names = {file.url: file.name for file in part.files}
+    named = [one._replace(file=names.get(one.file, one.file)) for one in block.bad]
+    bad = quarantine.in_order(named, [file.name for file in part.files])
+    return replace(block, bad=bad) if defaults.samples_of(block) else Block(bad=bad)
 
 
 def _unchanged(entry: FileDigest, part: Part) -> bool:

@@ -187,7 +187,10 @@ def _many(
 ) -> Generator[list[Call], list[Any], Content]:
     batches: list[Call] = [(making.measure, (job, g, force)) for g in groups(works, tasks)]
     files = [work.files for work in works]
-    measured: list[Measured] = agreed(job.name, [one for g in (yield batches) for one in g], files)
+    found: list[Measured] = agreed(job.name, [one for g in (yield batches) for one in g], files)
+    aside = [bad for one in found for bad in one.bad] if job.source.on_bad != "fail" else None
+    measured = [one for one in found if one.ref.files]  # all samples of the others are bad
+    making.check_aside(job, aside or (), making.good_in(measured))
     check_alike(job.name, "scaling", [one.scaling for one in measured])
     check_alike(job.name, "axes", [one.axes for one in measured])
     scaling = measured[0].scaling
@@ -196,21 +199,28 @@ def _many(
         by_split = merged(one.stats for one in measured)
         stats = making.taught(job, by_split)
         learned = making.learn(job, stats, scaling, carried)
-    refs, raw = [one.ref for one in measured], list[PartRef]()
+    refs, raw = [one.ref for one in found], list[PartRef]()
     axes, written = measured[0].axes, 0
     if making.has_to_encode(job, scaling):
         batches = [(making.encode, (job, g, learned, force)) for g in groups(measured, tasks)]
         encoded: list[Encoded] = [one for group in (yield batches) for one in group]
         check_alike(job.name, "axes", [one.axes for one in encoded])
-        raw, refs, axes = refs, [one.ref for one in encoded], encoded[0].axes
+        raw, axes = [one.ref for one in measured], encoded[0].axes
+        refs = _in_place(refs, [one.ref for one in encoded])
         written = sum(not one.kept for one in encoded)
         pairs = zip(carried, encoded, strict=True)
         carried = [{**before, **one.carried} for before, one in pairs]
     check_joinable(job.name, refs)
     with making.told(job):
         beside = making.finished(job, learned, stats, carried)
-        whole = making.joined(measured, axes, beside, learned, by_split)
-    return Content(refs, whole, raw, sum(not one.kept for one in measured), written)
+        whole = making.joined(measured, axes, beside, learned, by_split, aside)
+    return Content(refs, whole, raw, sum(not one.kept for one in found), written)
+
+
+def _in_place(refs: Sequence[PartRef], encoded: Sequence[PartRef]) -> list[PartRef]:
+    """Those of encoded parts in place of the others that have files, in their order."""
+    left = iter(encoded)
+    return [next(left) if ref.files else ref for ref in refs]
 
 
 def plan(

@@ -104,6 +104,9 @@ class Wanted:
         with making.told(job, files=files):
             parts = parts_of(self.source, kind, files)
         by_path = {entry.path: entry for entry in self.files.entries}
+        options = self.decides["options"]
+        # how many samples may be bad decides nothing of any
+        decides = {**self.decides, "options": {n: v for n, v in options.items() if n != "max_bad"}}
         found = []
         for part in parts:
             span: Any = part.span
@@ -117,7 +120,7 @@ class Wanted:
                 "head": part.head,
                 "before": part.before,
             }
-            key = make_key({**self.decides, "part": of})
+            key = make_key({**decides, "part": of})
             # others may be put before it, and it stays as it is
             part = part._replace(number=0, key=key)
             found.append(Work.of(part, [by_path[file.url] for file in part.files]))

@@ -43,6 +43,7 @@ class Options(Source):
     """
 
     limits: ClassVar[frozenset[str]] = frozenset({"max_bytes"})
+    sets_aside: ClassVar[bool] = False
 
     pattern: Pattern = "*.dcm"
     series: str | None = None
