@@ -46,6 +46,27 @@ def agreed(name: str, found: Sequence[T | BadInput], files: Sequence[str] = ()) 
     return good
 
 
+def unlike(found: Sequence[Any]) -> dict[int, dict[str, str]]:
+    """What most samples of all parts have of that which all must have the same, by the places of
+    those parts that have another.
+
+    Args:
+        found: as of `agreed`.
+    """
+    counts: dict[str, Counter[str]] = {}
+    for one in found:
+        if not isinstance(one, BadInput):
+            for what, counted in one.uniform.items():
+                counts.setdefault(what, Counter()).update(counted)
+    usual = {what: counter.most_common(1)[0][0] for what, counter in counts.items()}
+    return {
+        place: usual
+        for place, one in enumerate(found)
+        if not isinstance(one, BadInput)
+        and any({*counted} - {usual[what]} for what, counted in one.uniform.items())
+    }
+
+
 def check_alike(name: str, what: str, said: Sequence[object]) -> None:
     """Looks whether all parts say the same.
 

@@ -391,7 +391,8 @@ def _some_of(job: Job, kind: Kind) -> Some | None:
     hook = getattr(kind.code, "some", None)
     if hook is None:
         return None
-    return lambda block, left: whole(hook(job.source, block, left), f"kind '{kind.name}'")
+    who = f"kind '{kind.name}'"
+    return lambda block, left: whole(hook(job.source, block, left), who, aside=True)
 
 
 def _with_names(part: Part, block: Block) -> Block:

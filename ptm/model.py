@@ -65,6 +65,8 @@ class Part(NamedTuple):
         before: how many rows, or lines, of such a file stand before the span.
         digest: SHA-256, hex, of all in the file that decides what is read of head and span; ""
             where that is all of its files.
+        usual: what most samples of the source have of that which all must have the same, by the
+            names of `uniform` of a block; where it is known, others are bad.
     """
 
     number: int
@@ -74,6 +76,7 @@ class Part(NamedTuple):
     head: int = 0
     before: int = 0
     digest: str = ""
+    usual: tuple[tuple[str, str], ...] = ()
 
 
 class PartFile(NamedTuple):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptm import making, store
-from ptm.agreement import agreed, check_alike, check_joinable
+from ptm.agreement import agreed, check_alike, check_joinable, unlike
 from ptm.budget import PARTS
 from ptm.errors import BadInput, PtmError
 from ptm.memory import fits_page_cache
@@ -186,8 +186,16 @@ def _many(
     job: Job, works: Sequence[Work], tasks: int, force: bool
 ) -> Generator[list[Call], list[Any], Content]:
     batches: list[Call] = [(making.measure, (job, g, force)) for g in groups(works, tasks)]
-    files = [work.files for work in works]
-    found: list[Measured] = agreed(job.name, [one for g in (yield batches) for one in g], files)
+    read: list[Measured | BadInput] = [one for group in (yield batches) for one in group]
+    if job.source.on_bad != "fail" and (usual := unlike(read)):
+        # they are read again by what most samples of all parts have in common
+        again = [(place, works[place].with_usual(usual[place])) for place in usual]
+        batches = [
+            (making.measure, (job, [work for _, work in g], force)) for g in groups(again, tasks)
+        ]
+        for (place, _), one in zip(again, (one for g in (yield batches) for one in g), strict=True):
+            read[place] = one
+    found: list[Measured] = agreed(job.name, read, [work.files for work in works])
     aside = [bad for one in found for bad in one.bad] if job.source.on_bad != "fail" else None
     measured = [one for one in found if one.ref.files]  # all samples of the others are bad
     making.check_aside(job, aside or (), making.good_in(measured))

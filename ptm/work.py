@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import pickle
 import zlib
 from collections.abc import Mapping, Sequence
@@ -39,6 +41,13 @@ class Work(NamedTuple):
         ends = dict.fromkeys(entry.name for entry in (*entries[:1], *entries[-1:]))
         files = " to ".join(ends)
         return cls(part.key, files, _packed((part, [*entries])))
+
+    def with_usual(self, usual: Mapping[str, str]) -> Work:
+        """The same, where it is known what most samples of the source have in common."""
+        part, entries = self.unpacked()
+        said = json.dumps([self.key, usual], sort_keys=True)
+        key = hashlib.sha256(f"usual {said}".encode()).hexdigest()
+        return Work.of(part._replace(key=key, usual=tuple(usual.items())), entries)
 
     def unpacked(self) -> tuple[Part, list[FileDigest]]:
         """The part, and its files."""
