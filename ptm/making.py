@@ -388,7 +388,7 @@ def _read(job: Job, kind: Kind, work: Work) -> tuple[Block, Splits | None] | Bad
 
 def _some_of(job: Job, kind: Kind) -> Some | None:
     """What makes a block of some samples of another, where the kind has its own."""
-    hook = getattr(kind.code, "some", None)
+    hook = getattr(kind.code, "without_bad", None)
     if hook is None:
         return None
     who = f"kind '{kind.name}'"

@@ -131,7 +131,7 @@ def read(options: Options, part: Part) -> Block:
     )
 
 
-def some(options: Options, block: Block, left: NDArray[np.bool_]) -> Block:
+def without_bad(options: Options, block: Block, left: NDArray[np.bool_]) -> Block:
     """A block of those of its clips that are marked."""
     import numpy as np
     import pyarrow as pa

@@ -113,7 +113,7 @@ def read(options: Options, part: Part) -> Block:
     )
 
 
-def some(options: Options, block: Block, left: NDArray[np.bool_]) -> Block:
+def without_bad(options: Options, block: Block, left: NDArray[np.bool_]) -> Block:
     """A block of those of its images that are marked."""
     import numpy as np
     import pyarrow as pa

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import log2
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -24,7 +25,18 @@ from ptm.kinds.table.features import (
 )
 from ptm.learned import Learned
 from ptm.limits import FLOAT32, check_size
-from ptm.model import CLASS, FEATURE, SAMPLE, Artifact, Block, File, Part, View
+from ptm.model import (
+    CLASS,
+    FEATURE,
+    SAMPLE,
+    Artifact,
+    Bad,
+    Block,
+    File,
+    Part,
+    View,
+    row_numbers,
+)
 from ptm.readers.cutting import cut_rows
 from ptm.readers.delimited.columns import check_names, head_of, not_valid, read_delimited
 from ptm.readers.delimited.faults import shown, some
@@ -168,12 +180,19 @@ def read(options: Options, part: Part) -> Block:
 
     Raises:
         BadInput: see `read_delimited`; or a target that is no class, an encoding that is too
-            large, two features of one name. All of it is told together.
+            large, two features of one name. All of it is told together; or rows that are wrong are
+            set aside, where the entry says so.
     """
     path = part.files[0].path if part.files else None
     file = str(path or "")
-    table = _read(options, path, part)
+    aside: list[Bad] | None = None if options.on_bad == "fail" else []
+    table = _read(options, path, part, aside)
     _check_options(options, file, table)
+    if aside is not None and options.target and options.classes:
+        table = _with_classes(options, path, part.before, table, aside)
+    bad = tuple(one._replace(file=part.files[0].name if path else "") for one in aside or ())
+    if bad and not table.num_rows:
+        return Block(bad=bad)
     faults = Faults()
     found = {name: sorted(counted) for name, counted in _counted(options, table).items()}
     columns = columns_of(options, table.column_names, found)
@@ -194,12 +213,17 @@ def read(options: Options, part: Part) -> Block:
                 if name not in options.asides
             },
         },
-        carried={
-            "columns": table.column_names,
-            "rows": table.num_rows,
-            **_integral(options, table),
-        },
+        carried=_carried(options, table),
+        bad=bad,
     )
+
+
+def without_bad(options: Options, block: Block, left: NDArray[np.bool_]) -> Block:
+    """A block of those of its rows that are marked, as of a file without the others."""
+    import pyarrow as pa
+
+    rows = _as_alone(options, block.rows.filter(pa.array(left)))
+    return replace(block, rows=rows, carried=_carried(options, rows))
 
 
 def measure(options: Options, block: Block) -> Stats:
@@ -322,6 +346,35 @@ def _are_whole(numbers: NDArray[Any]) -> bool:
     return bool(numbers.min(initial=0.0) >= -(2.0**63) and numbers.max(initial=0.0) < 2.0**63)
 
 
+def _carried(options: Options, table: pa.Table) -> dict[str, Any]:
+    """What the functions of all parts have to know of one."""
+    columns, rows = table.column_names, table.num_rows
+    return {"columns": columns, "rows": rows, **_integral(options, table)}
+
+
+def _as_alone(options: Options, table: pa.Table) -> pa.Table:
+    """Some rows as they are where there are no others: int64 only where float64 rounds one."""
+    import numpy as np
+    import pyarrow as pa
+
+    for place, name in enumerate(table.column_names):
+        field = table.schema.field(place)
+        if name in options.asides or field.type != pa.int64() or _is_class(options, name):
+            continue
+        integers = arrow.numbers(table[name])
+        numbers = integers.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # 2^63 is beyond int64
+            are_exact = (numbers < 2.0**63) & (numbers.astype(np.int64) == integers)
+        if are_exact.all():
+            column = arrow.column(numbers)
+            table = table.set_column(place, field.with_type(pa.float64()), column)
+    return table
+
+
+def _is_class(options: Options, name: str) -> bool:
+    return bool(options.classes) and name == options.target
+
+
 def _of_numbers(options: Options, table: pa.Table) -> list[str]:
     """The columns of numbers, the target among them."""
     return [
@@ -366,7 +419,9 @@ def _cast(table: pa.Table, learned: Learned) -> pa.Table:
     return table if schema.equals(table.schema) else table.cast(schema)
 
 
-def _read(options: Options, path: Path | None, part: Part) -> pa.Table:
+def _read(
+    options: Options, path: Path | None, part: Part, aside: list[Bad] | None = None
+) -> pa.Table:
     """The columns: string where they are categories, else float64, or int64 of large integers."""
     categories = frozenset(c for c, m in options.measures.items() if m == "categorical")
     categories -= options.asides
@@ -386,6 +441,7 @@ def _read(options: Options, path: Path | None, part: Part) -> pa.Table:
             part.span,
             part.head,
             part.before,
+            aside,
         )
     return _inline(options, categories, unscaled)
 
@@ -471,15 +527,42 @@ def _classes(
 
     assert options.target is not None and options.classes is not None
     _check_classes(options, str(path or ""), table.num_rows, faults)
-    values = arrow.numbers(table[options.target])
-    valid = (values == np.floor(values)) & (values >= 0) & (values < options.classes)
+    values, valid, expected = _are_classes(options, table)
     if not valid.all():
         row, bad = int(valid.argmin()), int((~valid).sum())
-        expected = f"a class from 0 to {options.classes - 1}"
         faults.add(not_valid(path, before + row, options.target, expected, values[row], bad - 1))
         return None
     codes: NDArray[np.int64] = values.astype(np.int64)
     return codes
+
+
+def _are_classes(options: Options, table: pa.Table) -> tuple[NDArray[Any], NDArray[np.bool_], str]:
+    """The values of the target, [row]; which are classes, bool [row]; what they should be."""
+    import numpy as np
+
+    assert options.target is not None and options.classes is not None
+    values = arrow.numbers(table[options.target])
+    valid = (values == np.floor(values)) & (values >= 0) & (values < options.classes)
+    return values, valid, f"a class from 0 to {options.classes - 1}"
+
+
+def _with_classes(
+    options: Options, path: Path | None, before: int, table: pa.Table, aside: list[Bad]
+) -> pa.Table:
+    """The rows whose target is a class; the others are set aside."""
+    import numpy as np
+    import pyarrow as pa
+
+    assert options.target is not None
+    values, valid, expected = _are_classes(options, table)
+    if valid.all():
+        return table
+    numbers = row_numbers(before, table.num_rows, aside)
+    for place in np.flatnonzero(~valid).tolist():
+        row = int(numbers[place])
+        one = not_valid(path, row - 1, options.target, expected, values[place])
+        aside.append(Bad(one.file, one.where, one.expected, one.got, row))
+    return _as_alone(options, table.filter(pa.array(valid)))
 
 
 def _described(options: Options, table: pa.Table) -> pa.Table:
