@@ -152,7 +152,7 @@ class Measured:
     @classmethod
     def from_record(cls, ref: PartRef, record: Mapping[str, Any], work: Work) -> Measured:
         """What a record of the store says of a part that is to be made."""
-        bad = record["bad"]
+        bad = record.get("bad", [])
         names = [file.name for file in work.unpacked()[0].files] if bad else []
         named = (names[file] if isinstance(file, int) else file for file, *_ in bad)
         return cls(

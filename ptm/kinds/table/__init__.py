@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from ptm import arrow
 from ptm.encoding import one_hot
 from ptm.errors import BadInput, Faults
+from ptm.kinds.table.aside import are_classes, as_alone, with_classes
 from ptm.kinds.table.features import (
     FEATURES,
     check_columns,
@@ -35,7 +36,6 @@ from ptm.model import (
     File,
     Part,
     View,
-    row_numbers,
 )
 from ptm.readers.cutting import cut_rows
 from ptm.readers.delimited.columns import check_names, head_of, not_valid, read_delimited
@@ -189,7 +189,7 @@ def read(options: Options, part: Part) -> Block:
     table = _read(options, path, part, aside)
     _check_options(options, file, table)
     if aside is not None and options.target and options.classes:
-        table = _with_classes(options, path, part.before, table, aside)
+        table = with_classes(options, path, part.before, table, aside)
     bad = tuple(one._replace(file=part.files[0].name if path else "") for one in aside or ())
     if bad and not table.num_rows:
         return Block(bad=bad)
@@ -222,7 +222,7 @@ def without_bad(options: Options, block: Block, left: NDArray[np.bool_]) -> Bloc
     """A block of those of its rows that are marked, as of a file without the others."""
     import pyarrow as pa
 
-    rows = _as_alone(options, block.rows.filter(pa.array(left)))
+    rows = as_alone(options, block.rows.filter(pa.array(left)))
     return replace(block, rows=rows, carried=_carried(options, rows))
 
 
@@ -350,29 +350,6 @@ def _carried(options: Options, table: pa.Table) -> dict[str, Any]:
     """What the functions of all parts have to know of one."""
     columns, rows = table.column_names, table.num_rows
     return {"columns": columns, "rows": rows, **_integral(options, table)}
-
-
-def _as_alone(options: Options, table: pa.Table) -> pa.Table:
-    """Some rows as they are where there are no others: int64 only where float64 rounds one."""
-    import numpy as np
-    import pyarrow as pa
-
-    for place, name in enumerate(table.column_names):
-        field = table.schema.field(place)
-        if name in options.asides or field.type != pa.int64() or _is_class(options, name):
-            continue
-        integers = arrow.numbers(table[name])
-        numbers = integers.astype(np.float64)
-        with np.errstate(invalid="ignore"):  # 2^63 is beyond int64
-            are_exact = (numbers < 2.0**63) & (numbers.astype(np.int64) == integers)
-        if are_exact.all():
-            column = arrow.column(numbers)
-            table = table.set_column(place, field.with_type(pa.float64()), column)
-    return table
-
-
-def _is_class(options: Options, name: str) -> bool:
-    return bool(options.classes) and name == options.target
 
 
 def _of_numbers(options: Options, table: pa.Table) -> list[str]:
@@ -527,42 +504,13 @@ def _classes(
 
     assert options.target is not None and options.classes is not None
     _check_classes(options, str(path or ""), table.num_rows, faults)
-    values, valid, expected = _are_classes(options, table)
+    values, valid, expected = are_classes(options, table)
     if not valid.all():
         row, bad = int(valid.argmin()), int((~valid).sum())
         faults.add(not_valid(path, before + row, options.target, expected, values[row], bad - 1))
         return None
     codes: NDArray[np.int64] = values.astype(np.int64)
     return codes
-
-
-def _are_classes(options: Options, table: pa.Table) -> tuple[NDArray[Any], NDArray[np.bool_], str]:
-    """The values of the target, [row]; which are classes, bool [row]; what they should be."""
-    import numpy as np
-
-    assert options.target is not None and options.classes is not None
-    values = arrow.numbers(table[options.target])
-    valid = (values == np.floor(values)) & (values >= 0) & (values < options.classes)
-    return values, valid, f"a class from 0 to {options.classes - 1}"
-
-
-def _with_classes(
-    options: Options, path: Path | None, before: int, table: pa.Table, aside: list[Bad]
-) -> pa.Table:
-    """The rows whose target is a class; the others are set aside."""
-    import numpy as np
-    import pyarrow as pa
-
-    assert options.target is not None
-    values, valid, expected = _are_classes(options, table)
-    if valid.all():
-        return table
-    numbers = row_numbers(before, table.num_rows, aside)
-    for place in np.flatnonzero(~valid).tolist():
-        row = int(numbers[place])
-        one = not_valid(path, row - 1, options.target, expected, values[place])
-        aside.append(Bad(one.file, one.where, one.expected, one.got, row))
-    return _as_alone(options, table.filter(pa.array(valid)))
 
 
 def _described(options: Options, table: pa.Table) -> pa.Table:
