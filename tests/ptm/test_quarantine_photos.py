@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import shutil
 import wave
 from collections.abc import Callable
@@ -189,7 +190,10 @@ def test_splits(data: Path, tmp_path: Path, size: int) -> None:
     }
 
 
-def test_an_error_of_the_disk(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOENT, errno.ESTALE, errno.EMFILE])
+def test_an_error_of_the_disk(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
     """What the disk does not give now is raised, tried again, and never set aside."""
     from ptm.readers.pictures import decoding
 
@@ -198,12 +202,12 @@ def test_an_error_of_the_disk(data: Path, tmp_path: Path, monkeypatch: pytest.Mo
 
     def fails(path: str) -> bytes:
         if path.endswith("00009.png"):
-            raise OSError(errno.EIO, "Input/output error", path)
+            raise OSError(number, os.strerror(number), path)
         return before(path)
 
     with monkeypatch.context() as patched:
         patched.setattr(decoding, "_bytes", fails)
-        with pytest.raises(OSError, match="Input/output"):
+        with pytest.raises(OSError, match=r"00009\.png"):
             made(data, tmp_path / "store")
     assert not list((tmp_path / "store").glob("x/current.json"))
     assert [row[0] for row in rows_of(made(data, tmp_path / "store"))] == ["00003.png"]

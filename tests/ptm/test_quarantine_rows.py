@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 import ptm
 from ptm.errors import InputError, PtmError
 from ptm.model import Artifact
+from ptm.readers.delimited import columns
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 ENTRY = (
@@ -339,6 +341,22 @@ def test_a_million_rows(tmp_path: Path) -> None:
         assert len(found.tables["quarantine"]) == len(bad)
         assert len(found.table) == count - len(bad)
     assert seconds[1] < 5 * seconds[0] + 5
+
+
+@pytest.mark.parametrize("size", [1 << 20, 100])
+def test_an_error_of_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """What the disk does not give now is raised, and sets no row aside."""
+    (tmp_path / "rows.csv").write_text("x,y\n" + "1,2\nn/a,3\n" * 40)
+    entry = f'[rows]\nkind = "table"\npath = "rows.csv"\npart_bytes = {size}\n'
+
+    def fails(*arguments: Any) -> bytes:
+        raise OSError(errno.EIO, "Input/output error", "rows.csv")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(columns, "read_utf8", fails)
+        with pytest.raises(OSError, match="Input/output"):
+            made(tmp_path, "store", "", entry)
+    assert len(told(made(tmp_path, "store", "", entry))) == 40
 
 
 def test_error_before_any_row(tmp_path: Path) -> None:

@@ -189,7 +189,8 @@ def read(options: Options, part: Part) -> Block:
     table = _read(options, path, part, aside)
     _check_options(options, file, table)
     if aside is not None and options.target and options.classes:
-        table = with_classes(options, path, part.before, table, aside)
+        expected = _expected_class(options)
+        table = with_classes(options, path, part.before, table, aside, expected)
     bad = tuple(one._replace(file=part.files[0].name if path else "") for one in aside or ())
     if bad and not table.num_rows:
         return Block(bad=bad)
@@ -504,13 +505,19 @@ def _classes(
 
     assert options.target is not None and options.classes is not None
     _check_classes(options, str(path or ""), table.num_rows, faults)
-    values, valid, expected = are_classes(options, table)
+    values, valid = are_classes(options, table)
     if not valid.all():
         row, bad = int(valid.argmin()), int((~valid).sum())
+        expected = _expected_class(options)
         faults.add(not_valid(path, before + row, options.target, expected, values[row], bad - 1))
         return None
     codes: NDArray[np.int64] = values.astype(np.int64)
     return codes
+
+
+def _expected_class(options: Options) -> str:
+    assert options.classes is not None
+    return f"a class from 0 to {options.classes - 1}"
 
 
 def _described(options: Options, table: pa.Table) -> pa.Table:

@@ -17,25 +17,30 @@ if TYPE_CHECKING:
     from ptm.kinds.table import Options
 
 
-def are_classes(options: Options, table: pa.Table) -> tuple[NDArray[Any], NDArray[np.bool_], str]:
-    """The values of the target, [row]; which are classes, bool [row]; what they should be."""
+def are_classes(options: Options, table: pa.Table) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """The values of the target, [row]; which of them are classes, bool [row]."""
     import numpy as np
 
     assert options.target is not None and options.classes is not None
     values = arrow.numbers(table[options.target])
     valid = (values == np.floor(values)) & (values >= 0) & (values < options.classes)
-    return values, valid, f"a class from 0 to {options.classes - 1}"
+    return values, valid
 
 
 def with_classes(
-    options: Options, path: Path | None, before: int, table: pa.Table, aside: list[Bad]
+    options: Options,
+    path: Path | None,
+    before: int,
+    table: pa.Table,
+    aside: list[Bad],
+    expected: str,
 ) -> pa.Table:
-    """The rows whose target is a class; the others are set aside."""
+    """The rows whose target is a class, as it is expected; the others are set aside."""
     import numpy as np
     import pyarrow as pa
 
     assert options.target is not None
-    values, valid, expected = are_classes(options, table)
+    values, valid = are_classes(options, table)
     if valid.all():
         return table
     numbers = row_numbers(before, table.num_rows, aside)
