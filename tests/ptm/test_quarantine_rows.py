@@ -22,7 +22,7 @@ from ptm.readers.delimited import columns
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 ENTRY = (
-    '[rows]\nkind = "table"\npath = "rows.csv"\ntarget = "class"\nclasses = 4\n'
+    '[rows]\nkind = "table"\npath = "rows.csv"\nclasses = 4\ntarget = "class"\n'
     'measures = { city = "categorical", big = "ordinal" }\n'
 )
 HEADER = ["id", "size", "city", "big", "class"]
@@ -150,20 +150,35 @@ def test_any_file(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject)
     encoding = data.draw(st.sampled_from(["utf-8", "utf-8-sig", "latin-1", "utf-16", "utf-16-le"]))
     end = data.draw(st.sampled_from(["\n", "\r\n"]))
     size = data.draw(st.sampled_from([1 << 20, 2000, 700, 1]))
-    more = f'part_bytes = {size}\ndelimiter = "{delimiter}"\nencoding = "{encoding}"'.replace(
-        "\t", "\\t"
-    )
+    has_header = data.draw(st.booleans())
+    shown = delimiter.replace("\t", "\\t")
+    more = f'part_bytes = {size}\ndelimiter = "{shown}"\nencoding = "{encoding}"'
+    entry, head = ENTRY, [HEADER]
+    if not has_header:  # then the first row says how many columns there are
+        faults = {n: name for n, name in faults.items() if n > 1 or name in FAULTS}
+        more, head = f"{more}\nheader = false", []
+        for place, name in enumerate(HEADER):
+            entry = entry.replace(f"{name} =", f"c{place} =").replace(f'"{name}"', f'"c{place}"')
     changed, expected = planted(rows, faults)
+    if not has_header:
+        names = {f"'{name}'": f"'c{place}'" for place, name in enumerate(HEADER)}
+        expected = [(_replaced(where, names), *rest) for where, *rest in expected]
 
     def write(some: list[list[str]]) -> None:
-        text = text_of([HEADER, *some], delimiter, end)
+        text = text_of([*head, *some], delimiter, end)
         (root / "rows.csv").write_bytes(text.encode(encoding))
 
     write(changed)
-    found = made(root, "store", more)
+    found = made(root, "store", more, entry)
     assert told(found) == expected
     write([row for number, row in enumerate(rows, start=1) if number not in faults])
-    assert_as_without(root, found, more)
+    assert_as_without(root, found, more, entry)
+
+
+def _replaced(text: str, words: dict[str, str]) -> str:
+    for word, other in words.items():
+        text = text.replace(word, other)
+    return text
 
 
 def test_the_only_rounded_integer(tmp_path: Path) -> None:
