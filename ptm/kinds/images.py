@@ -222,7 +222,7 @@ def _sorted_out(
     usual = batch.shapes[good[0]]
     if not batch.has_room(len(good), usual):
         raise _too_large(usual, files[good[0]])
-    pixels = batch.end(usual, lambda place: _again(options, files[place]))
+    pixels = batch.end(usual, lambda place: _again(options, files[place], usual))
     modes, notes = ([*each] for each in zip(*(seen[place] for place in good), strict=True))
     return tuple(files[place] for place in good), pixels, modes, [*filter(None, notes)], aside
 
@@ -231,8 +231,16 @@ def _bad(file: File, error: BadInput) -> Bad:
     return Bad(file.name, error.where, error.expected, error.got)
 
 
-def _again(options: Options, file: File) -> NDArray[np.uint8]:
-    return read_picture(file.url, options.max_bytes, options.on_damage == "note").pixels
+def _again(options: Options, file: File, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """The pixels of an image that was decoded before.
+
+    Raises:
+        BadInput: it has another size now.
+    """
+    pixels = read_picture(file.url, options.max_bytes, options.on_damage == "note").pixels
+    if pixels.shape != shape:
+        raise BadInput("", f"{_size(shape)}, as before", _size(pixels.shape), file.url)
+    return pixels
 
 
 def _noted(image: Picture, file: File) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,7 @@ from ptm import store
 from ptm.explain import explain
 from ptm.kinds import images as images_kind
 from ptm.prepare import drive, inline, steps
+from tests.support.machine import ROOT
 from tests.support.photos import numbers_in, write_photo, write_photos
 from tests.support.stores import digests
 
@@ -101,6 +106,45 @@ def test_nothing_is_read_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     photos.catalog.write_text(text.replace("max_bad = 20", "max_bad = 10"))
     ref = ptm.tensorize(photos.source("raw"), root)
     assert not ref.cached and not read.parts and first >= len(found.manifest["parts"])
+
+
+DIES = """
+import os, signal, sys
+from pathlib import Path
+import ptm
+from ptm.kinds import images
+from ptm.prepare import drive, inline, steps
+
+before, parts = images.read, []
+
+def read(options, part):
+    parts.append(part)
+    if len(parts) == 6:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return before(options, part)
+
+images.read = read
+catalog, root = map(Path, sys.argv[1:])
+drive(steps(ptm.load_catalog(catalog, catalog.parent)["scaled"], root), inline)
+"""
+
+
+def test_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a run had read when it was killed is not read again, and its bad samples are told."""
+    photos, root = photos_of(tmp_path / "data"), tmp_path / "store"
+    for number in (0, 1, 2, 3, 4, 5, 30):
+        (photos.folder / f"{number:05}.png").write_bytes(b"no photo")
+    command = [sys.executable, "-P", "-c", DIES, str(photos.catalog), str(root)]
+    killed = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    read = Read(monkeypatch)
+    drive(steps(photos.source("scaled"), root), inline)
+    found = ptm.load("scaled", root)
+    assert len(read.parts) == len(found.manifest["parts"]) - 5
+    bad = found.tables["quarantine"]["path"].tolist()
+    assert bad == [f"{number:05}.png" for number in (0, 1, 2, 3, 4, 5, 30)]
+    drive(steps(photos.source("scaled"), tmp_path / "fresh"), inline)
+    assert digests(tmp_path / "fresh") == digests(root)
 
 
 SIZES = [PART * 100, PART * 2, PART, PART // 2, 1]
