@@ -24,6 +24,9 @@ def agreed(name: str, found: Sequence[T | BadInput], files: Sequence[str] = ()) 
     Raises:
         InputError: a part is bad, or they have not in common what all samples must.
     """
+    for one in found:
+        if isinstance(one, InputError) and one.head:
+            raise one  # it says what all faults come to
     faults, good, seen = Faults(), [], set[str]()
     for fault in _uneven(name, found, files):
         faults.add(fault)
@@ -43,6 +46,27 @@ def agreed(name: str, found: Sequence[T | BadInput], files: Sequence[str] = ()) 
     return good
 
 
+def unlike(found: Sequence[Any]) -> dict[int, dict[str, str]]:
+    """What most samples of all parts have of that which all must have the same, by the places of
+    those parts that have another.
+
+    Args:
+        found: as of `agreed`.
+    """
+    counts: dict[str, Counter[str]] = {}
+    for one in found:
+        if not isinstance(one, BadInput):
+            for what, counted in one.uniform.items():
+                counts.setdefault(what, Counter()).update(counted)
+    usual = {what: counter.most_common(1)[0][0] for what, counter in counts.items()}
+    return {
+        place: usual
+        for place, one in enumerate(found)
+        if not isinstance(one, BadInput)
+        and any({*counted} - {usual[what]} for what, counted in one.uniform.items())
+    }
+
+
 def check_alike(name: str, what: str, said: Sequence[object]) -> None:
     """Looks whether all parts say the same.
 
@@ -60,9 +84,12 @@ def check_alike(name: str, what: str, said: Sequence[object]) -> None:
 def check_joinable(name: str, refs: Sequence[PartRef]) -> None:
     """Looks whether tensors can be joined along their first axis, and rows below each other.
 
+    Those without any file do not count: all their samples are bad.
+
     Raises:
         PtmError: they cannot.
     """
+    refs = [ref for ref in refs if ref.files]
     check_alike(name, "tensors", [_forms(ref) for ref in refs])
     check_alike(name, "columns", [ref.columns for ref in refs])
 

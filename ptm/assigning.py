@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ptm import hashing
 from ptm.errors import BadInput, Faults, PtmError
-from ptm.model import ROWS, SAMPLE, Artifact, Block, Part
+from ptm.model import ROWS, SAMPLE, Artifact, Bad, Block, Part, row_numbers
 from ptm.readers.delimited.columns import read_texts
 from ptm.readers.delimited.faults import not_valid, shown, some
 from ptm.source import Source
@@ -40,6 +40,8 @@ IN_FOLDER = re.compile(r"^(.+)/[^/]*$")
 ROW = "row"  # in a list: the number of a row, from 1
 TARGET = "target"
 NO_TIME = "a time as 2012-06-30 or 2012-06-30T12:00"
+# a block of those of its samples that are marked
+Some = Callable[[Block, "NDArray[np.bool_]"], Block]
 
 
 def names_of(source: Source, rule: Rule) -> tuple[str, ...]:
@@ -143,12 +145,51 @@ def assigned(source: Source, part: Part, block: Block) -> Splits | None:
     if rule.by == "content":
         return Splits(rule.names, by_share(rule, content_of(source, part, block)))
     if rule.by == "group":
-        return Splits(rule.names, by_share(rule, groups_of(rule, part, rows)))
+        return Splits(rule.names, by_share(rule, groups_of(rule, part, block)))
     if rule.by == "time":
-        return Splits(rule.names, by_time(rule, *times_of(rule, part, rows)))
+        return Splits(rule.names, by_time(rule, *times_of(rule, part, block)))
     if rule.by == "folder":
         return Splits(rule.names, _by_folder(rule, part, rows))
-    return Splits(_listed(source, rule).names, _by_list(source, rule, part, rows))
+    return Splits(_listed(source, rule).names, _by_list(source, rule, part, block))
+
+
+def without_misfits(
+    source: Source, part: Part, block: Block, some: Some | None = None
+) -> tuple[Block, Splits | None]:
+    """The splits of the samples of a part, and a block of those that come to one; where the entry
+    says so the others are among its bad ones, else they fail it.
+
+    Args:
+        source, part, block: as of `assigned`.
+        some: gives a block of some of its samples, where the kind has more to say of that.
+
+    Raises:
+        BadInput, PtmError: as `assigned`.
+    """
+    import numpy as np
+
+    while block.tensors or block.rows is not None:  # else all are bad
+        try:
+            return block, assigned(source, part, block)
+        except BadInput as error:
+            if source.on_bad == "fail" or error.alone is None:
+                raise
+            alone = error.alone()
+        numbers, are_files = _numbers(part, block), FILE in block.rows.column_names
+        aside = [
+            Bad(one.file, one.where, one.expected, one.got, 0 if are_files else int(numbers[place]))
+            for place, one in alone.items()
+        ]
+        left = np.ones(block.rows.num_rows, dtype=bool)
+        left[[*alone]] = False
+        kept = (some or _those)(block, left) if left.any() else Block()
+        block = replace(kept, bad=(*block.bad, *aside))
+    return block, None
+
+
+def _numbers(part: Part, block: Block) -> NDArray[np.int64]:
+    """The number in its file of each row, from 1."""
+    return row_numbers(part.before, block.rows.num_rows, block.bad)
 
 
 def inherited(block: Block, artifacts: Mapping[str, Artifact]) -> tuple[Block, Splits | None]:
@@ -238,7 +279,7 @@ def _of_files(part: Part, rows: pa.Table) -> NDArray[np.uint64]:
     return found
 
 
-def groups_of(rule: Rule, part: Part, rows: pa.Table) -> NDArray[np.uint64]:
+def groups_of(rule: Rule, part: Part, block: Block) -> NDArray[np.uint64]:
     """The hash of the group of each sample, uint64 [sample].
 
     Raises:
@@ -247,22 +288,23 @@ def groups_of(rule: Rule, part: Part, rows: pa.Table) -> NDArray[np.uint64]:
     import pyarrow as pa
 
     assert rule.group is not None
+    rows = block.rows
     if rule.group in rows.column_names:
         column = rows[rule.group]
-        _expect_all(part, rows, rule.group, _is_blank(column), "a group")
+        _expect_all(part, block, rule.group, _is_blank(column), "a group")
         return hashing.of_column(column)
     if FILE not in rows.column_names:
         raise BadInput("group", f"a column '{shown(rule.group)}'", _columns(rows))
     pattern = IN_FOLDER if rule.group == FOLDER else _pattern(rule.group, rows)
-    names, found, faults = rows[FILE].to_pylist(), list[str](), Faults()
-    for name in names:
+    names, found, faults = rows[FILE].to_pylist(), list[str](), dict[int, BadInput]()
+    for place, name in enumerate(names):
         match = pattern.search(name)
         group = "/".join(one or "" for one in match.groups()) if match else ""
         if not group:
             expected = f"a group by '{shown(rule.group)}' in the path of each file"
-            faults.add(BadInput("", expected, "none", _url(part, name)))
+            faults[place] = BadInput("", expected, "none", _url(part, name))
         found.append(group)
-    faults.check()
+    _check(faults)
     return hashing.of_column(pa.array(found, pa.string()))
 
 
@@ -281,9 +323,7 @@ def _pattern(group: str, rows: pa.Table) -> re.Pattern[str]:
     return pattern
 
 
-def times_of(
-    rule: Rule, part: Part, rows: pa.Table
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def times_of(rule: Rule, part: Part, block: Block) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """The time of each sample, float64 [sample], in seconds since 1970 UTC where it is no number.
 
     Returns:
@@ -296,6 +336,7 @@ def times_of(
     import pyarrow as pa
 
     assert rule.time is not None
+    rows = block.rows
     if rule.time not in rows.column_names:
         raise BadInput("time", f"a column '{shown(rule.time)}'", _columns(rows))
     column = rows[rule.time]
@@ -309,7 +350,7 @@ def times_of(
     if cut and rule.instants is None:
         wrong |= ~are_numbers
     expected = "a number" if cut and rule.instants is None else NO_TIME
-    _expect_all(part, rows, rule.time, wrong, expected)
+    _expect_all(part, block, rule.time, wrong, expected)
     return values, are_numbers
 
 
@@ -353,25 +394,24 @@ def _by_folder(rule: Rule, part: Part, rows: pa.Table) -> NDArray[np.uint8]:
     if FILE not in rows.column_names:
         raise BadInput("split", f"rows with a column '{FILE}' for folders", _columns(rows))
     places = {name: rule.names.index(known) for name, known in FOLDERS.items()}
-    found, faults = list[int](), Faults()
-    for name in rows[FILE].to_pylist():
+    found, faults = list[int](), dict[int, BadInput]()
+    for number, name in enumerate(rows[FILE].to_pylist()):
         folder = name.partition("/")[0] if "/" in name else ""
         place = places.get(folder.lower())
         if place is None:
             expected = "a file in a folder train, val or test"
-            faults.add(BadInput("", expected, folder or "none", _url(part, name)))
+            faults[number] = BadInput("", expected, folder or "none", _url(part, name))
         found.append(place or 0)
-    faults.check()
+    _check(faults)
     return np.array(found, dtype=np.uint8)
 
 
-def _by_list(source: Source, rule: Rule, part: Part, rows: pa.Table) -> NDArray[np.uint8]:
+def _by_list(source: Source, rule: Rule, part: Part, block: Block) -> NDArray[np.uint8]:
     import numpy as np
 
-    listed = _listed(source, rule)
+    listed, rows = _listed(source, rule), block.rows
     if listed.key == ROW and ROW not in rows.column_names:
-        first = part.before + 1
-        hashes, known = hashing.of_numbers(np.arange(first, first + rows.num_rows)), listed.numbers
+        hashes, known = hashing.of_numbers(_numbers(part, block)), listed.numbers
     elif listed.key in rows.column_names:
         column = rows[listed.key]
         hashes = hashing.of_column(column)
@@ -382,7 +422,7 @@ def _by_list(source: Source, rule: Rule, part: Part, rows: pa.Table) -> NDArray[
     order = np.argsort(known)
     places = np.minimum(np.searchsorted(known, hashes, sorter=order), len(known) - 1)
     at = order[places]
-    _expect_all(part, rows, listed.key, known[at] != hashes, f"a sample that {rule.file} lists")
+    _expect_all(part, block, listed.key, known[at] != hashes, f"a sample that {rule.file} lists")
     return listed.codes[at]
 
 
@@ -488,26 +528,45 @@ def _is_blank(column: pa.ChunkedArray) -> NDArray[np.bool_]:
 
 
 def _expect_all(
-    part: Part, rows: pa.Table, column: str, wrong: NDArray[np.bool_], expected: str
+    part: Part, block: Block, column: str, wrong: NDArray[np.bool_], expected: str
 ) -> None:
     """Looks whether no sample is wrong.
 
     Raises:
         BadInput: the first one that is, by its row or its file, and how many more there are.
     """
-    bad = wrong.nonzero()[0]
-    if not len(bad):
+    bad = wrong.nonzero()[0].tolist()
+    if not bad:
         return
-    first, others = int(bad[0]), len(bad) - 1
-    got = rows[column][first].as_py() if column in rows.column_names else first + 1 + part.before
-    if FILE not in rows.column_names:
-        path = part.files[0].path if part.files else None
-        got = got if isinstance(got, str | float | int) else str(got)
-        raise not_valid(path, part.before + first, column, expected, got, others)
-    more = f", and {others} more" if others else ""
-    where = "" if column == FILE else f"column '{shown(column)}'"
-    file = _url(part, rows[FILE][first].as_py())
-    raise BadInput(where, expected, f"'{shown(str(got))}'{more}", file)
+    rows, numbers = block.rows, _numbers(part, block)
+
+    def one(place: int, others: int = 0) -> BadInput:
+        number = int(numbers[place])
+        got = rows[column][place].as_py() if column in rows.column_names else number
+        if FILE not in rows.column_names:
+            path = part.files[0].path if part.files else None
+            got = got if isinstance(got, str | float | int) else str(got)
+            return not_valid(path, number - 1, column, expected, got, others)
+        more = f", and {others} more" if others else ""
+        where = "" if column == FILE else f"column '{shown(column)}'"
+        file = _url(part, rows[FILE][place].as_py())
+        return BadInput(where, expected, f"'{shown(str(got))}'{more}", file)
+
+    error = one(bad[0], len(bad) - 1)
+    error.alone = lambda: {place: one(place) for place in bad}
+    raise error
+
+
+def _check(faults: dict[int, BadInput]) -> None:
+    """Raises what is wrong with samples, by their places, if anything is."""
+    told = Faults()
+    for fault in faults.values():
+        told.add(fault)
+    try:
+        told.check()
+    except BadInput as error:
+        error.alone = lambda: faults
+        raise
 
 
 def _url(part: Part, name: str) -> str:

@@ -41,21 +41,22 @@ BY_NAME = {
 }
 
 
-def whole(block: object, who: str, part: bool = True) -> Block:
+def whole(block: object, who: str, part: bool = True, aside: bool = False) -> Block:
     """The same block as the store takes it: tensors of torch, contiguous; tables of Arrow.
 
     Args:
         block: what a kind returned.
         who: returned it, for messages.
         part: whether it has samples; else what belongs to all of them together, if anything.
+        aside: whether bad samples may be set aside.
 
     Raises:
-        BadInput: it says of samples that they are bad.
+        BadInput: it says of samples that they are bad, and they may not be set aside.
         PtmError: it is no block that can be stored; all that is wrong with it is told.
     """
     if not isinstance(block, Block):
         raise PtmError(f"{who}: expected a ptm.Block, got {type(block).__name__}")
-    problems, none = list(_wrong_bad(block.bad)), dict[str, Any]()
+    problems, none = list(_wrong_bad(block.bad, aside)), dict[str, Any]()
     for field, expected in BY_NAME.items():
         value = getattr(block, field)
         if not isinstance(value, Mapping):
@@ -69,7 +70,7 @@ def whole(block: object, who: str, part: bool = True) -> Block:
     tables = {name: _table(name, value, problems) for name, value in block.tables.items()}
     rows = None if block.rows is None else _table(ROWS, block.rows, problems)
     problems += _unlike(rows, tensors, axes)
-    if part and not (problems or tensors or tables) and rows is None:
+    if part and not (problems or tensors or tables or block.bad) and rows is None:
         problems.append("expected tensors or tables, got none")
     if problems:
         raise PtmError(f"{who}: " + "\n  ".join(problems))
@@ -85,6 +86,7 @@ def whole(block: object, who: str, part: bool = True) -> Block:
         tables=tables,
         scaling=scaling,
         scaler=scaler,
+        bad=tuple(block.bad),
         **said,
     )
 
@@ -229,15 +231,21 @@ def _unlike(
             )
 
 
-def _wrong_bad(bad: Any) -> Iterator[str]:
+def _wrong_bad(bad: Any, aside: bool) -> Iterator[str]:
     """What is no bad sample.
 
     Raises:
-        BadInput: all are.
+        BadInput: all are, and may not be set aside.
     """
     several = bad if isinstance(bad, (list, tuple)) and not isinstance(bad, Bad) else None
     if several is None or not all(isinstance(one, Bad) for one in several):
         yield f"bad: expected ptm.Bad for each sample, got {bad!r}"
+        return
+    for one in several:
+        if not (all(isinstance(text, str) for text in one[:-1]) and type(one.row) is int):
+            yield f"bad: expected ptm.Bad of texts, and of the number of a row, got {one!r}"
+            return
+    if aside:
         return
     faults = Faults()
     for one in several:

@@ -253,8 +253,8 @@ def _marks(source: Source, part: Part, block: Block, codes: Any) -> Marks:
     return Marks(
         codes,
         content_of(source, part, block),
-        groups_of(rule, part, block.rows) if rule.group else None,
-        times_of(rule, part, block.rows)[0] if rule.time else None,
+        groups_of(rule, part, block) if rule.group else None,
+        times_of(rule, part, block)[0] if rule.time else None,
     )
 
 

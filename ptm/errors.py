@@ -59,9 +59,12 @@ class BadInput(PtmError):
         file: its path, or its path below the source; "" when no single file is at fault.
         counted: of what all samples must have the same and have not, how many have which; see
             `uniform` of `ptm.Block`.
+        alone: gives what is wrong with each sample of a block that by itself is at fault, by its
+            place: they can be set aside. None of other faults, and in other processes.
     """
 
     counted: Mapping[str, Mapping[str, int]] = MappingProxyType({})
+    alone: Callable[[], dict[int, BadInput]] | None = None
 
     def __init__(self, where: str = "", expected: str = "", got: str = "", file: str = "") -> None:
         self.where, self.expected, self.got, self.file = where, expected, got, file
@@ -83,6 +86,11 @@ class BadInput(PtmError):
     def count(self) -> int:
         """How many there are, told or not."""
         return 1
+
+    @property
+    def head(self) -> str:
+        """Of several what they come to, where that is more than their number; else ""."""
+        return ""
 
     def of_source(self, source: str, shown: Callable[[str], str] = str) -> InputError:
         """The same with the name of the source.
@@ -116,6 +124,7 @@ class _Several:
 
     _faults: tuple[BadInput, ...]
     _count: int
+    _head: str
 
     @property
     def faults(self) -> tuple[BadInput, ...]:
@@ -127,26 +136,31 @@ class _Several:
         """See BadInput."""
         return self._count
 
+    @property
+    def head(self) -> str:
+        """See BadInput."""
+        return self._head
+
 
 class BadInputs(_Several, BadInput):
     """Several faults told together; the fields are those of the first."""
 
-    def __init__(self, faults: Sequence[BadInput], count: int) -> None:
-        self._faults, self._count = tuple(faults), count
+    def __init__(self, faults: Sequence[BadInput], count: int, head: str = "") -> None:
+        self._faults, self._count, self._head = tuple(faults), count, head
         first = faults[0]
         super().__init__(first.where, first.expected, first.got, first.file)
-        self.args = (_told(faults, count),)
+        self.args = (_told(faults, count, head),)
 
     def of_source(self, source: str, shown: Callable[[str], str] = str) -> InputErrors:
         """See BadInput."""
         named = [fault.of_source(source, shown) for fault in self._faults]
-        errors = InputErrors(named, self._count)
+        errors = InputErrors(named, self._count, self._head)
         if self.counted:
             errors.counted = self.counted
         return errors
 
     def __reduce__(self) -> tuple[object, ...]:
-        return BadInputs, (self._faults, self._count), self._state
+        return BadInputs, (self._faults, self._count, self._head), self._state
 
 
 class InputError(BadInput):
@@ -184,7 +198,7 @@ def changed(name: str, file: str) -> InputError:
 class InputErrors(_Several, InputError):
     """Several faults of one source, told together; the fields are those of the first."""
 
-    def __init__(self, faults: Sequence[InputError], count: int) -> None:
+    def __init__(self, faults: Sequence[InputError], count: int, head: str = "") -> None:
         first = faults[0]
         super().__init__(
             first.source,
@@ -193,11 +207,11 @@ class InputErrors(_Several, InputError):
             where=first.where,
             file=first.file,
         )
-        self._faults, self._count = tuple(faults), count
-        self.args = (f"{first.source}: {_told(faults, count)}",)
+        self._faults, self._count, self._head = tuple(faults), count, head
+        self.args = (f"{first.source}: {_told(faults, count, head)}",)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return InputErrors, (self._faults, self._count), self._state
+        return InputErrors, (self._faults, self._count, self._head), self._state
 
 
 class Faults:
@@ -216,24 +230,25 @@ class Faults:
         self.count += error.count
         self._kept += error.faults[: max(MOST_TOLD - len(self._kept), 0)]
 
-    def check(self, counted: Mapping[str, Mapping[str, int]] | None = None) -> None:
+    def check(self, counted: Mapping[str, Mapping[str, int]] | None = None, head: str = "") -> None:
         """Raises what was added, if anything was.
 
         Args:
-            counted: see `BadInput`.
+            counted, head: see `BadInput`.
 
         Raises:
             BadInput: the one that was added, or a BadInputs of all.
         """
         if self.count:
-            error = self._kept[0] if self.count == 1 else BadInputs(self._kept, self.count)
+            alone = self.count == 1 and not head
+            error = self._kept[0] if alone else BadInputs(self._kept, self.count, head)
             if counted:
                 error.counted = counted
             raise error
 
 
-def _told(faults: Sequence[BadInput], count: int) -> str:
-    lines = [f"{count} faults", *(fault.fault for fault in faults)]
+def _told(faults: Sequence[BadInput], count: int, head: str) -> str:
+    lines = [head or f"{count} faults", *(fault.fault for fault in faults)]
     more = count - len(faults)
     return "\n  ".join(lines + ([f"… and {more} more"] if more else []))
 

@@ -16,15 +16,15 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from ptm import certifying, defaults, store
-from ptm.assigning import Splits, assigned, inherited, without_column
+from ptm import certifying, defaults, quarantine, store
+from ptm.assigning import Some, Splits, assigned, inherited, without_column, without_misfits
 from ptm.blocks import whole
 from ptm.certifying import Checked
 from ptm.errors import BadInput, InputError, PtmError, changed
 from ptm.index import FileDigest
 from ptm.learned import Learned
 from ptm.memory import give_back
-from ptm.model import ROWS, Block, File, Part, Whole
+from ptm.model import QUARANTINE, ROWS, Bad, Block, File, Part, PartRef, Whole
 from ptm.registry import Kind, kind_of
 from ptm.scaling import Scaler, Scaling
 from ptm.split import COLUMN, NONE, NOWHERE, TRAIN
@@ -61,12 +61,15 @@ def make(job: Job, work: Work) -> Made | BadInput:
             return read
         block, splits = read
         part, _ = work.unpacked()
-        if _is_near(job):
-            try:
+        try:
+            check_aside(job, block.bad, defaults.samples_of(block))
+            if _is_near(job):
                 stats = _stats(job, kind, block)
                 splits = certifying.splits_of_near(job, part, block, stats)
-            except BadInput as bad:
-                return _of_source(job, bad, part)
+        except InputError as bad:
+            return bad
+        except BadInput as bad:
+            return _of_source(job, bad, part)
         return _made(job, block, splits, part)
 
 
@@ -165,6 +168,18 @@ def finished(
     return whole(hook(job.source, learned, stats, carried), f"kind '{kind.name}'", part=False)
 
 
+def check_aside(job: Job, bad: Sequence[Bad], good: int) -> None:
+    """Looks whether so many samples may be set aside, of all that there are.
+
+    Raises:
+        InputError: see `ptm.quarantine.check`.
+    """
+    try:
+        quarantine.check(job.source, bad, good)
+    except BadInput as error:
+        raise error.of_source(job.name, lambda name: f"{job.above}{name}") from error
+
+
 def has_to_encode(job: Job, scaling: Mapping[str, Scaling]) -> bool:
     """Whether raw samples are another thing than what is published."""
     own = hasattr(kind_of(job.source).code, "encode")
@@ -181,7 +196,7 @@ def encoded_key(key: str, learned: Learned) -> str:
 def _measured(job: Job, work: Work, index: Any, force: bool) -> Measured | BadInput:
     kept = None if force else store.find_part(job.root, job.name, work.key, index)
     if kept:
-        return Measured.from_record(*kept)
+        return Measured.from_record(*kept, work)
     kind = kind_of(job.source)
     with told(job, kind):
         read = _read(job, kind, work)
@@ -189,14 +204,16 @@ def _measured(job: Job, work: Work, index: Any, force: bool) -> Measured | BadIn
             return read
         block, splits = read
         _check_is_part(kind, block)
-        stats = _stats_by_split(job, kind, block, splits)
-        record = Measured.record(stats, block)
+        is_empty = not (block.tensors or block.rows is not None)
+        stats = {} if is_empty else _stats_by_split(job, kind, block, splits)
+        files = [file.name for file in work.unpacked()[0].files] if block.bad else []
+        record = Measured.record(stats, block, files)
         ref = store.write_part(
             job.root,
             job.name,
             work.key,
             block.tensors,
-            splits.with_column(block.rows) if splits else block.rows,
+            splits.with_column(block.rows) if splits and not is_empty else block.rows,
             record,
             uncached=job.uncached and not has_to_encode(job, block.scaling),
         )
@@ -223,16 +240,16 @@ def _settled(job: Job, one: Measured, codes: Any, index: Any, force: bool) -> Me
     key = hashlib.sha256(f"settled {one.ref.key} {said}".encode()).hexdigest()
     kept = None if force else store.find_part(job.root, job.name, key, index)
     if kept:
-        return replace(Measured.from_record(*kept), kept=one.kept)
+        ref, record = kept
+        return one.settled(ref, {name: Stats.from_json(said) for name, said in record.items()})
     kind = kind_of(job.source)
     with told(job, kind):
         block, _ = _raw(job, one)
         splits = Splits(job.source.rule.names, codes)
         stats = _stats_by_split(job, kind, block, splits)
-        rows = splits.with_column(block.rows)
-        record = Measured.record(stats, block)
+        rows, record = splits.with_column(block.rows), {n: s.to_json() for n, s in stats.items()}
         ref = store.with_rows(job.root, job.name, one.ref, key, rows, record)
-        return replace(Measured.of(ref, stats, block), kept=one.kept)
+        return one.settled(ref, stats)
 
 
 def _is_near(job: Job) -> bool:
@@ -296,7 +313,8 @@ def completed(
         if job.source.rule:
             checked = certifying.of_one(job.source, part, block, splits, by_split, facts)
         encoded = replace(encoded, rows=splits.with_column(encoded.rows))
-    return encoded, joined([block], encoded.axes, beside, learned, by_split, checked)
+    aside = [*block.bad] if job.source.on_bad == "quarantine" else None
+    return encoded, joined([block], encoded.axes, beside, learned, by_split, aside, checked)
 
 
 def _made(job: Job, block: Block, splits: Splits | None, part: Part = ALONE) -> Made:
@@ -333,6 +351,7 @@ def joined(
     beside: Block,
     learned: Learned,
     by_split: Mapping[str, Stats],
+    aside: Sequence[Bad] | None = None,
     checked: Checked | None = None,
 ) -> Whole:
     """What is published beside the parts.
@@ -343,6 +362,7 @@ def joined(
         beside: what belongs to all parts together.
         learned: from them.
         by_split: what was measured of them.
+        aside: the samples that were set aside; None where none can be.
         checked: what was found of their split.
 
     Raises:
@@ -360,17 +380,35 @@ def joined(
     notes = dict.fromkeys(note for one in said for note in one.notes)
     tables = {} if beside.rows is None else {ROWS: beside.rows}
     of_one = said[0].tables if isinstance(said[0], Block) else {}
-    found = checked.tables if checked else {}
+    found = dict(checked.tables) if checked else {}
+    measures, of_bad = _measures(by_split), tuple[str, ...]()
+    if aside is not None:
+        found[QUARANTINE] = quarantine.table(aside)
+        of_bad = quarantine.notes(aside, good_in(said))
+        measures["bad"] = len(aside)
     return Whole(
         {**axes, **beside.axes},
         beside.tensors,
         {**tables, **of_one, **beside.tables, **found},
         learned.to_json(),
-        _measures(by_split),
+        measures,
         {**facts, **beside.facts},
-        (*notes, *beside.notes, *(checked.notes if checked else ())),
+        (*of_bad, *notes, *beside.notes, *(checked.notes if checked else ())),
         checked.said if checked else {},
     )
+
+
+def good_in(said: Sequence[Block | Measured]) -> int:
+    """How many samples parts have, whatever is measured of them."""
+    return sum(
+        defaults.samples_of(one) if isinstance(one, Block) else _samples_of(one.ref) for one in said
+    )
+
+
+def _samples_of(ref: PartRef) -> int:
+    if ref.rows is not None:
+        return ref.rows
+    return next((one["shape"][0] for one in ref.tensors.values() if one["shape"]), 0)
 
 
 def _measures(by_split: Mapping[str, Stats]) -> dict[str, Any]:
@@ -387,9 +425,12 @@ def _measures(by_split: Mapping[str, Stats]) -> dict[str, Any]:
 def _read(job: Job, kind: Kind, work: Work) -> tuple[Block, Splits | None] | BadInput:
     """The samples of a part and their splits; what is wrong with them, with the entry's name."""
     part, entries = work.unpacked()
+    aside = job.source.on_bad == "quarantine"
     try:
-        block = whole(kind.code.read(job.source, part), f"kind '{kind.name}'")
-        splits = assigned(job.source, part, block)
+        block = whole(kind.code.read(job.source, part), f"kind '{kind.name}'", aside=aside)
+        block, splits = without_misfits(job.source, part, block, _some_of(job, kind))
+        if block.bad:
+            block = _with_names(part, block)
     except InputError as bad:
         return bad
     except BadInput as bad:
@@ -398,6 +439,25 @@ def _read(job: Job, kind: Kind, work: Work) -> tuple[Block, Splits | None] | Bad
         if not _unchanged(entry, part):
             raise changed(job.name, entry.name)
     return block, splits
+
+
+def _some_of(job: Job, kind: Kind) -> Some | None:
+    """What makes a block of some samples of another, where the kind has its own."""
+    hook = getattr(kind.code, "without_bad", None)
+    if hook is None:
+        return None
+    who = f"kind '{kind.name}'"
+    return lambda block, left: whole(hook(job.source, block, left), who, aside=True)
+
+
+def _with_names(part: Part, block: Block) -> Block:
+    """A block whose bad samples are in their order, with their files as the source names them;
+    without any other there is nothing else in it.
+    """
+    names = {file.url: file.name for file in part.files}
+    named = [one._replace(file=names.get(one.file, one.file)) for one in block.bad]
+    bad = quarantine.in_order(named, [file.name for file in part.files])
+    return replace(block, bad=bad) if defaults.samples_of(block) else Block(bad=bad)
 
 
 def _unchanged(entry: FileDigest, part: Part) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ptm.frames import frame_of as frame_of
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     import pyarrow as pa
     import torch
+    from numpy.typing import NDArray
 
     from ptm.by_row import ByRow
     from ptm.dataset import Dataset
@@ -30,6 +32,7 @@ FEATURE, CLASS, HOUR, DAY, PARAMETER = "feature", "class", "hour", "day", "param
 WORD, CHARACTER, CODE_POINT, VOCABULARY = "word", "character", "code_point", "vocabulary"
 
 ROWS = "rows"  # the name of the one table that describes the samples of a source
+QUARANTINE = "quarantine"  # that of the table of those that could not be read
 SHOWN, SHOWN_COLUMNS = 6, 12  # tensors in a repr; columns, and facts, in a notebook
 LONG = 120  # characters of a fact that a notebook shows
 
@@ -68,6 +71,8 @@ class Part(NamedTuple):
         before: how many rows, or lines, of such a file stand before the span.
         digest: SHA-256, hex, of all in the file that decides what is read of head and span; ""
             where that is all of its files.
+        usual: what most samples of the source have of that which all must have the same, by the
+            names of `uniform` of a block; where it is known, others are bad.
     """
 
     number: int
@@ -77,6 +82,7 @@ class Part(NamedTuple):
     head: int = 0
     before: int = 0
     digest: str = ""
+    usual: tuple[tuple[str, str], ...] = ()
 
 
 class PartFile(NamedTuple):
@@ -131,12 +137,29 @@ class Bad(NamedTuple):
         where: place in it ("row 17"), or "".
         expected: what should have been there.
         got: what was there.
+        row: its number in the file, from 1, where it is a row of one; so the good ones keep theirs.
     """
 
     file: str
     where: str
     expected: str
     got: str
+    row: int = 0
+
+
+def row_numbers(before: int, rows: int, bad: Sequence[Bad]) -> NDArray[np.int64]:
+    """The number in the file of each row of a part that is left, from 1, int64 [row].
+
+    Args:
+        before: how many rows of the file stand before the part.
+        rows: how many are left.
+        bad: those that were set aside.
+    """
+    import numpy as np
+
+    aside = np.array([one.row for one in bad if one.row], dtype=np.int64)
+    numbers = np.arange(before + 1, before + rows + len(aside) + 1)
+    return np.setdiff1d(numbers, aside, assume_unique=True) if len(aside) else numbers
 
 
 @dataclass(frozen=True)
@@ -152,7 +175,7 @@ class Block:
             a frame, whose index becomes columns. None of an analysis.
         tables: other tables, by name.
         scaler: what normalised the tensors, if anything did.
-        bad: samples that could not be read.
+        bad: samples that could not be read, and are in none of the others.
         facts: JSON values for the manifest (spacing in mm, filled hours, …); of several parts the
             same in each.
         notes: sentences for people.
@@ -234,6 +257,7 @@ class ArtifactRef:
         warnings: sentences for people.
         why: why it had to be made, or to be made current again; "" when nothing had changed.
         digests: SHA-256 of each of its files.
+        bad: how many samples are in quarantine.
     """
 
     name: str
@@ -247,6 +271,7 @@ class ArtifactRef:
     warnings: tuple[str, ...] = ()
     why: str = ""
     digests: dict[str, str] = field(default_factory=dict)
+    bad: int = 0
 
     @property
     def publication(self) -> str:

@@ -14,6 +14,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import accumulate, groupby, pairwise, zip_longest
+from statistics import multimode
 from typing import TYPE_CHECKING, TypeVar
 
 from ptm.errors import BadInput, PtmError
@@ -95,7 +96,8 @@ def _least(keys: Sequence[str], first: int, last: int) -> int:
 
 
 def size_of_alike(files: Sequence[File], size_of: Callable[[File], int], usual: int) -> int:
-    """The size that each of many files has that must be alike: that of the largest of some.
+    """The size that each of many files has that must be alike: the most frequent of some, of
+    several the largest.
 
     Args:
         files: of the source.
@@ -106,7 +108,7 @@ def size_of_alike(files: Sequence[File], size_of: Callable[[File], int], usual: 
     for file in sorted(files, key=lambda file: file.sha256)[:TRIED]:
         with suppress(BadInput):
             sizes.append(size_of(file))
-    return max(sizes, default=usual)
+    return max(multimode(sizes), default=usual)
 
 
 def groups(parts: Sequence[T], count: int) -> list[tuple[T, ...]]:

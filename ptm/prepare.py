@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptm import certifying, making, store
-from ptm.agreement import agreed, check_alike, check_joinable
+from ptm.agreement import agreed, check_alike, check_joinable, unlike
 from ptm.budget import PARTS
 from ptm.errors import BadInput, PtmError
 from ptm.memory import fits_page_cache
@@ -186,13 +186,25 @@ def _many(
     job: Job, works: Sequence[Work], tasks: int, force: bool
 ) -> Generator[list[Call], list[Any], Content]:
     batches: list[Call] = [(making.measure, (job, g, force)) for g in groups(works, tasks)]
-    files = [work.files for work in works]
-    measured: list[Measured] = agreed(job.name, [one for g in (yield batches) for one in g], files)
+    read: list[Measured | BadInput] = [one for group in (yield batches) for one in group]
+    if job.source.on_bad != "fail" and (usual := unlike(read)):
+        # they are read again by what most samples of all parts have in common
+        again = [(place, works[place].with_usual(usual[place])) for place in usual]
+        batches = [
+            (making.measure, (job, [work for _, work in g], force)) for g in groups(again, tasks)
+        ]
+        for (place, _), one in zip(again, (one for g in (yield batches) for one in g), strict=True):
+            read[place] = one
+    found: list[Measured] = agreed(job.name, read, [work.files for work in works])
+    aside = [bad for one in found for bad in one.bad] if job.source.on_bad != "fail" else None
+    measured = [one for one in found if one.ref.files]  # all samples of the others are bad
+    making.check_aside(job, aside or (), making.good_in(measured))
     check_alike(job.name, "scaling", [one.scaling for one in measured])
     check_alike(job.name, "axes", [one.axes for one in measured])
     scaling = measured[0].scaling
     carried = [one.carried for one in measured]
-    marks = yield from _marked(job, works, measured, tasks)
+    left = [work for work, one in zip(works, found, strict=True) if one.ref.files]
+    marks = yield from _marked(job, left, measured, tasks)
     if job.source.rule and job.source.rule.by == "near":
         with making.told(job):
             codes = certifying.codes_of_near(job, measured, marks)
@@ -203,13 +215,15 @@ def _many(
         by_split = merged(one.stats for one in measured)
         stats = making.taught(job, by_split)
         learned = making.learn(job, stats, scaling, carried)
-    refs, raw = [one.ref for one in measured], list[PartRef]()
+    refs = _in_place([one.ref for one in found], [one.ref for one in measured])
+    raw = list[PartRef]()
     axes, written = measured[0].axes, 0
     if making.has_to_encode(job, scaling):
         batches = [(making.encode, (job, g, learned, force)) for g in groups(measured, tasks)]
         encoded: list[Encoded] = [one for group in (yield batches) for one in group]
         check_alike(job.name, "axes", [one.axes for one in encoded])
-        raw, refs, axes = refs, [one.ref for one in encoded], encoded[0].axes
+        raw, axes = [one.ref for one in measured], encoded[0].axes
+        refs = _in_place(refs, [one.ref for one in encoded])
         written = sum(not one.kept for one in encoded)
         pairs = zip(carried, encoded, strict=True)
         carried = [{**before, **one.carried} for before, one in pairs]
@@ -217,10 +231,9 @@ def _many(
     with making.told(job):
         beside = making.finished(job, learned, stats, carried)
         facts = {**measured[0].facts, **beside.facts}
-        checked = certifying.of_parts(job, works, measured, marks, by_split, facts)
-        whole = making.joined(measured, axes, beside, learned, by_split, checked)
-    read = sum(not one.kept for one in measured)
-    return Content(refs, whole, raw, read, written, marks)
+        checked = certifying.of_parts(job, left, measured, marks, by_split, facts)
+        whole = making.joined(measured, axes, beside, learned, by_split, aside, checked)
+    return Content(refs, whole, raw, sum(not one.kept for one in found), written, marks)
 
 
 def _marked(
@@ -237,6 +250,12 @@ def _marked(
     pairs = list(zip(works, measured, strict=True))
     batches: list[Call] = [(certifying.mark, (job, one, steps)) for one in groups(pairs, tasks)]
     return [ref for group in (yield batches) for ref in group]
+
+
+def _in_place(refs: Sequence[PartRef], encoded: Sequence[PartRef]) -> list[PartRef]:
+    """Those of encoded parts in place of the others that have files, in their order."""
+    left = iter(encoded)
+    return [next(left) if ref.files else ref for ref in refs]
 
 
 def plan(

@@ -69,8 +69,8 @@ def _problems(publication: store.Publication, certificate: Mapping[str, Any]) ->
             Marks(
                 splits.codes,
                 content_of(source, part, block),
-                groups_of(rule, part, block.rows) if rule.group else None,
-                times_of(rule, part, block.rows)[0] if rule.time else None,
+                groups_of(rule, part, block) if rule.group else None,
+                times_of(rule, part, block)[0] if rule.time else None,
             )
         )
         first += rows.num_rows

@@ -8,6 +8,9 @@ analyze(options, artifacts)     what the artifacts say that an entry is of, by n
                                 manifests they have what says what they hold, as that is in the key
 views(artifact)                 tables and pictures of an artifact, each a View
 NAMES_MATTER                    False where no row has the name of a file
+without_bad(options, block, left) -> Block             the samples that are marked, where the
+                                                       others come to no split; else those of rows
+                                                       and tensors
 
 What is larger than an entry's `part_bytes` is cut into parts, which are read apart, and joined
 along the first axis of each tensor. There these count, each of which may be left out:

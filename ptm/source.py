@@ -16,6 +16,8 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 from pydantic_core import to_jsonable_python
@@ -35,6 +37,7 @@ PART_BYTES = 1 << 26
 # options of every entry that decide what is stored
 STORED = ("store", "part_bytes")
 SPLIT = ("split", "seed", "group", "near", "time", "embargo", "statistics")
+BAD = ("on_bad", "max_bad")
 
 
 def short(value: object) -> str:
@@ -61,6 +64,14 @@ def _pattern(pattern: str) -> str:
     if not parts or any("**" in part and part != "**" for part in parts):
         raise ValueError(f"a pattern as '*.png' or '**/*.png', got '{pattern}'")
     return pattern
+
+
+def _limit(value: object) -> object:
+    """A count, or a share."""
+    is_count = type(value) is int and value >= 0
+    if value is None or is_count or (type(value) is float and 0 <= value <= 1):
+        return value
+    raise ValueError(f"a count, or a share from 0.0 to 1.0, got {value!r}")
 
 
 def _exact(value: object) -> object:
@@ -91,6 +102,7 @@ def _listed(names: object) -> object:
 
 Number = Annotated[float, BeforeValidator(_exact), Field(allow_inf_nan=False)]
 Span = Annotated[float, BeforeValidator(seconds_of)]
+Limit = Annotated[int | float | None, BeforeValidator(_limit)]
 Delimiter = Annotated[str, AfterValidator(_single_ascii)]
 InsidePath = Annotated[str, AfterValidator(_inside)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
@@ -124,6 +136,10 @@ class Source(BaseModel):
             numbers.
         embargo: the span next to another split that is left out, "1d" or a number.
         statistics: of which samples scalers and categories are learned: those of "train", or "all".
+        on_bad: what becomes of samples that cannot be read: they "fail" the entry, or are left out
+            and told in its table "quarantine". An error of the disk is never one of them.
+        max_bad: how many of them there may be in quarantine, a count, or a share of all samples
+            (0.01); any number where it is left out, but never all.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -133,6 +149,7 @@ class Source(BaseModel):
     needs_path: ClassVar[bool] = True  # whether there is nothing to read without a path
     takes_folders: ClassVar[bool] = True  # else its path is one file
     samples: ClassVar[bool] = True  # whether a row is a sample, so that rows may come to splits
+    sets_aside: ClassVar[bool] = True  # whether others can do without a sample that is bad
 
     name: Name
     root: Path
@@ -149,6 +166,8 @@ class Source(BaseModel):
     time: str | None = None
     embargo: float | str | None = None
     statistics: Literal["train", "all"] = "train"
+    on_bad: Literal["fail", "quarantine"] = "fail"
+    max_bad: Limit = None
     _kind: Any = PrivateAttr(None)  # of `ptm.registry`, where the entry comes from a catalog
 
     @classmethod
@@ -167,6 +186,20 @@ class Source(BaseModel):
             raise ValueError(f"a split '{TRAIN}' (or statistics = 'all'), got {list(rule.names)}")
         return self
 
+    @model_validator(mode="after")
+    def _quarantine(self) -> Source:
+        if self.max_bad is not None and self.on_bad != "quarantine":
+            raise ValueError("'on_bad' as \"quarantine\" where there is 'max_bad'")
+        return self
+
+    @field_validator("on_bad")
+    @classmethod
+    def _can_set_aside(cls, on_bad: str, given: ValidationInfo) -> str:
+        if on_bad == "quarantine" and (given.data.get("of") or not cls.sets_aside):
+            kind = given.data.get("kind")
+            raise ValueError(f"'fail', as no sample of the kind '{kind}' can be set aside")
+        return on_bad
+
     @property
     def rule(self) -> Rule | None:
         """How its samples come to splits; None where it has none."""
@@ -181,7 +214,7 @@ class Source(BaseModel):
         left_out = {*Source.model_fields, *self.limits}
         if len(self.of) > 1:
             left_out -= {"of"}
-        fields = {name: Source.model_fields[name] for name in (*STORED, *SPLIT)}
+        fields = {name: Source.model_fields[name] for name in (*STORED, *SPLIT, *BAD)}
         usual = {n: one.get_default(call_default_factory=True) for n, one in fields.items()}
         left_out -= {name for name, value in usual.items() if getattr(self, name) != value}
         values: dict[str, Any] = to_jsonable_python(_in_order(self.model_dump(exclude=left_out)))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ptm.model import ROWS, Artifact, Columns, View
+from ptm.model import QUARANTINE, ROWS, Artifact, Columns, View
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,10 +23,21 @@ def summaries(artifact: Artifact) -> Iterator[View]:
             taken.add(view.name)
             yield view
     for name in artifact.tables:
-        if name != ROWS:
+        if name not in (ROWS, QUARANTINE):
             view = _table_view(name, artifact.tables[name], taken)
             taken.add(view.name)
             yield view
+
+
+def quarantine_view(artifact: Artifact) -> View:
+    """The samples that could not be read: of any kind the same."""
+    table, good = artifact.tables[QUARANTINE], artifact.manifest["stats"]["samples"].values()
+    bad, total = len(table), len(table) + sum(good)
+    said = (
+        f"{bad:,} of {total:,} samples {'is' if bad == 1 else 'are'} in quarantine, and in no "
+        "tensor: what was expected of each, and what is there."
+    )
+    return View(QUARANTINE, said if bad else "No sample is in quarantine.", table=table)
 
 
 def _table_view(name: str, table: pd.DataFrame, taken: set[str]) -> View:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ptm import store
 from ptm.blocks import with_index
 from ptm.errors import ArtifactMissing, PtmError, StoreError
-from ptm.model import Artifact, View
+from ptm.model import QUARANTINE, Artifact, View
 from ptm.registry import Kind, known_kind
 from ptm.store.drawn import keep_views, kept_views
 
@@ -183,13 +183,18 @@ def _all_drawn(artifact: Artifact, kind: Kind) -> tuple[list[Drawn], bool]:
 
 
 def _given(artifact: Artifact, kind: Kind) -> Iterator[View | Exception]:
-    """The views of a kind, and what it raised after them, if anything."""
-    from ptm.summaries import summaries
+    """The views of a kind, and what it raised after them, if anything; then those of any kind."""
+    from ptm.summaries import quarantine_view, summaries
 
     try:
         yield from (kind.views or summaries)(artifact)
     except Exception as error:
         yield error
+    if QUARANTINE in artifact.manifest["tables"]:
+        try:
+            yield quarantine_view(artifact)
+        except Exception as error:
+            yield error
 
 
 def _drawn(view: View | Exception, found: Mapping[str, Drawn]) -> Drawn:

@@ -115,6 +115,9 @@ class Wanted:
         with making.told(job, files=files):
             parts = parts_of(self.source, kind, files)
         by_path = {entry.path: entry for entry in self.files.entries}
+        options = self.decides["options"]
+        # how many samples may be bad decides nothing of any
+        decides = {**self.decides, "options": {n: v for n, v in options.items() if n != "max_bad"}}
         found = []
         for part in parts:
             span: Any = part.span

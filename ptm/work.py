@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import pickle
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ptm.index import FileDigest
-from ptm.model import Block, Part, PartRef, Whole
+from ptm.model import Bad, Block, Part, PartRef, Whole
 from ptm.scaling import Scaling
 from ptm.stats import Stats
 
@@ -40,6 +42,13 @@ class Work(NamedTuple):
         files = " to ".join(ends)
         return cls(part.key, files, _packed((part, [*entries])))
 
+    def with_usual(self, usual: Mapping[str, str]) -> Work:
+        """The same, where it is known what most samples of the source have in common."""
+        part, entries = self.unpacked()
+        said = json.dumps([self.key, usual], sort_keys=True)
+        key = hashlib.sha256(f"usual {said}".encode()).hexdigest()
+        return Work.of(part._replace(key=key, usual=tuple(usual.items())), entries)
+
     def unpacked(self) -> tuple[Part, list[FileDigest]]:
         """The part, and its files."""
         found: tuple[Part, list[FileDigest]] = _unpacked(self.packed)
@@ -49,6 +58,10 @@ class Work(NamedTuple):
 def files_of(works: Sequence[Work]) -> list[FileDigest]:
     """All files, each once, in their order."""
     return list(dict.fromkeys(entry for work in works for entry in work.unpacked()[1]))
+
+
+def _aside(bad: Sequence[Bad]) -> bytes:
+    return _packed(tuple(bad)) if bad else b""
 
 
 def _packed(value: object) -> bytes:
@@ -93,12 +106,14 @@ class Measured:
         ref: of the raw samples in the store.
         packed: what was measured of them: of all words of a part it is large.
         kept: whether the store had it already.
+        aside: its bad samples, packed.
         scaling: see `Block`, as the others.
     """
 
     ref: PartRef
     packed: bytes
     kept: bool = False
+    aside: bytes = b""
     scaling: Mapping[str, Scaling] = field(default_factory=dict)
     axes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -110,7 +125,13 @@ class Measured:
     def of(cls, ref: PartRef, stats: Mapping[str, Stats], block: Block) -> Measured:
         """What is said of a block that is in the store."""
         said = {name: getattr(block, name) for name in SAID}
-        return cls(ref, _packed(stats), scaling=block.scaling, **said)
+        return cls(ref, _packed(stats), False, _aside(block.bad), scaling=block.scaling, **said)
+
+    @property
+    def bad(self) -> tuple[Bad, ...]:
+        """The samples that were set aside, in the order of the part."""
+        found: tuple[Bad, ...] = _unpacked(self.aside) if self.aside else ()
+        return found
 
     @property
     def stats(self) -> dict[str, Stats]:
@@ -118,21 +139,33 @@ class Measured:
         found: dict[str, Stats] = _unpacked(self.packed)
         return found
 
+    def settled(self, ref: PartRef, stats: Mapping[str, Stats]) -> Measured:
+        """The same with its samples in splits: where it is now, and what was measured by split."""
+        return replace(self, ref=ref, packed=_packed(dict(stats)))
+
     @staticmethod
-    def record(stats: Mapping[str, Stats], block: Block) -> dict[str, Any]:
-        """JSON of all but the reference."""
+    def record(stats: Mapping[str, Stats], block: Block, files: Sequence[str]) -> dict[str, Any]:
+        """JSON of all but the reference; of bad samples it has the places of their files, as those
+        may have other names when it is read.
+        """
+        places = {name: place for place, name in enumerate(files)}
+        bad = [[places.get(one.file, one.file), *one[1:]] for one in block.bad]
         said = {name: getattr(block, name) for name in SAID}
         scaling = {name: [*one] for name, one in block.scaling.items()}
         by_split = {split: one.to_json() for split, one in stats.items()}
-        return {"stats": by_split, "scaling": scaling, **said}
+        return {"stats": by_split, "scaling": scaling, "bad": bad, **said}
 
     @classmethod
-    def from_record(cls, ref: PartRef, record: Mapping[str, Any]) -> Measured:
-        """What a record of the store says."""
+    def from_record(cls, ref: PartRef, record: Mapping[str, Any], work: Work) -> Measured:
+        """What a record of the store says of a part that is to be made."""
+        bad = record.get("bad", [])
+        names = [file.name for file in work.unpacked()[0].files] if bad else []
+        named = (names[file] if isinstance(file, int) else file for file, *_ in bad)
         return cls(
             ref,
             _packed({split: Stats.from_json(one) for split, one in record["stats"].items()}),
             True,
+            _aside([Bad(file, *one[1:]) for file, one in zip(named, bad, strict=True)]),
             {n: Scaling(tuple(one[0]), *one[1:]) for n, one in record["scaling"].items()},
             {name: tuple(axes) for name, axes in record["axes"].items()},
             record["facts"],

@@ -21,7 +21,7 @@ from prefect.context import TaskRunContext
 from ptm import store
 from ptm.errors import PtmError
 from ptm.explain import UNCHANGED, explain, shown
-from ptm.model import ArtifactRef
+from ptm.model import QUARANTINE, ArtifactRef
 from ptm.names import catalog_key, dashboard_key
 from ptm.registry import Kind, kind_of
 from ptm.source import Source
@@ -87,7 +87,8 @@ def _sources(outcome: Outcome) -> Drawn:
         "sources",
         "Each tensor of the run, and what has tables alone. MB (10^6 bytes) and seconds are those "
         "of a whole artifact; digest is how the SHA-256 of the tensor's file begins, in which "
-        "there may be several; of many parts, that of the digests of their files.",
+        "there may be several; of many parts, that of the digests of their files. Where there is "
+        "any, quarantine is the number of samples that could not be read.",
         source_rows(outcome),
     )
 
@@ -140,7 +141,8 @@ def source_rows(outcome: Outcome) -> list[dict[str, Any]]:
     All have the same columns: the dashboard shows those of the first row only. What matters comes
     first: of a narrow page the right is out of sight.
     """
-    blank = dict.fromkeys(("tensor", "shape", "dtype", "MB", "seconds", "digest"), "")
+    aside = [QUARANTINE] if any(ref.bad for ref in outcome.made.values()) else []
+    blank = dict.fromkeys((*aside, "tensor", "shape", "dtype", "MB", "seconds", "digest"), "")
     rows: list[dict[str, Any]] = [
         {"state": state, "source": name, **blank}
         for state, reasons in _unmade(outcome).items()
@@ -149,6 +151,7 @@ def source_rows(outcome: Outcome) -> list[dict[str, Any]]:
     for name, ref in outcome.made.items():
         made: dict[str, Any] = {"state": "cached" if ref.cached else "made", "source": name}
         made |= {**blank, "MB": _megabytes(ref.bytes), "seconds": round(ref.seconds, 3)}
+        made |= dict.fromkeys(aside, ref.bad)
         of_parts = _of_parts(ref)
         rows += [made | _tensor_cells(ref, tensor, of_parts) for tensor in ref.tensors] or [made]
     return rows

@@ -19,7 +19,7 @@ from rich.text import Text
 from flows.terminal.console import Rows, console, labelled, listed, prose, say, shown, spinner
 from flows.terminal.places import same_run
 from ptm.command import command
-from ptm.model import readable_size
+from ptm.model import QUARANTINE, readable_size
 
 if TYPE_CHECKING:
     from ptm.model import Artifact
@@ -91,19 +91,22 @@ def run(options: dict[str, Any], runner: str) -> int:
 
 
 def _outcome(outcome: Outcome, artifacts: str) -> None:
+    right = ("size", "seconds", QUARANTINE)
     rows = Rows(
-        "source", "tensors", "size", "seconds", "", right=("size", "seconds"), bare=["tensors"]
+        "source", "tensors", "size", "seconds", QUARANTINE, "", right=right, bare=["tensors"]
     )
     many = len(outcome.ends()) + len(outcome.cancelled) > MANY
     for name, ref in {} if many else outcome.made.items():
         end = Text("cached", "cyan") if ref.cached else Text("made", "green")
-        rows.add(name, _tensors(ref.tensors), readable_size(ref.bytes), f"{ref.seconds:.2f}", end)
+        size, seconds = readable_size(ref.bytes), f"{ref.seconds:.2f}"
+        bad = Text(f"{ref.bad:,}", "yellow") if ref.bad else ""
+        rows.add(name, _tensors(ref.tensors), size, seconds, bad, end)
     for name in outcome.failed:
-        rows.add(name, "", "", "", Text("failed", "red"))
+        rows.add(name, "", "", "", "", Text("failed", "red"))
     for name, reason in outcome.skipped.items():
-        rows.add(name, reason, "", "", Text("skipped", "yellow"))
+        rows.add(name, reason, "", "", "", Text("skipped", "yellow"))
     for name, reason in outcome.cancelled.items():
-        rows.add(name, reason, "", "", Text("cancelled", "yellow"))
+        rows.add(name, reason, "", "", "", Text("cancelled", "yellow"))
     if rows:
         rows.print()
     if many:
@@ -130,6 +133,8 @@ def _summary(outcome: Outcome) -> str:
         "cancelled": len(outcome.cancelled),
     }
     told = ", ".join(f"{count} {end}" for end, count in counts.items() if count)
+    bad = sum(ref.bad for ref in refs)
+    told += f"; {bad:,} samples in quarantine" if bad else ""
     return f"{told}; {readable_size(sum(ref.bytes for ref in refs))} in all"
 
 
@@ -259,8 +264,9 @@ def show(artifact: Artifact) -> None:
         prose(f"{fact}: {_short(value)}")
     for warning in manifest["warnings"]:
         labelled("note", "yellow", warning)
-    for name, frame in artifact.tables.items():
-        _frame(name, frame)
+    for name in artifact.tables:
+        if name != QUARANTINE:  # a view of its own
+            _frame(name, artifact.tables[name])
     for view in artifact.views:
         _view(view)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal, localcontext
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -18,7 +19,7 @@ from pydantic import Field, model_validator
 from ptm import arrow
 from ptm.errors import BadInput, Faults
 from ptm.limits import FLOAT32, check_size
-from ptm.model import CHANNEL, SAMPLE, Artifact, Block, File, Part, View
+from ptm.model import CHANNEL, SAMPLE, Artifact, Bad, Block, File, Part, View
 from ptm.parts import DECODED, between_files, size_of_alike
 from ptm.readers.sound import Sound, read_shape, read_sound
 from ptm.source import GIB, Number, Pattern, Source
@@ -39,6 +40,7 @@ LN2 = 0.6931471805599453
 TERMS = 12  # of the series of the logarithm: what is left out is below 1e-20
 AT_ONCE = 1 << 8  # windows that are transformed together: what that takes stays in the cache
 SHOWN = 4  # clips of a picture
+CLIPS = "clips"
 LONGEST = 1 << 62  # samples of a clip, more than any memory has
 
 
@@ -88,18 +90,21 @@ def read(options: Options, part: Part) -> Block:
 
     Raises:
         BadInput: a file that is no whole WAV, or differs from most in sample rate, channels or,
-            where no `seconds` are given, in length. All that is wrong is told, with the files. Or
-            a tensor would be larger than `max_bytes`: that is known after the first file.
+            where no `seconds` are given, in length. All that is wrong is told, with the files; or
+            they are set aside, where the entry says so. Or a tensor would be larger than
+            `max_bytes`: that is known after the first file.
     """
     import numpy as np
     import torch
 
-    faults = Faults()
-    sounds = _sounds(part.files, options, faults)
-    rate = _alike(part.files, sounds, options, faults)
-    faults.check()
-    clips = [sound for sound in sounds if sound is not None]
-    length = _length(clips[0], options)
+    files, bad = part.files, tuple[Bad, ...]()
+    if options.on_bad == "quarantine":
+        files, clips, bad = _sorted_out(options, part)
+        if not clips:
+            return Block(bad=bad)
+    else:
+        clips = _all_good(options, files)
+    rate, length = clips[0].rate, _length(clips[0], options)
     waveform = np.zeros((len(clips), clips[0].samples.shape[1], length), dtype=np.float32)
     for number, clip in enumerate(clips):
         kept = clip.samples[:length]
@@ -117,16 +122,34 @@ def read(options: Options, part: Part) -> Block:
             "log_mel": torch.from_numpy(log_mel(waveform, options.window, options.hop, weights)),
         },
         {"waveform": (SAMPLE, CHANNEL, TIME), "log_mel": (SAMPLE, CHANNEL, MEL, FRAME)},
-        _rows(part.files, clips),
+        _rows(files, clips),
+        bad=bad,
         facts={"sample_rate": rate, "centres": edges[1:-1]},
         notes=(*_of_bands(empty, options),),
-        uniform={"clips": {_told(_look(clips[0], options)): len(clips)}},
-        carried={
-            "clips": len(clips),
-            "cut": sum(len(clip.samples) > length for clip in clips),
-            "filled": sum(len(clip.samples) < length for clip in clips),
-        },
+        uniform={CLIPS: {_told(_look(clips[0], options)): len(clips)}},
+        carried=_counts([len(clip.samples) for clip in clips], length),
     )
+
+
+def without_bad(options: Options, block: Block, left: NDArray[np.bool_]) -> Block:
+    """A block of those of its clips that are marked."""
+    import numpy as np
+    import pyarrow as pa
+
+    rows, [look] = block.rows.filter(pa.array(left)), block.uniform[CLIPS]
+    tensors = {name: np.asarray(tensor)[left] for name, tensor in block.tensors.items()}
+    counts = _counts(rows["samples"].to_pylist(), tensors["waveform"].shape[2])
+    uniform = {CLIPS: {look: rows.num_rows}}
+    return replace(block, tensors=tensors, rows=rows, uniform=uniform, carried=counts)
+
+
+def _counts(lengths: Sequence[int], length: int) -> dict[str, int]:
+    """How many clips there are, and how many of them are cut to a length, or filled up."""
+    return {
+        "clips": len(lengths),
+        "cut": sum(one > length for one in lengths),
+        "filled": sum(one < length for one in lengths),
+    }
 
 
 def parts(options: Options, files: tuple[File, ...], target_bytes: int) -> list[Part]:
@@ -312,19 +335,52 @@ def log(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return result
 
 
-def _sounds(files: Sequence[File], options: Options, faults: Faults) -> list[Sound | None]:
-    """The clips; None for each that is bad. They end where all together would be too large."""
-    sounds: list[Sound | None] = []
-    for file in files:
-        sound = None
+def _all_good(options: Options, files: Sequence[File]) -> list[Sound]:
+    """The clips, none of which may be bad.
+
+    Raises:
+        BadInput: see `read`.
+    """
+    faults, clips = Faults(), list[Sound]()
+    found = {}
+    for place, file in enumerate(files):
         try:
-            sound = read_sound(file.path, options.max_bytes)
+            found[place] = read_sound(file.path, options.max_bytes)
         except BadInput as bad:
             faults.add(bad)
-        if sound and not any(sounds):  # the others are like the first, or refused
-            _check_sizes(len(files), sound, options, faults)
-        sounds.append(sound)
-    return sounds
+        if len(found) == 1 and not clips:  # the others are like the first, or refused
+            clips = [*found.values()]
+            _check_sizes(len(files), clips[0], options, faults)
+    for fault in _odd(files, found, options).values():
+        faults.add(fault)
+    faults.check()
+    return [*found.values()]
+
+
+def _sorted_out(
+    options: Options, part: Part
+) -> tuple[tuple[File, ...], list[Sound], tuple[Bad, ...]]:
+    """The files that are good, their clips; and the bad ones.
+
+    Raises:
+        BadInput: those of one look would be too large together.
+    """
+    files, found, bad = part.files, dict[int, Sound](), dict[int, BadInput]()
+    for place, file in enumerate(files):
+        try:
+            found[place] = read_sound(file.path, options.max_bytes)
+        except BadInput as error:
+            bad[place] = error
+    bad |= _odd(files, found, options, dict(part.usual).get(CLIPS, ""))
+    good = {place: sound for place, sound in found.items() if place not in bad}
+    if good:
+        _check_sizes(len(good), next(iter(good.values())), options, Faults())
+    aside = [(files[place].name, bad[place]) for place in sorted(bad)]
+    return (
+        tuple(files[place] for place in good),
+        [*good.values()],
+        tuple(Bad(name, one.where, one.expected, one.got) for name, one in aside),
+    )
 
 
 def _check_sizes(clips: int, like: Sound, options: Options, faults: Faults) -> None:
@@ -355,22 +411,28 @@ def _length(clip: Sound, options: Options) -> int:
     return max(round(min(options.seconds * clip.rate, LONGEST)), 1)
 
 
-def _alike(
-    files: Sequence[File], sounds: Sequence[Sound | None], options: Options, faults: Faults
-) -> int:
-    """The sample rate; each clip that is unlike most is added to the faults."""
-    looks = {number: _look(sound, options) for number, sound in enumerate(sounds) if sound}
-    if not looks:
-        return 0
-    usual = Counter(looks.values()).most_common(1)[0][0]
-    like = files[next(number for number, look in looks.items() if look == usual)].name
-    for number, look in looks.items():
+def _odd(
+    files: Sequence[File], sounds: Mapping[int, Sound], options: Options, usual: str = ""
+) -> dict[int, BadInput]:
+    """The clips that are unlike most, by their places.
+
+    Args:
+        files: of all.
+        sounds: those that are whole, by their places.
+        options: of the entry.
+        usual: what most are, as it is told, where that is known; else it is counted here.
+    """
+    looks = {place: _told(_look(sound, options)) for place, sound in sounds.items()}
+    usual = usual or next((one for one, _ in Counter(looks.values()).most_common(1)), "")
+    like = next((files[place].name for place, look in looks.items() if look == usual), "")
+    expected = f"{usual} as in {like}" if like else f"{usual} as most have"
+    found = {}
+    for place, look in looks.items():
         if look != usual:
-            expected, got = f"{_told(usual)} as in {like}", _told(look)
-            if usual[:2] == look[:2]:
-                expected += " (or 'seconds', to cut or to fill up)"
-            faults.add(BadInput("", expected, got, files[number].url))
-    return usual[0]
+            is_alike = look.split(",")[0] == usual.split(",")[0]  # but for the length
+            hint = " (or 'seconds', to cut or to fill up)" if is_alike else ""
+            found[place] = BadInput("", expected + hint, look, files[place].url)
+    return found
 
 
 def _look(sound: Sound, options: Options) -> tuple[int, int, int]:

@@ -6,6 +6,7 @@ from collections import Counter, deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from itertools import groupby
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -22,12 +23,14 @@ from ptm.model import (
     SAMPLE,
     WIDTH,
     Artifact,
+    Bad,
     Block,
     File,
     Part,
     View,
 )
 from ptm.parts import between_files, size_of_alike
+from ptm.readers.pictures.batches import Batch
 from ptm.readers.pictures.decoding import CHANNELS, Picture, read_picture, read_size
 from ptm.scaling import Scaler, Scaling
 from ptm.source import GIB, Pattern, Source
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
 
 WHITE = 255.0
 AHEAD = 2 * THREADS  # pictures that are decoded and wait
+NO_FOLDER = ("a folder that is its class", "none")  # expected of the path of a file, and got
 NOTED = 20  # damaged pictures that are named
 SIZES = "sizes"
 USUAL = 256 * 256 * 3  # values of an image where no header can be read
@@ -82,23 +86,56 @@ def read(options: Options, part: Part) -> Block:
     Raises:
         BadInput: a file without a folder that says its class; one that is no image, is cut short
             or damaged, has a palette or other than 8 bits for each channel, is larger than
-            `max_bytes`, or differs from the first in size or channels. All that is wrong is told,
-            with the files.
+            `max_bytes`, or differs from most in size or channels. All that is wrong is told,
+            with the files; or they are set aside, where the entry says so.
     """
-    labels = _labels(options, part.files)
-    with closing(_decoded(options, part.files)) as images:
-        batch, modes, notes = _batch(part.files, images, options.part_bytes)
+    files, bad = part.files, tuple[Bad, ...]()
+    if options.on_bad == "quarantine":
+        files, batch, modes, notes, bad = _sorted_out(options, part)
+        if not files:
+            return Block(bad=bad)
+        labels = _labels(options, files)
+    else:
+        labels = _labels(options, files)
+        with closing(_decoded(options, files)) as images:
+            batch, modes, notes = _batch(files, images, options.part_bytes)
     names = CHANNELS[modes[0]]
     shape = batch.shape[2:]
     return Block(
         {"images": batch},
         {"images": (SAMPLE, CHANNEL, HEIGHT, WIDTH)},
-        _table(part.files, modes, shape, labels),
+        _table(files, modes, shape, labels),
+        bad=bad,
         facts={"channels": list(names)},
         scaling={"images": Scaling(names, divisor=WHITE)} if options.standardize else {},
         uniform={SIZES: {_size((*shape, len(names))): len(batch)}},
-        carried={"notes": notes, "labels": [[name, len([*one])] for name, one in groupby(labels)]},
+        carried={"notes": notes, "labels": _runs(labels)},
     )
+
+
+def without_bad(options: Options, block: Block, left: NDArray[np.bool_]) -> Block:
+    """A block of those of its images that are marked."""
+    import numpy as np
+    import pyarrow as pa
+
+    rows, [size] = block.rows.filter(pa.array(left)), block.uniform[SIZES]
+    names = tuple(f"({name})" for name in rows["file"].to_pylist())
+    labels = rows["label"].to_pylist() if options.labels else []
+    return replace(
+        block,
+        tensors={"images": np.asarray(block.tensors["images"])[left]},
+        rows=rows,
+        uniform={SIZES: {size: rows.num_rows}},
+        carried={
+            "notes": [note for note in block.carried["notes"] if note.endswith(names)],
+            "labels": _runs(labels),
+        },
+    )
+
+
+def _runs(labels: Sequence[str]) -> list[list[Any]]:
+    """Each class with how many come one after the other."""
+    return [[name, len([*one])] for name, one in groupby(labels)]
 
 
 def parts(options: Options, files: tuple[File, ...], target_bytes: int) -> list[Part]:
@@ -147,10 +184,68 @@ def _labels(options: Options, files: Sequence[File]) -> list[str]:
     for file in files:
         folders = file.name.split("/")[above:-1]
         if not folders:
-            faults.add(BadInput("", "a folder that is its class", "none", file.url))
+            faults.add(BadInput("", *NO_FOLDER, file.url))
         found.append(folders[0] if folders else "")
     faults.check()
     return found
+
+
+def _sorted_out(
+    options: Options, part: Part
+) -> tuple[tuple[File, ...], NDArray[np.uint8], list[str], list[str], tuple[Bad, ...]]:
+    """The files that are good, their pixels as of `_batch`, modes and notes; and the bad ones.
+
+    Raises:
+        BadInput: all of one size together are larger than a part may be.
+    """
+    import numpy as np
+
+    files, bad, seen = part.files, dict[int, BadInput](), dict[int, tuple[str, str]]()
+    above = 1 + bool(options.split.get("folder"))
+    for place, file in enumerate(files):
+        if options.labels and file.name.count("/") < above:
+            bad[place] = BadInput("", *NO_FOLDER, file.url)
+    wanted = [place for place in range(len(files)) if place not in bad]
+    batch = Batch(len(wanted), MOST * options.part_bytes)
+    with closing(_decoded(options, [files[place] for place in wanted])) as images:
+        for place, image in zip(wanted, images, strict=True):
+            if isinstance(image, BadInput):
+                bad[place] = image
+            else:
+                batch.add(place, image.pixels)
+                seen[place] = image.mode, _noted(image, files[place])
+    bad |= _odd(files, batch.shapes, dict(part.usual).get(SIZES, ""))
+    good = [place for place in batch.shapes if place not in bad]
+    aside = tuple(_bad(files[place], bad[place]) for place in sorted(bad))
+    if not good:
+        return (), np.empty((0, 0, 0, 0), dtype=np.uint8), [], [], aside
+    usual = batch.shapes[good[0]]
+    if not batch.has_room(len(good), usual):
+        raise _too_large(usual, files[good[0]])
+    pixels = batch.end(usual, lambda place: _again(options, files[place], usual))
+    modes, notes = ([*each] for each in zip(*(seen[place] for place in good), strict=True))
+    return tuple(files[place] for place in good), pixels, modes, [*filter(None, notes)], aside
+
+
+def _bad(file: File, error: BadInput) -> Bad:
+    return Bad(file.name, error.where, error.expected, error.got)
+
+
+def _again(options: Options, file: File, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """The pixels of an image that was decoded before.
+
+    Raises:
+        BadInput: it has another size now.
+    """
+    pixels = read_picture(file.url, options.max_bytes, options.on_damage == "note").pixels
+    if pixels.shape != shape:
+        raise BadInput("", f"{_size(shape)}, as before", _size(pixels.shape), file.url)
+    return pixels
+
+
+def _noted(image: Picture, file: File) -> str:
+    """The note of an image with its name; "" where there is none."""
+    return f"{image.note} ({file.name})" if image.note else ""
 
 
 def _batch(
@@ -182,8 +277,9 @@ def _batch(
             batch = np.empty((len(files), first[2], *first[:2]), dtype=np.uint8)
         batch[number] = image.pixels.transpose(2, 0, 1)
         modes.append(image.mode)
-        notes += [f"{image.note} ({files[number].name})"] if image.note else []
-    _check_sizes(files, shapes, faults)
+        notes += [*filter(None, [_noted(image, files[number])])]
+    for fault in _odd(files, shapes).values():
+        faults.add(fault)
     faults.check({SIZES: Counter(map(_size, shapes.values()))})
     return batch, modes, notes
 
@@ -195,22 +291,33 @@ def _check_most(files: Sequence[File], shape: tuple[int, ...], part_bytes: int) 
         BadInput: it has: its images are larger than those whose headers were looked into.
     """
     if len(files) > 1 and len(files) * prod(shape) > MOST * part_bytes:
-        expected = "images of one size, as those that were looked into first"
-        raise BadInput(SIZES, expected, f"larger ones, of {_size(shape)}", files[0].url)
+        raise _too_large(shape, files[0])
 
 
-def _check_sizes(files: Sequence[File], shapes: dict[int, tuple[int, ...]], faults: Faults) -> None:
-    """Adds the images that have another size than most."""
-    counts = Counter(shapes.values())
-    if len(counts) < 2:
-        return
-    usual = counts.most_common(1)[0][0]
-    like = next(number for number, shape in shapes.items() if shape == usual)
-    expected = f"{_size(usual)} as in {files[like].name}"
-    for number, shape in shapes.items():
-        if shape != usual:
-            got, file = _size(shape), files[number].url
-            faults.add(BadInput(expected=expected, got=got, file=file))
+def _too_large(shape: tuple[int, ...], file: File) -> BadInput:
+    expected = "images of one size, as those that were looked into first"
+    return BadInput(SIZES, expected, f"larger ones, of {_size(shape)}", file.url)
+
+
+def _odd(
+    files: Sequence[File], shapes: dict[int, tuple[int, ...]], usual: str = ""
+) -> dict[int, BadInput]:
+    """The images that have another size than most, by their places.
+
+    Args:
+        files: of all.
+        shapes: of those that are whole, by their places.
+        usual: what size most have, as it is told, where that is known; else it is counted here.
+    """
+    sizes = {place: _size(shape) for place, shape in shapes.items()}
+    usual = usual or next((one for one, _ in Counter(sizes.values()).most_common(1)), "")
+    like = next((files[place].name for place, size in sizes.items() if size == usual), "")
+    expected = f"{usual} as in {like}" if like else f"{usual} as most have"
+    return {
+        place: BadInput("", expected, size, files[place].url)
+        for place, size in sizes.items()
+        if size != usual
+    }
 
 
 def _decoded(options: Options, files: Sequence[File]) -> Generator[Picture | BadInput]:

@@ -61,6 +61,7 @@ class Options(Source):
 
     limits: ClassVar[frozenset[str]] = frozenset({"max_bytes"})
     takes_folders: ClassVar[bool] = False
+    sets_aside: ClassVar[bool] = False
     encoding: str = "utf-8"
     line: int | None = Field(default=None, ge=0)
     punctuation: str = '.,;:"!?”“_-'

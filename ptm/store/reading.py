@@ -86,6 +86,7 @@ class Publication(NamedTuple):
             bytes=sum(file.bytes for file in files),
             digests={file.file: file.sha256 for file in files},
             warnings=tuple(manifest["warnings"]),
+            bad=manifest["stats"].get("bad", 0),
         )
 
 

@@ -60,6 +60,17 @@ def test_a_source_without_tensors_has_a_row() -> None:
     assert [row[column] for column in ("tensor", "shape", "dtype", "digest")] == [""] * 4
 
 
+def test_samples_in_quarantine_have_a_column() -> None:
+    """Where any run has some, each row says how many, and all rows are alike."""
+    outcome = ended()
+    outcome.made["dog"] = replace(outcome.made["dog"], bad=30)
+    rows = dashboard.source_rows(outcome)
+    assert {row["source"]: row["quarantine"] for row in rows} == {
+        **{"wine": "", "wine_threshold": "", "dog": 30, "cats": 0}
+    }
+    assert {tuple(row)[:3] for row in rows} == {("state", "source", "quarantine")}
+
+
 def test_the_digest_of_a_tensor_in_parts(tmp_path: Path) -> None:
     """Of one part that of its file; of several that of all, in order, also where some are equal."""
     told = {}

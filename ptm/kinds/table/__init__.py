@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import log2
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -13,6 +14,7 @@ from pydantic import Field, model_validator
 from ptm import arrow
 from ptm.encoding import one_hot
 from ptm.errors import BadInput, Faults
+from ptm.kinds.table.aside import are_classes, as_alone, with_classes
 from ptm.kinds.table.features import (
     FEATURES,
     check_columns,
@@ -24,7 +26,17 @@ from ptm.kinds.table.features import (
 )
 from ptm.learned import Learned
 from ptm.limits import FLOAT32, check_size
-from ptm.model import CLASS, FEATURE, SAMPLE, Artifact, Block, File, Part, View
+from ptm.model import (
+    CLASS,
+    FEATURE,
+    SAMPLE,
+    Artifact,
+    Bad,
+    Block,
+    File,
+    Part,
+    View,
+)
 from ptm.readers.cutting import cut_rows
 from ptm.readers.delimited.columns import check_names, head_of, not_valid, read_delimited
 from ptm.readers.delimited.faults import shown, some
@@ -168,12 +180,20 @@ def read(options: Options, part: Part) -> Block:
 
     Raises:
         BadInput: see `read_delimited`; or a target that is no class, an encoding that is too
-            large, two features of one name. All of it is told together.
+            large, two features of one name. All of it is told together; or rows that are wrong are
+            set aside, where the entry says so.
     """
     path = part.files[0].path if part.files else None
     file = str(path or "")
-    table = _read(options, path, part)
+    aside: list[Bad] | None = None if options.on_bad == "fail" else []
+    table = _read(options, path, part, aside)
     _check_options(options, file, table)
+    if aside is not None and options.target and options.classes:
+        expected = _expected_class(options)
+        table = with_classes(options, path, part.before, table, aside, expected)
+    bad = tuple(one._replace(file=part.files[0].name if path else "") for one in aside or ())
+    if bad and not table.num_rows:
+        return Block(bad=bad)
     faults = Faults()
     found = {name: sorted(counted) for name, counted in _counted(options, table).items()}
     columns = columns_of(options, table.column_names, found)
@@ -194,12 +214,17 @@ def read(options: Options, part: Part) -> Block:
                 if name not in options.asides
             },
         },
-        carried={
-            "columns": table.column_names,
-            "rows": table.num_rows,
-            **_integral(options, table),
-        },
+        carried=_carried(options, table),
+        bad=bad,
     )
+
+
+def without_bad(options: Options, block: Block, left: NDArray[np.bool_]) -> Block:
+    """A block of those of its rows that are marked, as of a file without the others."""
+    import pyarrow as pa
+
+    rows = as_alone(options, block.rows.filter(pa.array(left)))
+    return replace(block, rows=rows, carried=_carried(options, rows))
 
 
 def measure(options: Options, block: Block) -> Stats:
@@ -322,6 +347,12 @@ def _are_whole(numbers: NDArray[Any]) -> bool:
     return bool(numbers.min(initial=0.0) >= -(2.0**63) and numbers.max(initial=0.0) < 2.0**63)
 
 
+def _carried(options: Options, table: pa.Table) -> dict[str, Any]:
+    """What the functions of all parts have to know of one."""
+    columns, rows = table.column_names, table.num_rows
+    return {"columns": columns, "rows": rows, **_integral(options, table)}
+
+
 def _of_numbers(options: Options, table: pa.Table) -> list[str]:
     """The columns of numbers, the target among them."""
     return [
@@ -366,7 +397,9 @@ def _cast(table: pa.Table, learned: Learned) -> pa.Table:
     return table if schema.equals(table.schema) else table.cast(schema)
 
 
-def _read(options: Options, path: Path | None, part: Part) -> pa.Table:
+def _read(
+    options: Options, path: Path | None, part: Part, aside: list[Bad] | None = None
+) -> pa.Table:
     """The columns: string where they are categories, else float64, or int64 of large integers."""
     categories = frozenset(c for c, m in options.measures.items() if m == "categorical")
     categories -= options.asides
@@ -386,6 +419,7 @@ def _read(options: Options, path: Path | None, part: Part) -> pa.Table:
             part.span,
             part.head,
             part.before,
+            aside,
         )
     return _inline(options, categories, unscaled)
 
@@ -471,15 +505,19 @@ def _classes(
 
     assert options.target is not None and options.classes is not None
     _check_classes(options, str(path or ""), table.num_rows, faults)
-    values = arrow.numbers(table[options.target])
-    valid = (values == np.floor(values)) & (values >= 0) & (values < options.classes)
+    values, valid = are_classes(options, table)
     if not valid.all():
         row, bad = int(valid.argmin()), int((~valid).sum())
-        expected = f"a class from 0 to {options.classes - 1}"
+        expected = _expected_class(options)
         faults.add(not_valid(path, before + row, options.target, expected, values[row], bad - 1))
         return None
     codes: NDArray[np.int64] = values.astype(np.int64)
     return codes
+
+
+def _expected_class(options: Options) -> str:
+    assert options.classes is not None
+    return f"a class from 0 to {options.classes - 1}"
 
 
 def _described(options: Options, table: pa.Table) -> pa.Table:

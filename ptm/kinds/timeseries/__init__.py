@@ -72,6 +72,7 @@ class Options(Source):
 
     limits: ClassVar[frozenset[str]] = frozenset({"max_bytes", "max_columns"})
     takes_folders: ClassVar[bool] = False
+    sets_aside: ClassVar[bool] = False
     delimiter: Delimiter = ","
     encoding: str = "utf-8"
     date: str = "date"

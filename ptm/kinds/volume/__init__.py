@@ -45,6 +45,7 @@ class Options(Source):
     samples: ClassVar[bool] = False
 
     limits: ClassVar[frozenset[str]] = frozenset({"max_bytes"})
+    sets_aside: ClassVar[bool] = False
 
     pattern: Pattern = "*.dcm"
     series: str | None = None

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from ptm import arrow
 from ptm.errors import BadInput, Faults
+from ptm.model import Bad
 from ptm.readers.delimited.faults import Wanted, check_rows, is_blank, shown, some
 from ptm.readers.delimited.faults import not_valid as not_valid
+from ptm.readers.delimited.good import good_rows
 from ptm.readers.delimited.header import begin_of, begin_of_file, behind_lines, read_header
 from ptm.readers.delimited.header import head_of as head_of
 from ptm.readers.delimited.numbers import MOST_EXACT, exact_integers
@@ -32,6 +34,7 @@ def read_delimited(
     span: tuple[int, int] | None = None,
     head: int = 0,
     before: int = 0,
+    aside: list[Bad] | None = None,
 ) -> pa.Table:
     """Columns of a delimited file: float64, all finite, or string for those left as text.
 
@@ -52,6 +55,8 @@ def read_delimited(
         head: of the part, how many bytes at the begin of the file are the header; where none are,
             either there is no header, or it stands in the span.
         before: of the part, how many rows stand before it.
+        aside: rows in which something is wrong are added to it and left out; there may be no other.
+            Where it is None they are errors.
 
     Raises:
         BadInput: the file is empty, is no text, has no rows, or its header names no columns, has
@@ -70,11 +75,13 @@ def read_delimited(
     )
     try:
         table = _read(rows, wanted)
-        if table is None:
+        if table is None and aside is not None:
+            table = good_rows(path, rows, wanted, aside)
+        elif table is None:
             check_rows(path, rows, wanted)
     except RowTooLarge as error:
         raise error.of_file(path) from error
-    if table is None or not table.num_rows:
+    if table is None or not (table.num_rows or aside):
         raise BadInput(expected="rows below the header", got="none", file=str(path))
     return table
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 LETTERS = 40  # of a value or a name in a message
 NAMED, NAMED_LETTERS = 12, 120  # names in one message
 ROWS_NAMED = 20
+HOLD = "an integer that float64, or int64 in a column of integers, can hold"
 
 
 @dataclass(frozen=True)
@@ -111,15 +113,10 @@ def check_rows(path: Path, rows: Rows, wanted: Wanted) -> None:
     """
     texts = rows.read_texts(list(wanted.columns))
     faults = Faults()
-    if texts.open:
-        faults.add(
-            BadInput(
-                where=f"row {texts.total}, column '{shown(texts.open)}'",
-                expected="a quote that is closed",
-                got="none up to the end of the file",
-                file=str(path),
-            )
-        )
+    try:
+        check_closed(path, texts)
+    except BadInput as error:
+        faults.add(error)
     for length in _lengths(path, texts, len(rows.names)):
         faults.add(length)
     is_alone = len(rows.names) == 1
@@ -134,6 +131,26 @@ def check_rows(path: Path, rows: Rows, wanted: Wanted) -> None:
         if fault:
             faults.add(fault)
     faults.check()
+
+
+def check_closed(path: Path, texts: Texts) -> None:
+    """Looks whether the last quote is closed: else it swallows all that is behind it.
+
+    Raises:
+        BadInput: it is not.
+    """
+    if texts.open:
+        raise BadInput(
+            where=f"row {texts.total}, column '{shown(texts.open)}'",
+            expected="a quote that is closed",
+            got="none up to the end of the file",
+            file=str(path),
+        )
+
+
+def fields_expected(fields: int) -> str:
+    """How many fields a row is to have, in words."""
+    return "1 field" if fields == 1 else f"{fields} fields"
 
 
 def _lengths(path: Path, texts: Texts, fields: int) -> list[BadInput]:
@@ -152,7 +169,7 @@ def _lengths(path: Path, texts: Texts, fields: int) -> list[BadInput]:
         faults.append(
             BadInput(
                 where=where,
-                expected="1 field" if fields == 1 else f"{fields} fields",
+                expected=fields_expected(fields),
                 got=str(count),
                 file=str(path),
             )
@@ -174,19 +191,33 @@ def _number_fault(
     bad = np.flatnonzero(~(np.abs(numbers) <= largest)).tolist()
     if bad:
         first = values[bad[0]].as_py()
-        if NUMBER.match(first) and np.isfinite(numbers[bad[0]]):
-            expected = "a finite number (float32)"
-        elif NUMBER.match(first) or NOT_FINITE.match(first):
-            expected = "a finite number"
-        else:
-            expected = "a number" + (_other_delimiter(column) if is_alone else "")
+        expected = expected_number(first, numbers[bad[0]], largest, column, is_alone)
     else:
         bad = exact_integers(values, numbers)[1]
-        expected = "an integer that float64, or int64 in a column of integers, can hold"
+        expected = HOLD
     if not bad:
         return None
     row, got = int(texts.rows[bad[0]]) - 1, values[bad[0]].as_py()
     return not_valid(path, row, column, expected, got, len(bad) - 1)
+
+
+def expected_number(text: str, number: float, largest: float, column: str, is_alone: bool) -> str:
+    """What was expected of a text that is no number that its column can have.
+
+    Args:
+        text: as the file has it.
+        number: that it spells, NaN of none.
+        largest: magnitude that the column can have.
+        column: its name.
+        is_alone: whether there is no other.
+    """
+    if abs(number) <= largest:
+        return HOLD
+    if NUMBER.match(text) and isfinite(number):
+        return "a finite number (float32)"
+    if NUMBER.match(text) or NOT_FINITE.match(text):
+        return "a finite number"
+    return "a number" + (_other_delimiter(column) if is_alone else "")
 
 
 def _empty_fault(

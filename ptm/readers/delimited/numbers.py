@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from ptm import arrow
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,14 +23,47 @@ INT64 = range(-(1 << 63), 1 << 63)
 
 
 def parse_numbers(texts: pa.Array) -> NDArray[np.float64]:
-    """The numbers that the texts spell, float64 [row]; NaN where a text spells none."""
+    """The numbers that the texts spell, float64 [row]; NaN or infinite where a text spells none."""
     import numpy as np
+    import pyarrow as pa
     import pyarrow.compute as pc
 
+    with suppress(pa.ArrowInvalid):
+        return _cast(texts)
     spelled = _match(texts, _NUMBER)
     values = np.full(len(texts), np.nan)
-    values[spelled] = [float(text) for text in pc.filter(texts, spelled).to_pylist()]
+    values[spelled] = _cast(pc.filter(texts, spelled))
     return values
+
+
+def _cast(texts: pa.Array) -> NDArray[np.float64]:
+    """The same as where Arrow reads columns of numbers.
+
+    Raises:
+        pa.ArrowInvalid: one is none.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    trimmed = pc.ascii_trim(texts, characters=" \t")
+    numbers: NDArray[np.float64] = arrow.numbers(trimmed.cast(pa.float64()))
+    return numbers
+
+
+def beyond(texts: pa.Array, values: NDArray[np.float64]) -> list[int]:
+    """The rows, from 0, of the integers that neither float64 nor int64 can hold.
+
+    Args:
+        texts, values: as of `exact_integers`.
+    """
+    import numpy as np
+
+    found = []
+    for row in np.flatnonzero(_match(texts, _INTEGER)).tolist():
+        integer = int(texts[row].as_py())
+        if integer not in INT64 and integer != int(values[row]):
+            found.append(row)
+    return found
 
 
 def exact_integers(
