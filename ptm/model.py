@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ptm.frames import frame_of as frame_of
+from ptm.split import TRAIN
 
 if TYPE_CHECKING:
     import numpy as np
@@ -297,6 +298,7 @@ class Artifact:
         learned: from its samples (`ptm.Learned`); None where that is nothing.
         file: gives the path of one of its files, after checking its digest.
         draw: gives its views; None where it was not loaded by `ptm.load`.
+        opened: is told which split a loader opens, if it is not train.
         parts: in the order of the source, each with `ref`, `tensors` and `rows`; what is larger
             than memory is read from them.
     """
@@ -309,6 +311,7 @@ class Artifact:
     file: Callable[[str], Path]
     draw: Callable[[Artifact], list[Any]] | None = None
     parts: tuple[StoredPart, ...] = ()
+    opened: Callable[[str], None] | None = None
 
     @cached_property
     def views(self) -> list[Any]:
@@ -395,7 +398,8 @@ class Artifact:
         """Batches of the samples of a split: dicts of tensors [sample, …] by name.
 
         One iteration is one epoch, the next one the next, in another order. The same numbers give
-        the same batches, whatever the workers. A batch has its memory for itself as long as any
+        the same batches, whatever the workers. That a split other than train is opened is noted in
+        the store (`ptm show` tells how often). A batch has its memory for itself as long as any
         tensor, view or array of it lives; then it is used again.
 
         Args:
@@ -427,7 +431,10 @@ class Artifact:
                 none. Later: ArtifactCorrupt, StoreError; a worker ended; what `transform_samples`
                 raises.
         """
-        return self._by_row.loader(
+        by_row = self._by_row
+        if self.opened and split != TRAIN and split in by_row.splits.counts:
+            self.opened(split)
+        return by_row.loader(
             split,
             batch_size,
             rank,

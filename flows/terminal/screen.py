@@ -251,6 +251,9 @@ def nothing(artifacts: Path) -> None:
 
 def show(artifact: Artifact) -> None:
     """One artifact."""
+    from ptm.explain import minute
+    from ptm.store import openings
+
     manifest = artifact.manifest
     say(f"{artifact.name} ({manifest['kind']}) {artifact.path}", "bold")
     rows = Rows("tensor", "shape", "dtype", "axes", wraps=["axes"])
@@ -264,6 +267,9 @@ def show(artifact: Artifact) -> None:
         prose(f"{fact}: {_short(value)}")
     for warning in manifest["warnings"]:
         labelled("note", "yellow", warning)
+    for split, opened in openings(artifact.path.parent).items():
+        times = "once" if opened.count == 1 else f"{opened.count:,} times"
+        prose(f"opened by loaders: {split} {times}, the last time {minute(opened.last)}")
     for name in artifact.tables:
         if name != QUARANTINE:  # a view of its own
             _frame(name, artifact.tables[name])

@@ -7,6 +7,7 @@ artifacts/wine/parts/                the files of parts, which publications shar
 artifacts/wine/KEY-PUBLICATION/      manifest.json, and what belongs to a source as a whole
 artifacts/wine/stat/                 what need not be read again (`ptm.store.memory`)
 artifacts/wine/views/                what was drawn of it (`ptm.store.drawn`)
+artifacts/wine/opened.jsonl          how often loaders opened its splits (`ptm.store.openings`)
 artifacts/wine/.lease-ID             somebody is writing (`ptm.store.lease`)
 artifacts/runs.d/                    how runs ended (`ptm.store.runs`)
 
@@ -21,6 +22,7 @@ from ptm.store.lease import sweep
 from ptm.store.manifest import FORMAT, MANIFEST, content, digests, files_of
 from ptm.store.memory import Memory
 from ptm.store.opening import StoredPart, opened
+from ptm.store.openings import openings
 from ptm.store.pointers import CURRENT, Pointer, pointers, publications, read_pointer
 from ptm.store.pool import Writing, find_part, read_part, with_rows, write_part, writing
 from ptm.store.publishing import find, look, publish
@@ -64,6 +66,7 @@ __all__ = [
     "made_by_older",
     "names",
     "opened",
+    "openings",
     "pointers",
     "publication",
     "publications",

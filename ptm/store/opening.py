@@ -7,7 +7,7 @@ part.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +19,7 @@ from ptm.model import Artifact, PartRef, frame_of, readable_size
 from ptm.scaling import problem_of
 from ptm.store.files import corrupt, mapped, verify_each
 from ptm.store.manifest import MANIFEST, POOL, WHOLE, files_of, refs_of
+from ptm.store.openings import note_opening
 from ptm.store.pool import part_rows, part_tensors
 
 if TYPE_CHECKING:
@@ -212,6 +213,7 @@ def opened(
         _learned(publication),
         check,
         parts=stored,
+        opened=partial(note_opening, folder.parent, folder.name),
     )
 
 
