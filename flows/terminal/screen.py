@@ -268,7 +268,7 @@ def show(artifact: Artifact) -> None:
     for warning in manifest["warnings"]:
         labelled("note", "yellow", warning)
     for split, opened in openings(artifact.path.parent).items():
-        times = "once" if opened.count == 1 else f"{opened.count:,} times"
+        times = "once" if opened.times == 1 else f"{opened.times:,} times"
         prose(f"opened by loaders: {split} {times}, the last time {minute(opened.last)}")
     for name in artifact.tables:
         if name != QUARANTINE:  # a view of its own

@@ -22,11 +22,11 @@ class Openings(NamedTuple):
     """How often a split was opened.
 
     Attributes:
-        count: by loaders, since the store has that name.
+        times: by loaders, since the store has that name.
         last: when, UTC, ISO 8601.
     """
 
-    count: int
+    times: int
     last: str
 
 

@@ -39,7 +39,7 @@ def test_each_loader_is_counted(shelf: Path) -> None:
     found.dataset("test")
     with pytest.raises(PtmError):
         found.loader("tset", 8)
-    assert {name: one.count for name, one in openings(shelf).items()} == {"test": 2, "val": 1}
+    assert {name: one.times for name, one in openings(shelf).items()} == {"test": 2, "val": 1}
     assert not [one for one in verify(shelf.parent) if one.error]
     assert ptm.load("x", shelf.parent).split("test").numel()
 
@@ -67,7 +67,7 @@ def test_many_at_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda _: note_opening(tmp_path, "p", "test"), range(200)))
     assert [other.wait() for other in others] == [0, 0]
-    assert openings(tmp_path)["test"].count == 600
+    assert openings(tmp_path)["test"].times == 600
 
 
 def test_what_is_no_line(shelf: Path) -> None:
