@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")  # of tensors and tables
-OF_THE_STORE = re.compile(r"inputs|quarantine|manifest|whole")  # what it calls files of its own
+OF_THE_STORE = re.compile(
+    r"inputs|quarantine|manifest|whole|statistics|drift"
+)  # what it calls files of its own
 INTEGERS = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
 # types that Parquet gives back as they are
 PLAIN_TYPES = {*INTEGERS, "bool", "double", "float", "string", "large_string", "date32[day]"}

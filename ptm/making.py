@@ -19,11 +19,13 @@ from typing import Any
 from ptm import defaults, store
 from ptm.assigning import Splits, assigned, inherited, without_column
 from ptm.blocks import whole
+from ptm.described import STATISTICS, summary_of, table_of
 from ptm.errors import BadInput, InputError, PtmError, changed
 from ptm.index import FileDigest
 from ptm.learned import Learned
 from ptm.memory import give_back
 from ptm.model import ROWS, Block, File, Part, Whole
+from ptm.profile import OF_ROWS, BySplit, of_block, of_rows
 from ptm.registry import Kind, kind_of
 from ptm.scaling import Scaler, Scaling
 from ptm.split import COLUMN, NONE, NOWHERE, TRAIN
@@ -176,8 +178,8 @@ def _measured(job: Job, work: Work, index: Any, force: bool) -> Measured | BadIn
             return read
         block, splits = read
         _check_is_part(kind, block)
-        stats = _stats_by_split(job, kind, block, splits)
-        record = Measured.record(stats, block)
+        stats, profiles = _measures_of(job, kind, block, splits)
+        record = Measured.record(stats, block, profiles)
         ref = store.write_part(
             job.root,
             job.name,
@@ -187,7 +189,7 @@ def _measured(job: Job, work: Work, index: Any, force: bool) -> Measured | BadIn
             record,
             uncached=job.uncached and not has_to_encode(job, block.scaling),
         )
-        return Measured.of(ref, stats, block)
+        return Measured.of(ref, stats, block, profiles)
 
 
 def _encoded(job: Job, one: Measured, learned: Learned, index: Any, force: bool) -> Encoded:
@@ -233,7 +235,7 @@ def _encoded(job: Job, one: Measured, learned: Learned, index: Any, force: bool)
 def completed(job: Job, block: Block, splits: Splits | None = None) -> tuple[Block, Whole]:
     """An entry that is one part, from what was read: its samples, and what is beside them."""
     kind = kind_of(job.source)
-    by_split = _stats_by_split(job, kind, block, splits)
+    by_split, profiles = _measures_of(job, kind, block, splits)
     stats = taught(job, by_split)
     learned = _by_itself(job, block) or learn(job, stats, block.scaling, [block.carried])
     encoded = block
@@ -242,7 +244,7 @@ def completed(job: Job, block: Block, splits: Splits | None = None) -> tuple[Blo
     beside = finished(job, learned, stats, [{**block.carried, **encoded.carried}])
     if splits:
         encoded = replace(encoded, rows=splits.with_column(encoded.rows))
-    return encoded, joined([block], encoded.axes, beside, learned, by_split)
+    return encoded, joined([block], encoded.axes, beside, learned, by_split, profiles)
 
 
 def _made(job: Job, block: Block, splits: Splits | None) -> Made:
@@ -279,6 +281,7 @@ def joined(
     beside: Block,
     learned: Learned,
     by_split: Mapping[str, Stats],
+    profiles: BySplit,
 ) -> Whole:
     """What is published beside the parts.
 
@@ -288,6 +291,7 @@ def joined(
         beside: what belongs to all parts together.
         learned: from them.
         by_split: what was measured of them.
+        profiles: of their columns and channels, by split.
 
     Raises:
         PtmError: parts say different facts.
@@ -304,12 +308,15 @@ def joined(
     notes = dict.fromkeys(note for one in said for note in one.notes)
     tables = {} if beside.rows is None else {ROWS: beside.rows}
     of_one = said[0].tables if isinstance(said[0], Block) else {}
+    if beside.rows is not None:
+        profiles = {**profiles, TRAIN: {**profiles.get(TRAIN, {}), OF_ROWS: of_rows(beside.rows)}}
+    described = {STATISTICS: table_of(profiles)} if any(profiles.values()) else {}
     return Whole(
         {**axes, **beside.axes},
         beside.tensors,
-        {**tables, **of_one, **beside.tables},
+        {**tables, **of_one, **beside.tables, **described},
         learned.to_json(),
-        _measures(by_split),
+        _measures(by_split) | {"columns": summary_of(profiles)},
         {**facts, **beside.facts},
         (*notes, *beside.notes),
     )
@@ -365,16 +372,24 @@ def _of_source(job: Job, bad: BadInput, part: Part | None = None) -> InputError:
     return bad.of_source(job.name, shown)
 
 
-def _stats_by_split(job: Job, kind: Kind, block: Block, splits: Splits | None) -> dict[str, Stats]:
-    """What is measured of the samples of each split; of those in none how many they are."""
+def _measures_of(
+    job: Job, kind: Kind, block: Block, splits: Splits | None
+) -> tuple[dict[str, Stats], BySplit]:
+    """What is measured of the samples of each split, and profiles of their columns and channels.
+
+    Of those in none it is how many they are, and profiles of their columns.
+    """
     if splits is None:
-        return {TRAIN: _stats(job, kind, block)}
-    found = {}
+        stats = _stats(job, kind, block)
+        return {TRAIN: stats}, {TRAIN: of_block(block, stats.moments)}
+    found, profiles = dict[str, Stats](), BySplit()
     for split, count, some in splits.blocks(block):
         found[split] = replace(_stats(job, kind, some), samples={split: count})
+        profiles[split] = of_block(some, found[split].moments)
     if left := int((splits.codes == NONE).sum()):
         found[NOWHERE] = Stats({NOWHERE: left})
-    return found
+        profiles[NOWHERE] = of_block(Block(rows=splits.left(block.rows)), {})
+    return found, profiles
 
 
 def _stats(job: Job, kind: Kind, block: Block) -> Stats:

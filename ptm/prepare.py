@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ptm import making, store
+from ptm import making, profile, store
 from ptm.agreement import agreed, check_alike, check_joinable
 from ptm.budget import PARTS
 from ptm.errors import BadInput, PtmError
@@ -209,7 +209,8 @@ def _many(
     check_joinable(job.name, refs)
     with making.told(job):
         beside = making.finished(job, learned, stats, carried)
-        whole = making.joined(measured, axes, beside, learned, by_split)
+        profiles = profile.merged(one.profiles for one in measured)
+        whole = making.joined(measured, axes, beside, learned, by_split, profiles)
     return Content(refs, whole, raw, sum(not one.kept for one in measured), written)
 
 

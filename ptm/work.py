@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ptm.index import FileDigest
 from ptm.model import Block, Part, PartRef, Whole
+from ptm.profile import BySplit, as_json, from_json
 from ptm.scaling import Scaling
 from ptm.stats import Stats
 
@@ -90,12 +91,14 @@ class Measured:
     Attributes:
         ref: of the raw samples in the store.
         packed: what was measured of them: of all words of a part it is large.
+        profiled: profiles of their columns and channels, by split, as JSON, packed.
         kept: whether the store had it already.
         scaling: see `Block`, as the others.
     """
 
     ref: PartRef
     packed: bytes
+    profiled: bytes = b""
     kept: bool = False
     scaling: Mapping[str, Scaling] = field(default_factory=dict)
     axes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -105,10 +108,13 @@ class Measured:
     carried: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, ref: PartRef, stats: Mapping[str, Stats], block: Block) -> Measured:
+    def of(
+        cls, ref: PartRef, stats: Mapping[str, Stats], block: Block, profiles: BySplit
+    ) -> Measured:
         """What is said of a block that is in the store."""
         said = {name: getattr(block, name) for name in SAID}
-        return cls(ref, _packed(stats), scaling=block.scaling, **said)
+        packed = _packed(as_json(profiles))
+        return cls(ref, _packed(stats), packed, scaling=block.scaling, **said)
 
     @property
     def stats(self) -> dict[str, Stats]:
@@ -116,13 +122,18 @@ class Measured:
         found: dict[str, Stats] = _unpacked(self.packed)
         return found
 
+    @property
+    def profiles(self) -> BySplit:
+        """Profiles of their columns and channels, by split."""
+        return from_json(_unpacked(self.profiled))
+
     @staticmethod
-    def record(stats: Mapping[str, Stats], block: Block) -> dict[str, Any]:
+    def record(stats: Mapping[str, Stats], block: Block, profiles: BySplit) -> dict[str, Any]:
         """JSON of all but the reference."""
         said = {name: getattr(block, name) for name in SAID}
         scaling = {name: [*one] for name, one in block.scaling.items()}
         by_split = {split: one.to_json() for split, one in stats.items()}
-        return {"stats": by_split, "scaling": scaling, **said}
+        return {"stats": by_split, "profiles": as_json(profiles), "scaling": scaling, **said}
 
     @classmethod
     def from_record(cls, ref: PartRef, record: Mapping[str, Any]) -> Measured:
@@ -130,6 +141,7 @@ class Measured:
         return cls(
             ref,
             _packed({split: Stats.from_json(one) for split, one in record["stats"].items()}),
+            _packed(record["profiles"]),
             True,
             {n: Scaling(tuple(one[0]), *one[1:]) for n, one in record["scaling"].items()},
             {name: tuple(axes) for name, axes in record["axes"].items()},
