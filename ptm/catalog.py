@@ -20,7 +20,7 @@ from ptm.errors import CatalogError
 from ptm.hints import catalogs, listed
 from ptm.names import NAME, is_name
 from ptm.registry import KINDS, Kind, kind_named, kind_of
-from ptm.source import SPLIT, STORED, Source, short
+from ptm.source import CHECKS, SPLIT, STORED, Source, short
 
 ABOUT = "catalog"  # the table that is no entry
 SHOWN = 12  # entries in a repr
@@ -270,7 +270,8 @@ def _hidden(kind: Kind) -> set[str]:
 
 
 def _unknown(name: str, option: str, kind: Kind) -> str:
-    last = [option for option in ("timeout", *STORED, *SPLIT) if option not in _hidden(kind)]
+    usual = "timeout", *STORED, *SPLIT, *CHECKS
+    last = [option for option in usual if option not in _hidden(kind)]
     aside = {*_hidden(kind), *last}
     known = [field for field in kind.options.model_fields if field not in aside] + last
     return f"[{name}] {option}: unknown option{_hint(option, known)}; known: {', '.join(known)}"

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from ptm import arrow
 from ptm.histogram import Histogram
 from ptm.profile import OF_ROWS, OTHERS, TEXTS, TIMES, BySplit, Profile, Texts
 from ptm.stats import Moments
@@ -23,6 +24,13 @@ SHARES = {
 FREQUENT = 5  # texts that JSON has
 MOST_IN_JSON = 1000  # columns of a split; of more, only the table has them
 NUMBERS_OF = ("mean", "std", "min", *SHARES, "max")
+TYPES = {  # of the columns of the table
+    **dict.fromkeys(("split", "tensor", "column", "what"), "string"),
+    **dict.fromkeys(("count", "missing"), "int64"),
+    **dict.fromkeys(NUMBERS_OF, "float64"),
+    **dict.fromkeys(("distinct", "empty", "most", "shift"), "int64"),
+    **{"from": "list of float64", "values": "list of string", "counts": "list of int64"},
+}
 
 
 def table_of(by_split: BySplit) -> pa.Table:
@@ -37,26 +45,13 @@ def table_of(by_split: BySplit) -> pa.Table:
         `shift` bits of float64 (see `ptm.histogram`); or those of `values`, the most frequent
         first.
     """
-    import pyarrow as pa
-
     rows = [
         _row(split, of, name, profile)
         for split, profiles in by_split.items()
         for of, columns in profiles.items()
         for name, profile in columns.items()
     ]
-    schema = pa.schema(
-        [
-            *((name, pa.string()) for name in ("split", "tensor", "column", "what")),
-            *((name, pa.int64()) for name in ("count", "missing")),
-            *((name, pa.float64()) for name in NUMBERS_OF),
-            *((name, pa.int64()) for name in ("distinct", "empty", "most", "shift")),
-            ("from", pa.list_(pa.float64())),
-            ("values", pa.list_(pa.string())),
-            ("counts", pa.list_(pa.int64())),
-        ]
-    )
-    return pa.Table.from_pylist(rows, schema=schema)
+    return arrow.table_of_rows(rows, TYPES)
 
 
 def _row(split: str, of: str, name: str, profile: Profile) -> dict[str, Any]:

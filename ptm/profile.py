@@ -259,23 +259,22 @@ def _as_float64(column: pa.ChunkedArray) -> NDArray[np.float64]:
     import numpy as np
     import pyarrow as pa
 
-    is_plain = pa.types.is_integer(column.type) or column.type in (pa.float32(), pa.float64())
-    if is_plain and not column.null_count:
-        return np.asarray(arrow.numbers(column), dtype=np.float64)
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.int8())
-    column = column.cast(pa.float64(), safe=False)
-    return np.asarray(column.to_numpy(), dtype=np.float64)
+    if not (pa.types.is_integer(column.type) or column.type in (pa.float32(), pa.float64())):
+        column = column.cast(pa.float64(), safe=False)
+    if not column.null_count:
+        return np.asarray(arrow.numbers(column), dtype=np.float64)
+    there = arrow.numbers(column.is_valid().cast(pa.uint8()))
+    numbers = arrow.numbers(column.fill_null(0)).astype(np.float64)
+    return np.where(there == 1, numbers, np.nan)
 
 
 def _seconds(column: pa.ChunkedArray) -> NDArray[np.float64]:
     """Seconds since 1970-01-01 UTC of times, NaN where there is none."""
-    import numpy as np
     import pyarrow as pa
 
-    stamps = column.cast(pa.timestamp("us"), safe=False).to_numpy()
-    seconds = stamps.astype("datetime64[us]").astype(np.int64) / 1e6
-    return np.where(np.isnat(stamps), np.nan, seconds)
+    return _as_float64(column.cast(pa.timestamp("us"), safe=False).cast(pa.int64())) / 1e6
 
 
 def _of_texts(column: pa.ChunkedArray, columns: int) -> Profile:

@@ -20,6 +20,7 @@ from pydantic import (
 )
 from pydantic_core import to_jsonable_python
 
+from ptm.demands import DriftOption, Expect
 from ptm.names import NAME
 from ptm.spans import seconds_of
 from ptm.split import TRAIN, Rule, rule_of
@@ -34,6 +35,7 @@ LETTERS = 80  # of a value in a message
 PART_BYTES = 1 << 26
 # options of every entry that decide what is stored
 STORED = ("store", "part_bytes")
+CHECKS = ("expect", "drift")  # decide whether it is published; no part depends on them
 SPLIT = ("split", "seed", "group", "near", "time", "embargo", "statistics")
 
 
@@ -124,6 +126,9 @@ class Source(BaseModel):
             numbers.
         embargo: the span next to another split that is left out, "1d" or a number.
         statistics: of which samples scalers and categories are learned: those of "train", or "all".
+        expect: what is expected of the rows; else nothing is published, or it is told.
+        drift: how far the samples may drift from those of the artifact before, or the pinned one;
+            a number is the limit of the distance.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -148,6 +153,8 @@ class Source(BaseModel):
     time: str | None = None
     embargo: float | str | None = None
     statistics: Literal["train", "all"] = "train"
+    expect: Expect | None = None
+    drift: DriftOption | None = None
     _kind: Any = PrivateAttr(None)  # of `ptm.registry`, where the entry comes from a catalog
 
     @classmethod
@@ -170,13 +177,13 @@ class Source(BaseModel):
     def options(self) -> dict[str, Any]:
         """The JSON values that decide the content: the options of the kind, but for its limits.
 
-        With them the order of `of`, where it has one, and how it is stored and cut, where that is
-        not as usual.
+        With them the order of `of`, where it has one, how it is stored and cut, where that is not
+        as usual, and what is expected of it.
         """
         left_out = {*Source.model_fields, *self.limits}
         if len(self.of) > 1:
             left_out -= {"of"}
-        fields = {name: Source.model_fields[name] for name in (*STORED, *SPLIT)}
+        fields = {name: Source.model_fields[name] for name in (*STORED, *SPLIT, *CHECKS)}
         usual = {n: one.get_default(call_default_factory=True) for n, one in fields.items()}
         left_out -= {name for name, value in usual.items() if getattr(self, name) != value}
         values: dict[str, Any] = to_jsonable_python(_in_order(self.model_dump(exclude=left_out)))

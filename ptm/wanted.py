@@ -20,6 +20,7 @@ from ptm.memory import give_back_now
 from ptm.model import ArtifactRef, PartRef, Whole
 from ptm.parts import parts_of
 from ptm.registry import Kind, kind_of
+from ptm.source import CHECKS
 from ptm.space import expect_room, is_new
 from ptm.work import Job, Work, files_of
 
@@ -105,6 +106,8 @@ class Wanted:
             parts = parts_of(self.source, kind, files)
         by_path = {entry.path: entry for entry in self.files.entries}
         found = []
+        options = {n: v for n, v in self.decides["options"].items() if n not in CHECKS}
+        decides = {**self.decides, "options": options}
         for part in parts:
             span: Any = part.span
             if span and part.digest:
@@ -117,7 +120,7 @@ class Wanted:
                 "head": part.head,
                 "before": part.before,
             }
-            key = make_key({**self.decides, "part": of})
+            key = make_key({**decides, "part": of})
             # others may be put before it, and it stays as it is
             part = part._replace(number=0, key=key)
             found.append(Work.of(part, [by_path[file.url] for file in part.files]))

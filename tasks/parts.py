@@ -114,7 +114,7 @@ class Spread:
             if not future.state.is_completed():
                 continue
             samples += _samples(future.result()[0])
-            self.told(name, (self._batches + number / count) / 2)
+            self.told(name, min((self._batches + number / count) / 2, 1.0))
             seconds = time.perf_counter() - start
             rate = f", {samples:,} samples, {samples / seconds:,.0f}/s" if samples else ""
             text = f"{name}: {step} {number} of {count}{rate}"
