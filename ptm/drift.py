@@ -5,9 +5,10 @@ nothing in common (J. Lin, "Divergence measures based on the Shannon entropy", 1
 metric: D. M. Endres and J. E. Schindelin, "A new metric for probability distributions", 2003).
 
 Two samples of one distribution are never at distance 0. Of n and m numbers in k bins the squared
-distance is about χ²(k - 1) (1/n + 1/m) / (8 ln 2), of second order (Endres and Schindelin).
-So only what is beyond a quantile of that counts, one so high that among ALARMS comparisons of whole
-artifacts, with samples of one distribution, about one finds anything.
+distance is about χ²(k - 1) (1/n + 1/m) / (8 ln 2), of second order (Endres and Schindelin). So two
+things have to be true of what is found: without the mean of that the distance is beyond its limit,
+and it is beyond a quantile so high that among ALARMS comparisons of whole artifacts, with samples
+of one distribution, about one finds anything.
 """
 
 from __future__ import annotations
@@ -127,7 +128,12 @@ class _Strict(NamedTuple):
         free = max(bins - 1, 1)
         part = 2 / (9 * free)
         quantile = free * (1 - part + self.deviations * sqrt(part)) ** 3
-        return sqrt(min(quantile * (1 / sizes[0] + 1 / sizes[1]) / (8 * log(2)), 1.0))
+        return sqrt(min(quantile * _of_one(sizes), 1.0))
+
+
+def _of_one(sizes: tuple[int, int]) -> float:
+    """The mean of the squared distance by chance, for each degree of freedom."""
+    return (1 / sizes[0] + 1 / sizes[1]) / (8 * log(2))
 
 
 def _compared(
@@ -151,15 +157,16 @@ def _compared(
     sizes = one.count, other.count
     if of != OF_ROWS:
         sizes = min(sizes[0], samples[0]), min(sizes[1], samples[1])
-    distance = chance = None
+    distance, chance, beyond = None, None, 0.0
     lost = new = tuple[str, ...]()
     if min(sizes) > 1 and (shares := _shares(one, other)) is not None:
         distance, chance = distance_of(*shares), strict.chance(len(shares[0]), sizes)
+        beyond = sqrt(max(distance**2 - (len(shares[0]) - 1) * _of_one(sizes), 0.0))
     if one.texts and other.texts:
         lost = _gone(one.texts, other.texts, sizes, strict)
         new = _gone(other.texts, one.texts, (sizes[1], sizes[0]), strict)
     found = []
-    if distance is not None and chance is not None and distance**2 - chance**2 > limit**2:
+    if distance is not None and chance is not None and distance > chance and beyond > limit:
         found.append(f"distance {distance:.3g}, beyond {limit:g}{_moved(one, other)}")
     found += [f"without '{text}', which was there" for text in lost[:FEW]]
     found += [f"with '{text}', which is new" for text in new[:FEW]]
@@ -274,7 +281,9 @@ def _of_texts(
     """Of texts: the most frequent ones before, and one bin for all others."""
     import numpy as np
 
-    named = sorted(one, key=lambda text: (-one[text], text))[:FEW]
+    # of those that are there once or twice chance decides which they are
+    often = [text for text, count in one.items() if count >= EACH]
+    named = sorted(often, key=lambda text: (-one[text], text))[:FEW]
     shares = []
     for counts in (one, other):
         found = [counts.get(text, 0) for text in named]

@@ -112,6 +112,35 @@ def measured(artifact: Artifact) -> Iterator[View]:
             picture=draw.distributions(by_split),
             title=f"{artifact.name}: distributions by split",
         )
+    if DRIFT in artifact.manifest["tables"]:
+        yield _drift_view(artifact)
+
+
+def _drift_view(artifact: Artifact) -> View:
+    """A row for each column and channel of each split; those that are too far away first."""
+    import pandas as pd
+
+    said = artifact.manifest["stats"][DRIFT]
+    rows = [
+        {
+            "column": f"{one['tensor']}: {one['column']}" if one["tensor"] else one["column"],
+            **{name: one[name] for name in ("split", "distance", "chance")},
+            **{name: one[name] for name in ("missing_before", "missing")},
+            **{name: ", ".join(one[name][:FREQUENT]) for name in ("lost", "new")},
+            "found": "; ".join(one["found"]),
+        }
+        for one in records_of(artifact.tables[DRIFT])
+    ]
+    rows.sort(key=lambda row: (not row["found"], -(row["distance"] or 0.0)))
+    which = "the pinned artifact" if said["pinned"] else "the artifact before"
+    far = sum(bool(row["found"]) for row in rows)
+    return View(
+        DRIFT,
+        f"How far the samples are from those of {which} ({said['against']}): the Jensen-Shannon "
+        "distance, from 0 to 1, and what it is at most by chance; shares of missing values, "
+        f"categories. {far} of {len(rows)} are farther away than they may be.",
+        table=pd.DataFrame(rows),
+    )
 
 
 def _statistics_view(artifact: Artifact, records: list[dict[str, Any]]) -> View:

@@ -22,7 +22,7 @@ from ptm.store.lease import sweep
 from ptm.store.manifest import FORMAT, MANIFEST, content, digests, files_of
 from ptm.store.memory import Memory
 from ptm.store.opening import StoredPart, opened
-from ptm.store.pinning import pin, pinned, unpin
+from ptm.store.pinning import pin, pinned, pinned_of, unpin
 from ptm.store.pointers import CURRENT, Pointer, pointers, publications, read_pointer
 from ptm.store.pool import Writing, find_part, part_column, read_part, write_part, writing
 from ptm.store.publishing import find, look, publish
@@ -69,6 +69,7 @@ __all__ = [
     "part_column",
     "pin",
     "pinned",
+    "pinned_of",
     "pointers",
     "publication",
     "publications",

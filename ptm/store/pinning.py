@@ -65,3 +65,13 @@ def pinned(name: str, root: Path) -> Publication | None:
     """
     pointer = read_pointer(root / name / PINNED)
     return publication(root / name, pointer) if pointer else None
+
+
+def pinned_of(name: str, root: Path) -> str:
+    """The folder of the publication that is pinned of a name; "" where none is.
+
+    Raises:
+        StoreError: the store may not be read.
+    """
+    pointer = read_pointer(root / name / PINNED)
+    return pointer["publication"] if pointer else ""

@@ -1,4 +1,4 @@
-"""What an entry expects of its rows: all that is not so is told at once, and nothing is published."""
+"""What an entry expects of its rows: what is not so is told at once, and nothing is published."""
 
 from __future__ import annotations
 
@@ -103,9 +103,10 @@ def test_what_is_as_expected(data: Path, cut: str) -> None:
     options = ptm.load("x", data / "store").manifest["options"]["expect"]
     assert options["rows"] == {"min": 300, "max": 300}
     assert options["columns"]["kind"] == {"values": [0, 1]}
-    assert "expect" not in entry(data, "", TABLE.rstrip()).model_copy(
-        update={"expect": None}
-    ).options()
+    assert (
+        "expect"
+        not in entry(data, "", TABLE.rstrip()).model_copy(update={"expect": None}).options()
+    )
 
 
 @pytest.mark.parametrize("cut", ["", CUT])
@@ -122,7 +123,9 @@ def test_warnings(data: Path, cut: str) -> None:
 
 def test_levels_of_their_own(data: Path) -> None:
     """Inner ones may be errors where all else is told, and the other way round."""
-    expect = 'level = "warning"\nrows = { max = 9 }\ncolumns.id = { unique = true, level = "error" }'
+    expect = (
+        'level = "warning"\nrows = { max = 9 }\ncolumns.id = { unique = true, level = "error" }'
+    )
     assert [one.split(":")[0] for one in told(data, expect)] == ["row 200, column 'id'"]
     expect = 'rows = { max = 9, level = "warning" }\ncolumns.alcohol = { max = 40 }'
     assert len(make(data, expect).warnings) == 1
