@@ -242,7 +242,8 @@ def _wanted(
     memory: store.Memory,
     files: InputFiles | None,
 ) -> Wanted:
-    code = code_of(kind, lambda: memory.code, splits=source.rule is not None)
+    splits, expects = source.rule is not None, source.expect is not None
+    code = code_of(kind, lambda: memory.code, splits, expects)
     decides = {
         "kind": source.kind,
         "format": store.FORMAT,
