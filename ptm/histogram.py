@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-SPAN = 1 << 14  # buckets from the least magnitude to the largest: so many are counted at once
+SPAN = 1 << 12  # buckets from the least magnitude to the largest: so many are counted at once
 MOST = 512  # buckets that are not empty, of one column
 FEWEST = 32
 IN_ALL = 1 << 17  # of all columns together
@@ -17,7 +17,7 @@ BITS = 63  # of a magnitude
 FRACTION = 52  # bits of the fraction of a float64
 FINE = 44  # bits that are left out up to which a bucket is narrow: 1/256 of the number
 LARGEST = 0x7FF0 << 48  # the bits of infinity
-AT_ONCE = 1 << 13  # numbers that are looked at together: they stay in the cache
+AT_ONCE = 1 << 14  # numbers that are looked at together: they stay in the cache
 DIGITS = 17  # of any float64
 
 
@@ -58,18 +58,29 @@ class Histogram:
         return cls(0, nothing, nothing, most)
 
     @classmethod
-    def of(cls, values: NDArray[np.float64], most: int = MOST) -> Histogram:
-        """That of numbers, float64 [number], none of which is NaN."""
+    def of(
+        cls,
+        values: NDArray[np.float64],
+        most: int = MOST,
+        ends: tuple[np.float64, np.float64] | None = None,
+    ) -> Histogram:
+        """That of numbers.
+
+        Args:
+            values: float64 [number], none of which is NaN.
+            most: buckets that it may have.
+            ends: the least number and the largest, where they are known.
+        """
         import numpy as np
 
         if not len(values):
             return cls.none(most)
         values = np.ascontiguousarray(values)
-        low, high = values.min(), values.max()
+        low, high = ends or (values.min(), values.max())
         bits = values.view(np.int64)
         if low > 0 or high < 0:
-            ends = sorted(int(abs(end).view(np.int64)) for end in (low, high))
-            return cls._of_one_sign(bits, ends[0], ends[1], -1 if high < 0 else 1, most)
+            least, largest = sorted(int(abs(end).view(np.int64)) for end in (low, high))
+            return cls._of_one_sign(bits, least, largest, -1 if high < 0 else 1, most)
         return cls._of_both(bits, most)
 
     @classmethod
@@ -79,13 +90,18 @@ class Histogram:
         import numpy as np
 
         shift = _first_shift(least, largest)
-        if sign < 0:
-            bits = bits & np.int64(2**BITS - 1)
-        places = bits >> shift
-        places -= least >> shift
-        counts = np.bincount(places)
+        first, counts = least >> shift, np.zeros(SPAN, dtype=np.int64)
+        places = np.empty(min(len(bits), AT_ONCE), dtype=np.int64)
+        for start in range(0, len(bits), AT_ONCE):
+            piece = bits[start : start + AT_ONCE]
+            place = places[: len(piece)]
+            if sign < 0:
+                piece = piece & np.int64(2**BITS - 1)
+            np.right_shift(piece, shift, out=place)
+            place -= first
+            counts += np.bincount(place, minlength=SPAN)
         filled = counts.nonzero()[0]
-        codes = sign * (filled + ((least >> shift) + 1))
+        codes = sign * (filled + (first + 1))
         order = slice(None, None, sign)
         return cls(shift, codes[order], counts[filled][order], most)._coarsened()
 
@@ -107,7 +123,7 @@ class Histogram:
             return cls(0, zero, zero + len(bits), most)
         shift = _first_shift(least, largest)
         below, count = (least >> shift) - 1, (largest >> shift) - (least >> shift) + 1
-        places = np.empty(len(bits), dtype=np.int64)
+        found = np.zeros(2 * count + 1, dtype=np.int64)
         for first in range(0, len(bits), AT_ONCE):
             piece = doubled[first : first + AT_ONCE] << np.uint64(1)
             piece >>= np.uint64(shift + 1)
@@ -120,8 +136,7 @@ class Histogram:
             place ^= sign
             place -= sign
             place += count
-            places[first : first + AT_ONCE] = place
-        found = np.bincount(places)
+            found += np.bincount(place, minlength=len(found))
         filled = found.nonzero()[0]
         codes = filled - count
         codes += np.sign(codes) * (below + 1)

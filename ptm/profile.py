@@ -30,7 +30,7 @@ NUMBERS, TIMES, TEXTS, OTHERS = "numbers", "times", "texts", "others"
 MOST_TEXTS, FEWEST_TEXTS = 1000, 32  # distinct texts of a column that are counted
 TEXTS_IN_ALL = 1 << 18
 LETTERS = 100  # of a text that is kept; of longer ones the begin and a digest
-SAMPLED = 1024  # values of a channel of one sample that its histogram has
+SAMPLED = 512  # values of a channel of one sample that its histogram has
 
 
 @dataclass(frozen=True)
@@ -245,13 +245,13 @@ def of_numbers(values: NDArray[np.float64], what: str = NUMBERS, columns: int = 
     """That of numbers, float64 [number]; NaN is missing."""
     import numpy as np
 
-    count = len(values)
-    if count and np.isnan(values.min()):
-        values = values[~np.isnan(values)]
     with np.errstate(over="ignore", invalid="ignore"):  # of infinite ones
         moments = Moments.of(values[:, None])
-    histogram = Histogram.of(values, most_of(columns))
-    return Profile(what, count - len(values), moments, histogram)
+    missing = len(values) - int(moments.count[0])
+    if missing:
+        values = values[~np.isnan(values)]
+    histogram = Histogram.of(values, most_of(columns), (moments.min[0], moments.max[0]))
+    return Profile(what, missing, moments, histogram)
 
 
 def _as_float64(column: pa.ChunkedArray) -> NDArray[np.float64]:

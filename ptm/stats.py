@@ -64,18 +64,25 @@ class Moments:
 
     @classmethod
     def _of_one(cls, values: NDArray[np.float64]) -> Moments:
-        """Of one channel, which along one axis takes a fifth of the time."""
+        """Of one channel, which along one axis takes a fifth of the time; see `_corrected`."""
         import numpy as np
 
         if np.isnan(values.min()):
             values = values[~np.isnan(values)]
             if not len(values):
                 return cls.none(1)
-        mean = values.mean(keepdims=True)
-        deviations = values - mean
+        mean, left, squares = values.mean(keepdims=True), 0.0, 0.0
+        deviations = np.empty(min(len(values), AT_ONCE))
+        for first in range(0, len(values), AT_ONCE):
+            piece = values[first : first + AT_ONCE]
+            some = np.subtract(piece, mean, out=deviations[: len(piece)])
+            left += some.sum()
+            some *= some
+            squares += some.sum()
         count = np.array([len(values)], dtype=np.int64)
-        mean, m2 = _corrected(mean, deviations[:, None], count)
-        return cls(count, mean, m2, values.min(keepdims=True), values.max(keepdims=True))
+        m2 = np.maximum(squares - left**2 / count, 0.0)
+        low, high = values.min(keepdims=True), values.max(keepdims=True)
+        return cls(count, mean + left / count, m2, low, high)
 
     @classmethod
     def _of_some(cls, values: NDArray[np.float64], there: NDArray[np.bool_]) -> Moments:
@@ -177,9 +184,8 @@ def _corrected(
     Source: Chan, Golub and LeVeque, "Algorithms for computing the sample variance: analysis and
     recommendations", 1983 (the corrected two-pass algorithm).
     """
-    of = deviations[:, 0] if deviations.shape[1] == 1 else deviations  # along one axis it is faster
-    left = of.sum(axis=0)
-    m2 = (of**2).sum(axis=0) - left**2 / count
+    left = deviations.sum(axis=0)
+    m2 = (deviations**2).sum(axis=0) - left**2 / count
     return mean + left / count, m2.clip(0.0)
 
 

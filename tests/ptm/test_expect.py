@@ -214,3 +214,13 @@ def test_slips_of_the_pen(data: Path, expect: str, message: str) -> None:
     with pytest.raises(CatalogError) as raised:
         entry(data, expect)
     assert message in str(raised.value)
+
+
+def test_what_looks_is_in_the_key(data: Path) -> None:
+    """The code that says what is not as expected is in the key of what expects something."""
+    make(data, "rows = { min = 1 }")
+    code = ptm.load("x", data / "store").manifest["code"]
+    assert {"ptm.expect", "ptm.spill"} <= code.keys()
+    plain = entry(data, "").model_copy(update={"expect": None})
+    ptm.tensorize(plain, data / "plain")
+    assert "ptm.expect" not in ptm.load("x", data / "plain").manifest["code"]
