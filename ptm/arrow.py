@@ -6,7 +6,7 @@ That import takes a quarter of a second, and nothing that makes tensors needs pa
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,6 +51,57 @@ def texts(values: Sequence[str], large: bool = False) -> pa.Array:
     places = ends if large else ends.astype(np.int32)
     buffers = [None, pa.py_buffer(places), pa.py_buffer(b"".join(raw))]
     return pa.Array.from_buffers(kind, len(raw), buffers)
+
+
+def nullable(values: Sequence[Any], kind: Literal["int64", "float64", "string"]) -> pa.Array:
+    """An Arrow array of numbers or texts, null where there is None."""
+    import numpy as np
+    import pyarrow as pa
+
+    if kind == "string":
+        found = texts([value or "" for value in values])
+    else:
+        found = column(np.array([0 if value is None else value for value in values], dtype=kind))
+    there = [_validity(values), *found.buffers()[1:]]
+    return pa.Array.from_buffers(found.type, len(values), there)
+
+
+def lists(
+    values: Sequence[Sequence[Any] | None], kind: Literal["int64", "float64", "string"]
+) -> pa.Array:
+    """An Arrow array of lists of numbers or texts, null where there is None."""
+    import numpy as np
+    import pyarrow as pa
+
+    ends = np.zeros(len(values) + 1, dtype=np.int32)
+    np.cumsum([0 if each is None else len(each) for each in values], out=ends[1:])
+    inside = nullable([one for each in values if each is not None for one in each], kind)
+    buffers = [_validity(values), pa.py_buffer(ends)]
+    return pa.Array.from_buffers(pa.list_(inside.type), len(values), buffers, children=[inside])
+
+
+def table_of_rows(rows: Sequence[Mapping[str, Any]], types: Mapping[str, str]) -> pa.Table:
+    """A table of rows by name; what one has not is null.
+
+    Args:
+        rows: their values.
+        types: of the columns: "int64", "float64" or "string", or "list of" one of them.
+    """
+    columns = {}
+    for name, kind in types.items():
+        values, plain = [row.get(name) for row in rows], kind.removeprefix("list of ")
+        build: Any = nullable if plain == kind else lists
+        columns[name] = build(values, plain)
+    return table(columns)
+
+
+def _validity(values: Sequence[Any]) -> pa.Buffer | None:
+    """The bits of which values are there; None where all are."""
+    import numpy as np
+    import pyarrow as pa
+
+    there = np.array([value is not None for value in values], dtype=bool)
+    return None if there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
 
 
 def numbers(values: pa.Array | pa.ChunkedArray) -> NDArray[Any]:

@@ -98,6 +98,12 @@ class Splits(NamedTuple):
             if count := int(mask.sum()):
                 yield name, count, block if count == len(mask) else _those(block, mask)
 
+    def left(self, rows: pa.Table) -> pa.Table:
+        """The rows of the samples that are in no split."""
+        import pyarrow as pa
+
+        return rows.filter(pa.array(self.codes == NONE)) if rows.num_columns else rows
+
 
 def _those(block: Block, mask: NDArray[np.bool_]) -> Block:
     """A block of some of its samples."""

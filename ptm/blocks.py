@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")  # of tensors and tables
 OF_THE_STORE = re.compile(
-    r"content|findings|inputs|quarantine|manifest|whole"
+    r"content|drift|findings|inputs|manifest|quarantine|statistics|whole"
 )  # what it calls files of its own
 INTEGERS = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
 # types that Parquet gives back as they are

@@ -20,7 +20,7 @@ from ptm.errors import CatalogError
 from ptm.hints import catalogs, listed
 from ptm.names import NAME, is_name
 from ptm.registry import KINDS, Kind, kind_named, kind_of
-from ptm.source import BAD, SPLIT, STORED, Source, below_folders, short
+from ptm.source import BAD, CHECKS, SPLIT, STORED, Source, below_folders, short
 
 ABOUT = "catalog"  # the table that is no entry
 SHOWN = 12  # entries in a repr
@@ -270,7 +270,7 @@ def _hidden(kind: Kind) -> set[str]:
 
 
 def _unknown(name: str, option: str, kind: Kind) -> str:
-    of_all = ("timeout", *STORED, *SPLIT, *BAD)
+    of_all = ("timeout", *STORED, *SPLIT, *BAD, *CHECKS)
     hidden = _hidden(kind) | (set() if kind.options.sets_aside and not kind.analyzes else {*BAD})
     last = [option for option in of_all if option not in hidden]
     aside = {*hidden, *last}

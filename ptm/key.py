@@ -37,12 +37,14 @@ CALLED = (
 SCALING = "ptm.scaling"
 DEFAULTS = "ptm.defaults"  # scales what a kind says how to scale
 SPLITS = "ptm.assigning"  # assigns samples to splits
+EXPECTED = "ptm.expect"  # says what is not as expected
+MEASURING = "ptm.described"  # profiles of columns and channels
 CUTTING = "ptm.parts"  # cuts the files of kinds that do not do it themselves
 ALWAYS = ("numpy", "pyarrow", "torch")  # they write every artifact
 ON_ARTIFACTS = ("pandas",)  # in whose frames an analysis gets the tables
 DISTRIBUTIONS = {"PIL": "pillow"}  # the others' names are asked for, which takes its time
 # they word errors, check options, which stand in the key themselves, hand values on, count threads
-NEUTRAL = ("ptm.errors", "ptm.source", "ptm.model", "ptm.budget", "pydantic")
+NEUTRAL = ("ptm.errors", "ptm.source", "ptm.demands", "ptm.model", "ptm.budget", "pydantic")
 WITHIN_NEUTRAL = tuple(f"{one}." for one in NEUTRAL)
 _codes: dict[object, Code] = {}
 _modules: dict[tuple[Path, tuple[str, ...]], _Module] = {}
@@ -89,19 +91,26 @@ def make_key(components: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def code_of(kind: Kind, memo: Callable[[], dict[str, Any]] = dict, splits: bool = False) -> Code:
+def code_of(
+    kind: Kind,
+    memo: Callable[[], dict[str, Any]] = dict,
+    splits: bool = False,
+    expects: bool = False,
+) -> Code:
     """The code that decides what a kind makes.
 
     Args:
         kind: of `ptm.registry`.
         splits: whether its samples come to splits.
+        expects: whether something is expected of them.
         memo: gives what was found before, by digest of the source; it is brought up to date.
 
     Raises:
         PtmError: a module was edited after it was loaded, so that the file is not what runs.
     """
-    which = (*kind.identity, splits)
-    code = _codes.get(which) or _find(kind, memo(), splits)
+    more = tuple(name for name, used in ((SPLITS, splits), (EXPECTED, expects)) if used)
+    which = (*kind.identity, more)
+    code = _codes.get(which) or _find(kind, memo(), more)
     _codes[which] = code
     return code
 
@@ -131,13 +140,12 @@ def distribution_of(package: str) -> str:
     return name
 
 
-def _find(kind: Kind, memo: dict[str, Any], splits: bool) -> Code:
+def _find(kind: Kind, memo: dict[str, Any], more: tuple[str, ...]) -> Code:
     walk = _Walk(kind, memo)
     walk.go(filter(walk.is_module, walk.with_parents(kind.module)))
+    walk.go([MEASURING, *more])
     if kind.is_cut:
         walk.go([CUTTING])
-    if splits:
-        walk.go([SPLITS])
     if SCALING in walk.looked_at:
         walk.go([DEFAULTS])
     unresolved = tuple(walk.unresolved)  # that is told, and not what all the other code has

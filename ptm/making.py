@@ -14,25 +14,43 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ptm import certifying, defaults, quarantine, store
 from ptm.assigning import Some, Splits, assigned, inherited, without_column, without_misfits
 from ptm.blocks import whole
 from ptm.certifying import Checked
+from ptm.described import STATISTICS, summary_of, table_of
 from ptm.errors import BadInput, InputError, PtmError, changed
 from ptm.index import FileDigest
 from ptm.learned import Learned
 from ptm.memory import give_back
 from ptm.model import QUARANTINE, ROWS, Bad, Block, File, Part, PartRef, Whole
+from ptm.profile import OF_ROWS, BySplit, from_json, of_block, of_rows
 from ptm.registry import Kind, kind_of
 from ptm.scaling import Scaler, Scaling
 from ptm.split import COLUMN, NONE, NOWHERE, TRAIN
 from ptm.stats import Stats
 from ptm.system_errors import NO_FILE
-from ptm.work import SAID, Encoded, Job, Made, Measured, Work
+from ptm.work import SAID, Encoded, Job, Made, Measured, Work, measures_json
 
 ALONE = Part(0, ())  # of an entry without files
+
+
+class Measures(NamedTuple):
+    """What was measured and found of the samples of an entry.
+
+    Attributes:
+        by_split: statistics.
+        profiles: of columns and channels, by split.
+        aside: the samples that were set aside; None where none can be.
+        checked: what was found of their split; None where they have none.
+    """
+
+    by_split: Mapping[str, Stats]
+    profiles: BySplit
+    aside: Sequence[Bad] | None = None
+    checked: Checked | None = None
 
 
 def measure(job: Job, works: Sequence[Work], force: bool = False) -> list[Measured | BadInput]:
@@ -205,9 +223,9 @@ def _measured(job: Job, work: Work, index: Any, force: bool) -> Measured | BadIn
         block, splits = read
         _check_is_part(kind, block)
         is_empty = not (block.tensors or block.rows is not None)
-        stats = {} if is_empty else _stats_by_split(job, kind, block, splits)
+        stats, profiles = ({}, {}) if is_empty else _measures_of(job, kind, block, splits)
         files = [file.name for file in work.unpacked()[0].files] if block.bad else []
-        record = Measured.record(stats, block, files)
+        record = Measured.record(stats, block, profiles, files)
         ref = store.write_part(
             job.root,
             job.name,
@@ -217,7 +235,7 @@ def _measured(job: Job, work: Work, index: Any, force: bool) -> Measured | BadIn
             record,
             uncached=job.uncached and not has_to_encode(job, block.scaling),
         )
-        return Measured.of(ref, stats, block)
+        return Measured.of(ref, stats, block, profiles)
 
 
 def settle(job: Job, parts: Sequence[tuple[Measured, Any]], force: bool = False) -> list[Measured]:
@@ -241,15 +259,16 @@ def _settled(job: Job, one: Measured, codes: Any, index: Any, force: bool) -> Me
     kept = None if force else store.find_part(job.root, job.name, key, index)
     if kept:
         ref, record = kept
-        return one.settled(ref, {name: Stats.from_json(said) for name, said in record.items()})
+        found = {name: Stats.from_json(said) for name, said in record["stats"].items()}
+        return one.settled(ref, found, from_json(record["profiles"]))
     kind = kind_of(job.source)
     with told(job, kind):
         block, _ = _raw(job, one)
         splits = Splits(job.source.rule.names, codes)
-        stats = _stats_by_split(job, kind, block, splits)
-        rows, record = splits.with_column(block.rows), {n: s.to_json() for n, s in stats.items()}
+        stats, profiles = _measures_of(job, kind, block, splits)
+        rows, record = splits.with_column(block.rows), measures_json(stats, profiles)
         ref = store.with_rows(job.root, job.name, one.ref, key, rows, record)
-        return one.settled(ref, stats)
+        return one.settled(ref, stats, profiles)
 
 
 def _is_near(job: Job) -> bool:
@@ -300,7 +319,7 @@ def completed(
 ) -> tuple[Block, Whole]:
     """An entry that is one part, from what was read: its samples, and what is beside them."""
     kind = kind_of(job.source)
-    by_split = _stats_by_split(job, kind, block, splits)
+    by_split, profiles = _measures_of(job, kind, block, splits)
     stats = taught(job, by_split)
     learned = _by_itself(job, block) or learn(job, stats, block.scaling, [block.carried])
     encoded = block
@@ -314,7 +333,8 @@ def completed(
             checked = certifying.of_one(job.source, part, block, splits, by_split, facts)
         encoded = replace(encoded, rows=splits.with_column(encoded.rows))
     aside = [*block.bad] if job.source.on_bad == "quarantine" else None
-    return encoded, joined([block], encoded.axes, beside, learned, by_split, aside, checked)
+    measures = Measures(by_split, profiles, aside, checked)
+    return encoded, joined([block], encoded.axes, beside, learned, measures)
 
 
 def _made(job: Job, block: Block, splits: Splits | None, part: Part = ALONE) -> Made:
@@ -350,9 +370,7 @@ def joined(
     axes: Mapping[str, tuple[str, ...]],
     beside: Block,
     learned: Learned,
-    by_split: Mapping[str, Stats],
-    aside: Sequence[Bad] | None = None,
-    checked: Checked | None = None,
+    measures: Measures,
 ) -> Whole:
     """What is published beside the parts.
 
@@ -361,9 +379,7 @@ def joined(
         axes: of the tensors that are published.
         beside: what belongs to all parts together.
         learned: from them.
-        by_split: what was measured of them.
-        aside: the samples that were set aside; None where none can be.
-        checked: what was found of their split.
+        measures: of them.
 
     Raises:
         PtmError: parts say different facts.
@@ -380,18 +396,23 @@ def joined(
     notes = dict.fromkeys(note for one in said for note in one.notes)
     tables = {} if beside.rows is None else {ROWS: beside.rows}
     of_one = said[0].tables if isinstance(said[0], Block) else {}
+    profiles, checked, aside = measures.profiles, measures.checked, measures.aside
     found = dict(checked.tables) if checked else {}
-    measures, of_bad = _measures(by_split), tuple[str, ...]()
+    counts, of_bad = _counts(measures.by_split), tuple[str, ...]()
     if aside is not None:
         found[QUARANTINE] = quarantine.table(aside)
         of_bad = quarantine.notes(aside, good_in(said))
-        measures["bad"] = len(aside)
+        counts["bad"] = len(aside)
+    if beside.rows is not None:
+        profiles = {**profiles, TRAIN: {**profiles.get(TRAIN, {}), OF_ROWS: of_rows(beside.rows)}}
+    if any(profiles.values()):
+        found[STATISTICS] = table_of(profiles)
     return Whole(
         {**axes, **beside.axes},
         beside.tensors,
         {**tables, **of_one, **beside.tables, **found},
         learned.to_json(),
-        measures,
+        counts | {"columns": summary_of(profiles)},
         {**facts, **beside.facts},
         (*of_bad, *notes, *beside.notes, *(checked.notes if checked else ())),
         checked.said if checked else {},
@@ -411,7 +432,7 @@ def _samples_of(ref: PartRef) -> int:
     return next((one["shape"][0] for one in ref.tensors.values() if one["shape"]), 0)
 
 
-def _measures(by_split: Mapping[str, Stats]) -> dict[str, Any]:
+def _counts(by_split: Mapping[str, Stats]) -> dict[str, Any]:
     return {
         "samples": {split: sum(one.samples.values()) for split, one in by_split.items()},
         "moments": {
@@ -483,16 +504,24 @@ def _of_source(job: Job, bad: BadInput, part: Part | None = None) -> InputError:
     return bad.of_source(job.name, shown)
 
 
-def _stats_by_split(job: Job, kind: Kind, block: Block, splits: Splits | None) -> dict[str, Stats]:
-    """What is measured of the samples of each split; of those in none how many they are."""
+def _measures_of(
+    job: Job, kind: Kind, block: Block, splits: Splits | None
+) -> tuple[dict[str, Stats], BySplit]:
+    """What is measured of the samples of each split, and profiles of their columns and channels.
+
+    Of those in none it is how many they are, and profiles of their columns.
+    """
     if splits is None:
-        return {TRAIN: _stats(job, kind, block)}
-    found = {}
+        stats = _stats(job, kind, block)
+        return {TRAIN: stats}, {TRAIN: of_block(block, stats.moments)}
+    found, profiles = dict[str, Stats](), BySplit()
     for split, count, some in splits.blocks(block):
         found[split] = replace(_stats(job, kind, some), samples={split: count})
+        profiles[split] = of_block(some, found[split].moments)
     if left := int((splits.codes == NONE).sum()):
         found[NOWHERE] = Stats({NOWHERE: left})
-    return found
+        profiles[NOWHERE] = of_block(Block(rows=splits.left(block.rows)), {})
+    return found, profiles
 
 
 def _stats(job: Job, kind: Kind, block: Block) -> Stats:

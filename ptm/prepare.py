@@ -13,12 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ptm import certifying, making, store
+from ptm import certifying, checking, making, profile, store
 from ptm.agreement import agreed, check_alike, check_joinable, unlike
 from ptm.budget import PARTS
-from ptm.errors import BadInput, PtmError
+from ptm.errors import BadInput, InputError, PtmError
 from ptm.memory import fits_page_cache
-from ptm.model import ArtifactRef, PartRef
+from ptm.model import ROWS, ArtifactRef, PartRef
 from ptm.parts import groups
 from ptm.registry import kind_of
 from ptm.stats import merged
@@ -134,7 +134,9 @@ def steps(
     with store.writing(root, source.name) as writer:
         if wanted.files is None:
             pointers = {name: one.pointer for name, one in upstream.items()}
-            made = yield from _one(making.analyze, Job(source, root), pointers, rehash)
+            job = Job(source, root)
+            made = yield from _one(making.analyze, job, pointers, rehash)
+            made = yield from _checked(job, made, writer)
             return wanted.publish(made, damage, start, force)
         job = Job(source, root, wanted.files.above, rehash, before=wanted.before)
         works = wanted.works(job)
@@ -145,6 +147,7 @@ def steps(
             fits = fits_page_cache(len(works) * source.part_bytes)
             made = yield from _many(replace(job, uncached=not fits), works, tasks, force)
         wanted.files.check_unchanged()
+        made = yield from _checked(job, made, writer)
         ref = wanted.publish(made, damage, start, force)
         if made.spooled or made.marks:
             writer.forget([*made.spooled, *made.marks])
@@ -232,7 +235,9 @@ def _many(
         beside = making.finished(job, learned, stats, carried)
         facts = {**measured[0].facts, **beside.facts}
         checked = certifying.of_parts(job, left, measured, marks, by_split, facts)
-        whole = making.joined(measured, axes, beside, learned, by_split, aside, checked)
+        profiles = profile.merged(one.profiles for one in measured)
+        measures = making.Measures(by_split, profiles, aside, checked)
+        whole = making.joined(measured, axes, beside, learned, measures)
     return Content(refs, whole, raw, sum(not one.kept for one in found), written, marks)
 
 
@@ -256,6 +261,29 @@ def _in_place(refs: Sequence[PartRef], encoded: Sequence[PartRef]) -> list[PartR
     """Those of encoded parts in place of the others that have files, in their order."""
     left = iter(encoded)
     return [next(left) if ref.files else ref for ref in refs]
+
+
+def _checked(
+    job: Job, made: Content, writer: store.Writing
+) -> Generator[list[Call], list[Any], Content]:
+    """What was made, with what is to be said of it, if it may be published.
+
+    Raises:
+        InputError: it is not what its entry expects, or has drifted too far. The parts of many stay
+            for the next run.
+    """
+    whole, rows, answers = made.whole, made.whole.tables.get(ROWS), {}
+    try:
+        with making.told(job):
+            asked = checking.questions(job, whole)
+        if asked:
+            [answers] = yield [(checking.answer, (job, made.refs, rows, asked))]
+        with making.told(job):
+            whole = checking.as_expected(job, made.refs, whole, answers)
+            return replace(made, whole=checking.drifted(job, whole))
+    except InputError:
+        writer.forget(ref for ref in made.refs if not ref.key)
+        raise
 
 
 def plan(

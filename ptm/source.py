@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic_core import to_jsonable_python
 
+from ptm.demands import DriftOption, Expect
 from ptm.names import NAME
 from ptm.spans import seconds_of
 from ptm.split import TRAIN, Rule, rule_of
@@ -36,6 +37,7 @@ LETTERS = 80  # of a value in a message
 PART_BYTES = 1 << 26
 # options of every entry that decide what is stored
 STORED = ("store", "part_bytes")
+CHECKS = ("expect", "drift")  # decide whether it is published; no part depends on them
 SPLIT = ("split", "seed", "group", "near", "time", "embargo", "statistics")
 BAD = ("on_bad", "max_bad")
 
@@ -140,6 +142,9 @@ class Source(BaseModel):
             and told in its table "quarantine". An error of the disk is never one of them.
         max_bad: how many of them there may be in quarantine, a count, or a share of all samples
             (0.01); any number where it is left out, but never all.
+        expect: what is expected of the rows; else nothing is published, or it is told.
+        drift: how far the samples may drift from those of the artifact before, or the pinned one;
+            a number is the limit of the distance.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -168,6 +173,8 @@ class Source(BaseModel):
     statistics: Literal["train", "all"] = "train"
     on_bad: Literal["fail", "quarantine"] = "fail"
     max_bad: Limit = None
+    expect: Expect | None = None
+    drift: DriftOption | None = None
     _kind: Any = PrivateAttr(None)  # of `ptm.registry`, where the entry comes from a catalog
 
     @classmethod
@@ -208,13 +215,13 @@ class Source(BaseModel):
     def options(self) -> dict[str, Any]:
         """The JSON values that decide the content: the options of the kind, but for its limits.
 
-        With them the order of `of`, where it has one, and how it is stored and cut, where that is
-        not as usual.
+        With them the order of `of`, where it has one, how it is stored and cut, where that is not
+        as usual, and what is expected of it.
         """
         left_out = {*Source.model_fields, *self.limits}
         if len(self.of) > 1:
             left_out -= {"of"}
-        fields = {name: Source.model_fields[name] for name in (*STORED, *SPLIT, *BAD)}
+        fields = {n: Source.model_fields[n] for n in (*STORED, *SPLIT, *BAD, *CHECKS)}
         usual = {n: one.get_default(call_default_factory=True) for n, one in fields.items()}
         left_out -= {name for name, value in usual.items() if getattr(self, name) != value}
         values: dict[str, Any] = to_jsonable_python(_in_order(self.model_dump(exclude=left_out)))

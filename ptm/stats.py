@@ -52,6 +52,8 @@ class Moments:
         values = np.asarray(values, dtype=np.float64)
         if not len(values):
             return cls.none(values.shape[1])
+        if values.shape[1] == 1:
+            return cls._of_one(values[:, 0])
         low, high = values.min(axis=0), values.max(axis=0)
         if np.isnan(low).any():
             return cls._of_some(values, ~np.isnan(values))
@@ -59,6 +61,28 @@ class Moments:
         mean = values.mean(axis=0)
         deviations = values - mean
         return cls(count, *_corrected(mean, deviations, count), low, high)
+
+    @classmethod
+    def _of_one(cls, values: NDArray[np.float64]) -> Moments:
+        """Of one channel, which along one axis takes a fifth of the time; see `_corrected`."""
+        import numpy as np
+
+        if np.isnan(values.min()):
+            values = values[~np.isnan(values)]
+            if not len(values):
+                return cls.none(1)
+        mean, left, squares = values.mean(keepdims=True), 0.0, 0.0
+        deviations = np.empty(min(len(values), AT_ONCE))
+        for first in range(0, len(values), AT_ONCE):
+            piece = values[first : first + AT_ONCE]
+            some = np.subtract(piece, mean, out=deviations[: len(piece)])
+            left += some.sum()
+            some *= some
+            squares += some.sum()
+        count = np.array([len(values)], dtype=np.int64)
+        m2 = np.maximum(squares - left**2 / count, 0.0)
+        low, high = values.min(keepdims=True), values.max(keepdims=True)
+        return cls(count, mean + left / count, m2, low, high)
 
     @classmethod
     def _of_some(cls, values: NDArray[np.float64], there: NDArray[np.bool_]) -> Moments:

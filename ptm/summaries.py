@@ -6,12 +6,18 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ptm.described import FREQUENT, STATISTICS, profiles_of, records_of, time_text
 from ptm.model import QUARANTINE, ROWS, Artifact, Columns, View
+from ptm.profile import TEXTS, TIMES
+from ptm.split import CONTENT, FINDINGS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MOST = 1_000_000  # rows whose distinct values are counted: that takes more memory than they do
+DRIFT = "drift"
+MEASURED = ["count", "missing", "mean", "std", "min", "q25", "median", "q75", "max"]
+NO_TIMES = ("count", "missing", "std")
 COLUMNS = ["column", "unit", "values", "missing", "distinct", "least", "mean", "most"]
 
 
@@ -23,7 +29,7 @@ def summaries(artifact: Artifact) -> Iterator[View]:
             taken.add(view.name)
             yield view
     for name in artifact.tables:
-        if name not in (ROWS, QUARANTINE):
+        if name not in (ROWS, QUARANTINE, STATISTICS, DRIFT, FINDINGS, CONTENT):
             view = _table_view(name, artifact.tables[name], taken)
             taken.add(view.name)
             yield view
@@ -99,3 +105,85 @@ def _described(table: Columns, name: str) -> dict[str, Any]:
         "mean": mean,
         "most": most,
     }
+
+
+def measured(artifact: Artifact) -> Iterator[View]:
+    """What was measured of every column and channel by split, of any kind; and what has drifted."""
+    from ptm import draw
+
+    if STATISTICS not in artifact.manifest["tables"]:
+        return
+    records = records_of(artifact.tables[STATISTICS])
+    yield _statistics_view(artifact, records)
+    by_split = profiles_of(records)
+    if len(by_split) > 1:
+        yield View(
+            "distributions",
+            "How the numbers of each column and channel are spread in each split, from the 1st to "
+            "the 99th percentile of all: the share of its samples.",
+            picture=draw.distributions(by_split),
+            title=f"{artifact.name}: distributions by split",
+        )
+    if DRIFT in artifact.manifest["tables"]:
+        yield _drift_view(artifact)
+
+
+def _drift_view(artifact: Artifact) -> View:
+    """A row for each column and channel of each split; those that are too far away first."""
+    import pandas as pd
+
+    said = artifact.manifest["stats"][DRIFT]
+    rows = [
+        {
+            "column": f"{one['tensor']}: {one['column']}" if one["tensor"] else one["column"],
+            **{name: one[name] for name in ("split", "distance", "chance")},
+            **{name: one[name] for name in ("missing_before", "missing")},
+            **{name: ", ".join(one[name][:FREQUENT]) for name in ("lost", "new")},
+            "found": "; ".join(one["found"]),
+        }
+        for one in records_of(artifact.tables[DRIFT])
+    ]
+    rows.sort(key=lambda row: (not row["found"], -(row["distance"] or 0.0)))
+    which = "the pinned artifact" if said["pinned"] else "the artifact before"
+    far = sum(bool(row["found"]) for row in rows)
+    return View(
+        DRIFT,
+        f"How far the samples are from those of {which} ({said['against']}): the Jensen-Shannon "
+        "distance, from 0 to 1, and what it is at most by chance; shares of missing values, "
+        f"categories. {far} of {len(rows)} are farther away than they may be.",
+        table=pd.DataFrame(rows),
+    )
+
+
+def _statistics_view(artifact: Artifact, records: list[dict[str, Any]]) -> View:
+    """A row for each column in each split."""
+    import pandas as pd
+
+    has_rows = ROWS in artifact.manifest["tables"]
+    units = artifact.columns.attrs["units"] if has_rows else {}
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for one in records:
+        of, name = one["tensor"], one["column"]
+        named = f"{of}: {name}" if of else name
+        unit = "" if of else units.get(name, "")
+        row = {"column": named, "split": one["split"], "unit": unit} | _shown(one)
+        rows.setdefault(named, []).append(row)
+    return View(
+        STATISTICS,
+        "What was measured of each column and channel in each split. Quantiles of many numbers "
+        "are within a bucket of their histogram.",
+        table=pd.DataFrame([row for each in rows.values() for row in each]),
+    )
+
+
+def _shown(one: dict[str, Any]) -> dict[str, Any]:
+    """What was measured of a column, for people."""
+    found = {name: one[name] for name in MEASURED}
+    if one["what"] == TIMES and one["count"]:
+        found |= {name: time_text(one[name]) for name in MEASURED if name not in NO_TIMES}
+    distinct = one["distinct"]
+    if distinct is None and one["what"] == TEXTS:
+        distinct = f"> {one['most']:.0f}"
+    frequent = [] if one["values"] is None else list(one["values"])[:FREQUENT]
+    more = {"distinct": distinct, "empty": one["empty"], "most frequent": ", ".join(frequent)}
+    return found | {name: "" if value is None else value for name, value in more.items()}

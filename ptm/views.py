@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 # the code that every drawing goes through
-DRAWERS = ("blocks.py", "draw", "summaries.py", "views.py")
+DRAWERS = ("blocks.py", "described.py", "draw", "histogram.py", "summaries.py", "views.py")
 MOST_ROWS = 1000  # of a table
 NOTEBOOK_ROWS = 12
 NAME = re.compile("[a-z0-9]+(-[a-z0-9]+)*")
@@ -184,10 +184,15 @@ def _all_drawn(artifact: Artifact, kind: Kind) -> tuple[list[Drawn], bool]:
 
 def _given(artifact: Artifact, kind: Kind) -> Iterator[View | Exception]:
     """The views of a kind, and what it raised after them, if anything; then those of any kind."""
-    from ptm.summaries import quarantine_view, summaries
+    from ptm.summaries import measured, quarantine_view, summaries
 
+    own = set[str]()
     try:
-        yield from (kind.views or summaries)(artifact)
+        for view in (kind.views or summaries)(artifact):
+            own.add(getattr(view, "name", ""))
+            yield view
+        # a kind may have better ones of those names
+        yield from (view for view in measured(artifact) if view.name not in own)
     except Exception as error:
         yield error
     if QUARANTINE in artifact.manifest["tables"]:

@@ -20,6 +20,7 @@ from ptm.memory import give_back_now
 from ptm.model import ArtifactRef, PartRef, Whole
 from ptm.parts import parts_of
 from ptm.registry import Kind, kind_of
+from ptm.source import CHECKS
 from ptm.space import expect_room, is_new
 from ptm.split import CONTENT
 from ptm.work import Job, Work, files_of
@@ -119,6 +120,8 @@ class Wanted:
         # how many samples may be bad decides nothing of any
         decides = {**self.decides, "options": {n: v for n, v in options.items() if n != "max_bad"}}
         found = []
+        options = {n: v for n, v in self.decides["options"].items() if n not in CHECKS}
+        decides = {**self.decides, "options": options}
         for part in parts:
             span: Any = part.span
             if span and part.digest:
@@ -253,7 +256,8 @@ def _wanted(
     memory: store.Memory,
     files: InputFiles | None,
 ) -> Wanted:
-    code = code_of(kind, lambda: memory.code, splits=source.rule is not None)
+    splits, expects = source.rule is not None, source.expect is not None
+    code = code_of(kind, lambda: memory.code, splits, expects)
     decides = {
         "kind": source.kind,
         "format": store.FORMAT,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ptm.index import FileDigest
 from ptm.model import Bad, Block, Part, PartRef, Whole
+from ptm.profile import BySplit, as_json, from_json
 from ptm.scaling import Scaling
 from ptm.stats import Stats
 
@@ -105,6 +106,7 @@ class Measured:
     Attributes:
         ref: of the raw samples in the store.
         packed: what was measured of them: of all words of a part it is large.
+        profiled: profiles of their columns and channels, by split, as JSON, packed.
         kept: whether the store had it already.
         aside: its bad samples, packed.
         scaling: see `Block`, as the others.
@@ -112,6 +114,7 @@ class Measured:
 
     ref: PartRef
     packed: bytes
+    profiled: bytes = b""
     kept: bool = False
     aside: bytes = b""
     scaling: Mapping[str, Scaling] = field(default_factory=dict)
@@ -122,10 +125,13 @@ class Measured:
     carried: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, ref: PartRef, stats: Mapping[str, Stats], block: Block) -> Measured:
+    def of(
+        cls, ref: PartRef, stats: Mapping[str, Stats], block: Block, profiles: BySplit
+    ) -> Measured:
         """What is said of a block that is in the store."""
         said = {name: getattr(block, name) for name in SAID}
-        return cls(ref, _packed(stats), False, _aside(block.bad), scaling=block.scaling, **said)
+        packed, aside = _packed(as_json(profiles)), _aside(block.bad)
+        return cls(ref, _packed(stats), packed, aside=aside, scaling=block.scaling, **said)
 
     @property
     def bad(self) -> tuple[Bad, ...]:
@@ -139,12 +145,20 @@ class Measured:
         found: dict[str, Stats] = _unpacked(self.packed)
         return found
 
-    def settled(self, ref: PartRef, stats: Mapping[str, Stats]) -> Measured:
+    @property
+    def profiles(self) -> BySplit:
+        """Profiles of their columns and channels, by split."""
+        return from_json(_unpacked(self.profiled))
+
+    def settled(self, ref: PartRef, stats: Mapping[str, Stats], profiles: BySplit) -> Measured:
         """The same with its samples in splits: where it is now, and what was measured by split."""
-        return replace(self, ref=ref, packed=_packed(dict(stats)))
+        packed, profiled = _packed(dict(stats)), _packed(as_json(profiles))
+        return replace(self, ref=ref, packed=packed, profiled=profiled)
 
     @staticmethod
-    def record(stats: Mapping[str, Stats], block: Block, files: Sequence[str]) -> dict[str, Any]:
+    def record(
+        stats: Mapping[str, Stats], block: Block, profiles: BySplit, files: Sequence[str]
+    ) -> dict[str, Any]:
         """JSON of all but the reference; of bad samples it has the places of their files, as those
         may have other names when it is read.
         """
@@ -152,8 +166,7 @@ class Measured:
         bad = [[places.get(one.file, one.file), *one[1:]] for one in block.bad]
         said = {name: getattr(block, name) for name in SAID}
         scaling = {name: [*one] for name, one in block.scaling.items()}
-        by_split = {split: one.to_json() for split, one in stats.items()}
-        return {"stats": by_split, "scaling": scaling, "bad": bad, **said}
+        return {**measures_json(stats, profiles), "scaling": scaling, "bad": bad, **said}
 
     @classmethod
     def from_record(cls, ref: PartRef, record: Mapping[str, Any], work: Work) -> Measured:
@@ -164,6 +177,7 @@ class Measured:
         return cls(
             ref,
             _packed({split: Stats.from_json(one) for split, one in record["stats"].items()}),
+            _packed(record["profiles"]),
             True,
             _aside([Bad(file, *one[1:]) for file, one in zip(named, bad, strict=True)]),
             {n: Scaling(tuple(one[0]), *one[1:]) for n, one in record["scaling"].items()},
@@ -173,6 +187,12 @@ class Measured:
             record["uniform"],
             record["carried"],
         )
+
+
+def measures_json(stats: Mapping[str, Stats], profiles: BySplit) -> dict[str, Any]:
+    """JSON of what was measured of a part, by split."""
+    by_split = {split: one.to_json() for split, one in stats.items()}
+    return {"stats": by_split, "profiles": as_json(profiles)}
 
 
 class Encoded(NamedTuple):

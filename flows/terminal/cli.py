@@ -229,6 +229,7 @@ def show(
 ) -> None:
     """One artifact: tensors, scaler, facts, first rows, tables and pictures to look at."""
     from flows.terminal import screen
+    from ptm import store
     from ptm.catalog import load_catalog
     from ptm.registry import KINDS
     from ptm.views import load
@@ -237,7 +238,7 @@ def show(
     if artifact.manifest["kind"] not in KINDS:
         with suppress(CatalogError):  # it only tells kinds of one's own
             load_catalog(catalog or catalog_for(data), data)
-    screen.show(artifact)
+    screen.show(artifact, pinned=store.pinned_of(name, artifacts))
 
 
 @app.command()
@@ -299,6 +300,23 @@ def verify(
 
 
 @app.command()
+def pin(
+    name: Name,
+    artifacts: Artifacts = Path("artifacts"),
+    off: Annotated[bool, typer.Option("--off", help="Let the pinned one go.")] = False,
+) -> None:
+    """Keep the artifact that is current now, whatever is made later: to compare drift with."""
+    from ptm import store
+
+    if not off:
+        held = store.pin(name, artifacts)
+        typer.echo(f"Pinned {name}: {held.folder.name} stays until another is pinned.")
+        return
+    before = store.unpin(name, artifacts)
+    typer.echo(f"{name}: {before} is pinned no more." if before else f"{name}: none was pinned.")
+
+
+@app.command()
 def gc(
     artifacts: Artifacts = Path("artifacts"),
     keep: Annotated[
@@ -309,7 +327,7 @@ def gc(
 ) -> None:
     """Take away artifacts that are old, damaged or left by a killed run.
 
-    What is current stays, the last few of each name, and what those were made of.
+    What is current stays, what is pinned, the last few of each name, and what those were made of.
     """
     from flows.terminal import screen_store
     from ptm import store

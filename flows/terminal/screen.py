@@ -237,6 +237,9 @@ def status(rows: list[dict[str, Any]], artifacts: Path) -> None:
     for row in rows:
         if "error" in row:
             labelled("damaged", "red", row["error"])
+        elif row["pinned"]:
+            which = "this one" if row["path"].endswith(row["pinned"]) else row["pinned"]
+            say(f"{row['name']}: pinned is {which}")
     say(f"Look closer: {command('show', rows[0]['name'], artifacts=artifacts)}")
 
 
@@ -249,13 +252,15 @@ def nothing(artifacts: Path) -> None:
     say(f"No artifacts in {where}. Make them with: {command('run', artifacts=artifacts)}")
 
 
-def show(artifact: Artifact) -> None:
-    """One artifact."""
+def show(artifact: Artifact, pinned: str = "") -> None:
+    """One artifact; and which publication of its name is pinned, if one is."""
     from ptm.explain import minute
     from ptm.store import openings
 
     manifest = artifact.manifest
     say(f"{artifact.name} ({manifest['kind']}) {artifact.path}", "bold")
+    if pinned:
+        say("Pinned: this one" if pinned == artifact.path.name else f"Pinned: {pinned}")
     rows = Rows("tensor", "shape", "dtype", "axes", wraps=["axes"])
     for name, entry in manifest["tensors"].items():
         shape = " x ".join(map(str, entry["shape"]))

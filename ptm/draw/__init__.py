@@ -6,6 +6,7 @@ under PNG_LIMIT, so that a picture fits into an artifact of the dashboard.
 """
 
 from ptm.draw.curves import fitted_lines, group_means, loss_curves, readings, roc_curves
+from ptm.draw.distributions import distributions
 from ptm.draw.figures import PNG_LIMIT, grid, small_png, to_png
 from ptm.draw.images import (
     HOUNSFIELD,
@@ -21,6 +22,7 @@ __all__ = [
     "PNG_LIMIT",
     "bars",
     "contact_sheet",
+    "distributions",
     "fitted_lines",
     "grid",
     "group_means",

@@ -80,8 +80,9 @@ def read(options: Options, part: Part) -> Block:
     Returns:
         `images` uint8 [sample, channel, height, width], from 0 to 255. Standardised they become
         float32: divided by 255, then each channel to mean 0 and standard deviation 1 (n - 1) over
-        all images. The table has one row for each image, with its label where it has one: then
-        `target` int64 [sample] is the place of that among the classes, sorted, in the facts.
+        all images. The table has one row for each image, with its brightness (the mean of all its
+        values, from 0 to 1) and its label where it has one: then `target` int64 [sample] is the
+        place of that among the classes, sorted, in the facts.
 
     Raises:
         BadInput: a file without a folder that says its class; one that is no image, is cut short
@@ -99,12 +100,13 @@ def read(options: Options, part: Part) -> Block:
         labels = _labels(options, files)
         with closing(_decoded(options, files)) as images:
             batch, modes, notes = _batch(files, images, options.part_bytes)
+    brightness = [_brightness(image) for image in batch]
     names = CHANNELS[modes[0]]
     shape = batch.shape[2:]
     return Block(
         {"images": batch},
         {"images": (SAMPLE, CHANNEL, HEIGHT, WIDTH)},
-        _table(files, modes, shape, labels),
+        _table(files, modes, shape, labels, brightness),
         bad=bad,
         facts={"channels": list(names)},
         scaling={"images": Scaling(names, divisor=WHITE)} if options.standardize else {},
@@ -349,15 +351,28 @@ def _size(shape: tuple[int, ...]) -> str:
 
 
 def _table(
-    files: Sequence[File], modes: list[str], shape: tuple[int, ...], labels: list[str]
+    files: Sequence[File],
+    modes: list[str],
+    shape: tuple[int, ...],
+    labels: list[str],
+    brightness: list[float],
 ) -> pa.Table:
     height, width = ([side] * len(files) for side in shape)
     names = [file.name for file in files]
     columns: dict[str, Any] = {"file": names}
     if labels:
         columns["label"] = labels
-    columns |= {"mode": modes, "height": height, "width": width}
+    columns |= {"mode": modes, "height": height, "width": width, "brightness": brightness}
     return arrow.table(columns, {"height": "pixels", "width": "pixels"})
+
+
+def _brightness(image: NDArray[np.uint8]) -> float:
+    """The mean of all values of an image, uint8 [channel, height, width], as a share of white."""
+    import numpy as np
+
+    # of a line uint32 holds any sum, and is summed fast
+    total = int(image.sum(axis=-1, dtype=np.uint32).sum(dtype=np.uint64))
+    return total / (int(WHITE) * image.size)
 
 
 def _flat(scaler: Scaler | None) -> tuple[str, ...]:

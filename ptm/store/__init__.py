@@ -2,6 +2,7 @@
 
 artifacts/wine/                      the shelf of a name
 artifacts/wine/current.json          which publication is current; replaced atomically
+artifacts/wine/pinned.json           which one is pinned (`ptm.store.pinning`)
 artifacts/wine/keys/KEY.json         which publication a key has
 artifacts/wine/parts/                the files of parts, which publications share (`ptm.store.pool`)
 artifacts/wine/KEY-PUBLICATION/      manifest.json, and what belongs to a source as a whole
@@ -23,8 +24,17 @@ from ptm.store.manifest import FORMAT, MANIFEST, content, digests, files_of
 from ptm.store.memory import Memory
 from ptm.store.opening import StoredPart, opened
 from ptm.store.openings import openings
+from ptm.store.pinning import pin, pinned, pinned_of, unpin
 from ptm.store.pointers import CURRENT, Pointer, pointers, publications, read_pointer
-from ptm.store.pool import Writing, find_part, read_part, with_rows, write_part, writing
+from ptm.store.pool import (
+    Writing,
+    find_part,
+    part_column,
+    read_part,
+    with_rows,
+    write_part,
+    writing,
+)
 from ptm.store.publishing import find, look, publish
 from ptm.store.reading import (
     Publication,
@@ -67,6 +77,10 @@ __all__ = [
     "names",
     "opened",
     "openings",
+    "part_column",
+    "pin",
+    "pinned",
+    "pinned_of",
     "pointers",
     "publication",
     "publications",
@@ -79,6 +93,7 @@ __all__ = [
     "shelves",
     "status",
     "sweep",
+    "unpin",
     "verify",
     "verify_files",
     "with_rows",

@@ -17,7 +17,7 @@ from ptm.store.lease import LEASE, STAGING, held, lease, leftovers, sweep, undec
 from ptm.store.locks import lock_exclusive
 from ptm.store.manifest import MANIFEST, POOL, digests, is_older, of_files, parse
 from ptm.store.memory import Memory
-from ptm.store.pointers import CURRENT, KEYS, PUBLICATION, pointers, read_pointer
+from ptm.store.pointers import KEYS, LASTING, PINNED, PUBLICATION, pointers, read_pointer
 from ptm.store.pool import garbage
 from ptm.store.reading import publication, shelves, verify_files
 from ptm.system_errors import IN_USE, NO_FILE
@@ -45,9 +45,10 @@ class Collected(NamedTuple):
 def gc(root: Path, keep: int = KEEP, dry_run: bool = False) -> list[Collected]:
     """Takes away what nobody needs: old publications, damaged ones, leftovers of dead writers.
 
-    Of each name the current publication stays, and the last `keep` that were made; so do those that
-    the analyses which stay were made of, and whatever a living process reads or writes. Of the
-    parts those stay that a publication names which stays; all of them while a writer lives.
+    Of each name the current publication stays, the pinned one, and the last `keep` that were made;
+    so do those that the analyses which stay were made of, and whatever a living process reads or
+    writes. Of the parts those stay that a publication names which stays; all of them while a
+    writer lives.
 
     Args:
         root: the store.
@@ -89,9 +90,8 @@ def _kept(root: Path, whole: dict[str, Any], keep: int) -> dict[str, set[str]]:
     """For each name the publications to keep."""
     kept: dict[str, set[str]] = {}
     for name, made in whole.items():
-        now = read_pointer(root / name / CURRENT)
         last = sorted(made, key=lambda folder: made[folder][0], reverse=True)[:keep]
-        kept[name] = {*last, *([now["publication"]] if now else [])}
+        kept[name] = {*last, *_lasting(root / name)}
     for name in whole:
         for folder in kept[name] & whole[name].keys():
             inputs = whole[name][folder][1]["inputs"]
@@ -100,6 +100,12 @@ def _kept(root: Path, whole: dict[str, Any], keep: int) -> dict[str, set[str]]:
                     if parts == digests(manifest):
                         kept[source].add(other)
     return kept
+
+
+def _lasting(shelf: Path) -> dict[str, str]:
+    """The publications that are current and pinned, and by which pointer."""
+    found = {place: read_pointer(shelf / place) for place in reversed(LASTING)}
+    return {pointer["publication"]: place for place, pointer in found.items() if pointer}
 
 
 def _collect_name(shelf: Path, kept: set[str], whole: set[str], dry_run: bool) -> list[Collected]:
@@ -148,7 +154,7 @@ def _collect_shelf(
             yield Collected(shelf.name, left, 0, "staged", NOBODY_KNOWS)
     named = {pointer["publication"] for pointer in pointers(shelf).values() if pointer}
     for place, pointer in pointers(shelf).items():
-        if pointer is None and place != CURRENT:
+        if pointer is None and place not in LASTING:
             if not dry_run:
                 with lease(shelf) as number:
                     _remove_pointer(shelf, place, "", number)
@@ -197,14 +203,14 @@ def _stays(shelf: Path, folder: str) -> str:
     writing = held(shelf, folder.split("-")[1])
     if writing is not False:
         return BEING_MADE if writing else NOBODY_KNOWS
-    now = read_pointer(shelf / CURRENT)
-    return "it is current again" if now and now["publication"] == folder else ""
+    place = _lasting(shelf).get(folder)
+    return f"it is {'pinned' if place == PINNED else 'current again'}" if place else ""
 
 
 def _unpoint(shelf: Path, folder: str, number: str) -> None:
     """Takes the pointers away that name a folder, so that none ever dangles."""
     for place, pointer in pointers(shelf).items():
-        if place != CURRENT and pointer and pointer["publication"] == folder:
+        if place not in LASTING and pointer and pointer["publication"] == folder:
             _remove_pointer(shelf, place, folder, number)
     if (shelf / KEYS).is_dir():
         disk.sync_folder(shelf / KEYS)

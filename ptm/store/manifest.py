@@ -16,6 +16,7 @@ from ptm.store.pointers import DIGEST
 
 FORMAT = 2
 MANIFEST, WHOLE, INPUTS = "manifest.json", "whole.pt", "inputs.parquet"
+DRIFT = "drift"  # the table, and in stats, of how far samples are from those of an artifact before
 POOL = "parts"  # the folder of a shelf with the files of parts
 SUFFIXES = {"tensors": ".pt", "rows": ".parquet"}  # of the files of a part, by their role
 DIGESTS = re.compile(f"(?:{DIGEST.pattern})*")
@@ -101,17 +102,29 @@ def problem(manifest: Any, name: str) -> str:
 
 def content(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """What a manifest says of the content, and nothing of what, how and when it was made."""
-    return {entry: manifest[entry] for entry in ("name", "parts", *CONTENT)}
+    return {entry: manifest[entry] for entry in ("name", "parts")} | _content(manifest)
+
+
+def _content(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What it says of the content, without what has drifted: that is of an artifact before, too."""
+    drifted = manifest["stats"].get(DRIFT, {}).get("warnings", ())
+    said = {entry: manifest[entry] for entry in CONTENT}
+    tables = {name: table for name, table in said["tables"].items() if name != DRIFT}
+    warnings = [text for text in said["warnings"] if text not in drifted]
+    return said | {"tables": tables, "warnings": warnings}
 
 
 def digests(manifest: Mapping[str, Any]) -> dict[str, str]:
     """Digests of all that an analysis gets of an artifact: its files, and what is said of them.
 
     Those of all parts, in their order, are one: of the "tensors", and of the "rows". The list of
-    the input files is no part of the content.
+    the input files is no part of the content, nor is what has drifted.
     """
-    said = json.dumps({entry: manifest[entry] for entry in CONTENT}, sort_keys=True)
-    found = {file["file"]: file["sha256"] for file in manifest["files"] if file["file"] != INPUTS}
+    said = json.dumps(_content(manifest), sort_keys=True)
+    aside = INPUTS, f"{DRIFT}.parquet"
+    found = {
+        file["file"]: file["sha256"] for file in manifest["files"] if file["file"] not in aside
+    }
     for role in ("tensors", "rows"):
         of_parts = [part["files"][role][1] for part in manifest["parts"] if role in part["files"]]
         if of_parts:

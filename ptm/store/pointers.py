@@ -2,6 +2,7 @@
 
 current.json      the publication that readers get
 keys/KEY.json     the publication of a key
+pinned.json       the publication that stays until another is pinned (`ptm.store.pinning`)
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from ptm.errors import StoreError
 from ptm.system_errors import NO_FILE
 
 CURRENT = "current.json"
+PINNED = "pinned.json"
+LASTING = (CURRENT, PINNED)  # what they name is not collected
 KEYS = "keys"
 TEXTS = ("made", "work", "since", "healed")
 PUBLICATION = re.compile(r"[0-9a-f]{12}-[0-9a-f]{12}")
@@ -30,9 +33,9 @@ class Pointer(TypedDict, total=False):
 
     `publication` is the name of the folder, `manifest_sha256` the digest of its manifest, `made`
     the UTC time in ISO 8601, `seconds` how long making it took, `work` what was done of it (or "").
-    In `current.json` also: `since`,
-    when it became current, `previous`, the publication that was current before (or null),
-    `healed`, what was wrong with the artifact in whose place it was made (or ""), and `forced`,
+    In `current.json` also: `since`, when it became current (in `pinned.json` when it was pinned),
+    `previous`, the publication that was current before (or null), `healed`, what was wrong with
+    the artifact in whose place it was made (or ""), and `forced`,
     that it was made although there was one. `check` is the digest of the rest.
     """
 
@@ -91,7 +94,7 @@ def with_digest(pointer: Pointer) -> Pointer:
 
 def pointers(shelf: Path) -> dict[str, Pointer | None]:
     """Every pointer of a shelf by its path there, the current one first; None where it is none."""
-    places = [CURRENT] if (shelf / CURRENT).exists() else []
+    places = [place for place in LASTING if (shelf / place).exists()]
     if (shelf / KEYS).is_dir():
         keys = sorted(name for name in os.listdir(shelf / KEYS) if OF_KEY.fullmatch(name))
         places += [f"{KEYS}/{name}" for name in keys]

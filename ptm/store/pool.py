@@ -184,6 +184,13 @@ def part_rows(shelf: Path, ref: PartRef) -> pa.Table | None:
     return read_table(shelf / ref.files["rows"].file, ref.rows, ref.columns, shelf.name)
 
 
+def part_column(shelf: Path, ref: PartRef, column: str) -> pa.ChunkedArray:
+    """One column of the rows of a part, which has it; see `read_part`."""
+    import pyarrow.parquet as pq
+
+    return pq.read_table(shelf / ref.files["rows"].file, columns=[column])[column]
+
+
 class Writing:
     """A writer of many parts, which holds the pool of its shelf (`writing`)."""
 

@@ -30,7 +30,7 @@ from ptm.store.manifest import (
 )
 from ptm.store.memory import Memory
 from ptm.store.opening import opened, place_of
-from ptm.store.pointers import CURRENT, KEYS, Pointer, read_pointer
+from ptm.store.pointers import CURRENT, KEYS, PINNED, Pointer, read_pointer
 
 COLLECTING = 1.0  # s
 
@@ -253,7 +253,8 @@ def names(root: Path) -> list[str]:
 
 
 def status(root: Path) -> list[dict[str, Any]]:
-    """For each artifact: name, kind, key, tensors, bytes, when it was made and how long it took.
+    """For each artifact: name, kind, key, tensors, bytes, when it was made and how long it took;
+    which publication is pinned, or None.
 
     An artifact whose manifest cannot be read has an `error` instead.
     """
@@ -271,6 +272,7 @@ def status(root: Path) -> list[dict[str, Any]]:
                 "seconds": pointer.get("seconds"),
                 "path": str(folder),
                 "warnings": manifest["warnings"],
+                "pinned": (read_pointer(root / name / PINNED) or {}).get("publication"),
             }
         except StoreError as error:
             row["error"] = str(error)

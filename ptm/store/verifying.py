@@ -12,7 +12,7 @@ from ptm.errors import StoreError
 from ptm.index import StatIndex
 from ptm.store.files import remedy
 from ptm.store.manifest import POOL, files_of
-from ptm.store.pointers import CURRENT, OF_KEY, Pointer, pointers, read_pointer
+from ptm.store.pointers import CURRENT, LASTING, OF_KEY, Pointer, pointers, read_pointer
 from ptm.store.pool import pool_names, read_record
 from ptm.store.reading import Publication, current, publication, shelves, verify_files
 
@@ -99,7 +99,7 @@ def _verify_pointers(
         if pointer is None:
             text = f"{place}: expected a pointer, got something else ({shelf / place})"
             error = f"{shelf.name}: {text}"
-        elif place != CURRENT and not Path(place).name.startswith(folder[:12]):
+        elif place not in LASTING and not Path(place).name.startswith(folder[:12]):
             error = f"{shelf.name}: {place}: expected an artifact of that key, got {folder}"
         elif folder in seen:
             continue

@@ -103,7 +103,7 @@ def rows_from(start: int, stop: int) -> pa.Table:
     return pa.table({"number": number, **columns, "word": words, "class": number % 4})
 
 
-def write_rows(root: Path, size: Size) -> Path:
+def write_rows(root: Path, size: Size, more: str = "") -> Path:
     """A table of so many rows."""
     for name, count in (("warm", 500), ("large", size.amount)):
         options = pa.csv.WriteOptions(quoting_style="none")
@@ -115,7 +115,7 @@ def write_rows(root: Path, size: Size) -> Path:
         'kind = "table"\npath = "{0}.csv"\ntarget = "class"\nclasses = 4\n'
         'measures = {{ number = "ordinal", word = "categorical" }}'
     )
-    return laid_out(root, entry, size)
+    return laid_out(root, f"{entry}\n{more}", size)
 
 
 def check_rows(artifact: Artifact, count: int) -> None:
@@ -169,6 +169,13 @@ def check_text(artifact: Artifact, size: int) -> None:
     assert characters >= size
 
 
+# what has to look at each value of two columns
+EXPECTED = (
+    "expect = {{ classes = 4, columns = {{ number = {{ unique = true }}, "
+    "x0 = {{ min = -1000, median = {{ min = -1000 }} }} }} }}"
+)
+
+
 class Case(NamedTuple):
     """A kind of source, how much of it there is, and how its parts are written and checked."""
 
@@ -189,6 +196,11 @@ TENTH = {
     ),
     "rows": Case(
         write_rows, check_rows, [Size(100_000, USUAL // 20), Size(1_000_000, USUAL // 20)]
+    ),
+    "expected rows": Case(
+        partial(write_rows, more=EXPECTED),
+        check_rows,
+        [Size(100_000, USUAL // 20), Size(1_000_000, USUAL // 20)],
     ),
     "text": Case(
         write_text, check_text, [Size(10_000_000, USUAL // 4), Size(100_000_000, USUAL // 4)]

@@ -91,7 +91,14 @@ def assert_same(one: Artifact, other: Artifact, rtol: float = 1e-6) -> None:
         else:
             assert torch.equal(tensor, there), name
     for name, table in one.tables.items():
-        assert table.equals(other.tables[name]), name
+        there = other.tables[name]
+        if name == "statistics":  # of these the last bits depend on the cut
+            ulps = 16 * np.spacing(table["mean"].abs().to_numpy())
+            for field in ("mean", "std"):
+                far = (table[field] - there[field]).abs() / (1e-9 * table[field].abs() + ulps)
+                assert not (far > 1).any()
+            table, there = (of.drop(columns=["mean", "std"]) for of in (table, there))
+        assert table.equals(there), name
         assert table.attrs == other.tables[name].attrs
     for what in ("facts", "tables"):
         assert one.manifest[what] == other.manifest[what], what

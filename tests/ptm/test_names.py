@@ -137,12 +137,12 @@ def test_a_table_that_is_called_like_a_kind(tmp_path: Path, name: str) -> None:
     """A table is shown as a table, whatever its name."""
     (tmp_path / "t.csv").write_text("a,b\n1,2\n3,4\n")
     views = shown(table(tmp_path, name), tmp_path / "store")
-    assert [view.name for view in views] == ["columns", "histograms"]
+    assert [view.name for view in views] == ["columns", "histograms", "statistics"]
 
 
 @pytest.mark.parametrize("name", [*KINDS, "sources", "report", "a-b", "a_b"])
 def test_images_that_are_called_like_a_kind(tmp_path: Path, sample: Path, name: str) -> None:
     """Images are shown as images, whatever their name."""
     cats = ImagesSource(name=name, root=sample, kind="images", path="p1ch4/image-cats")
-    [sheet] = shown(cats, tmp_path)
+    sheet, _ = shown(cats, tmp_path)
     assert sheet.title == f"{name}: contact sheet" and sheet.file

@@ -213,7 +213,10 @@ def test_manifest(make: Callable[..., ArtifactRef], data: Path) -> None:
     assert {role: file[0] for role, file in part["files"].items()} == {
         role: f"parts/{part_file(ref.path, role).name}" for role in ("tensors", "rows")
     }
-    assert [file["file"] for file in manifest["files"]] == ["inputs.parquet"]
+    assert [file["file"] for file in manifest["files"]] == [
+        "inputs.parquet",
+        "statistics.parquet",
+    ]
 
 
 @pytest.fixture(scope="module")

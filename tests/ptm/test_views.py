@@ -22,20 +22,21 @@ from ptm.catalog import load_catalog
 from ptm.model import Artifact, Block, View
 from ptm.prepare import tensorize
 from ptm.registry import KINDS, Kind, kind_named
-from ptm.views import NAME, Drawn, drawn, load, table_rows, views_of
+from ptm.views import NAME, Drawn, load, table_rows, views_of
+from ptm.views import drawn as all_drawn
 from tests.support.kinds import published
 from tests.support.machine import part_file
 from tests.support.stores import ABOUT, BOOK, flip, listing
 
 # by entry of the book, the names of its views
 VIEWS = {
-    "dog": ["contact-sheet"],
-    "cats": ["contact-sheet"],
-    "ct": ["slices"],
-    "wine": ["columns", "histograms", "classes"],
-    "bikes": ["week"],
-    "austen": ["words", "word-counts", "characters"],
-    "temperature": ["columns", "histograms"],
+    "dog": ["contact-sheet", "statistics"],
+    "cats": ["contact-sheet", "statistics"],
+    "ct": ["slices", "statistics"],
+    "wine": ["columns", "histograms", "classes", "statistics"],
+    "bikes": ["week", "statistics"],
+    "austen": ["words", "word-counts", "characters", "statistics"],
+    "temperature": ["columns", "histograms", "statistics"],
     "wine_threshold": ["groups", "group-means", "columns", "roc"],
     "temperature_fits": ["fits", "readings", "lines", "loss-curves"],
 }
@@ -136,8 +137,13 @@ def test_views_go_with_their_publication(copy: Path, sample: Path) -> None:
 def test_a_store_where_nothing_can_be_kept(copy: Path) -> None:
     """A file in place of the folder: drawn all the same, and shown."""
     (copy / "cats" / "views").write_text("")
-    [sheet] = load("cats", copy).views
+    sheet, _ = load("cats", copy).views
     assert sheet.file is None and sheet.picture.startswith(b"\x89PNG")
+
+
+def drawn(*given: Any) -> list[Drawn]:
+    """The views of a kind, without that of what was measured, which every kind has."""
+    return [view for view in all_drawn(*given) if view.name != "statistics"]
 
 
 def planted(*views: Any) -> Kind:
@@ -287,7 +293,7 @@ def test_views_of_an_older_publication(copy: Path, sample: Path) -> None:
         yield A
 
     kind.__dict__["code"] = type("code", (), {"read": None, "views": staticmethod(views)})
-    [view] = views_of(copy, "cats", old.path.name, kind)
+    view, _ = views_of(copy, "cats", old.path.name, kind)
     assert view.rows == [{"a": 1}] and looked == [old.path.name]
     assert [path.name for path in (copy / "cats" / "views").iterdir()] == [f"{old.path.name}.json"]
 

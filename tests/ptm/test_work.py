@@ -22,7 +22,7 @@ def test_counts_that_wait(tmp_path: Path) -> None:
     stats = Stats({"train": 7}, {}, {"words": Counter(dict(zip(words, range(WORDS), strict=True)))})
     block = Block({"ids": torch.arange(7)}, {"ids": ("word",)})
     ref = store.write_part(tmp_path, "text", "", block.tensors, None)
-    one = Measured.of(ref, stats, block)
+    one = Measured.of(ref, stats, block, {})
     held = sum(len(pickle.dumps(value)) for value in vars(one).values())
     assert held < sum(map(len, words))
     assert one.stats == stats

@@ -373,7 +373,7 @@ def test_the_whole_way(tmp_path: Path) -> None:
     artifact = ptm.load("bells", store)
     assert artifact.table["seconds"].tolist() == [0.25] * 3
     assert artifact.table.attrs["units"] == {"sample_rate": "Hz", "seconds": "s"}
-    clips, picture = artifact.views
+    clips, picture, _ = artifact.views
     assert [row["file"] for row in clips.rows] == ["0.wav", "1.wav", "2.wav"]
     assert picture.file.read_bytes().startswith(b"\x89PNG")
     packages: Any = artifact.manifest["packages"]

@@ -168,13 +168,14 @@ def test_flat_channel(make: Make, write_image: Write) -> None:
 
 
 def test_table(make: Make, write_image: Write) -> None:
-    """The table has one row for each image with its name, mode, height and width in pixels."""
+    """The table has one row for each image: name, mode, height and width in pixels, brightness."""
     write_image("d/b.png", noise(4, 6))
     write_image("d/a.png", noise(4, 6))
     content = make("images", "d")
+    mean = int(noise(4, 6).sum(dtype=np.int64)) / (255 * 24)
     assert content.rows.to_pylist() == [
-        {"file": "a.png", "mode": "L", "height": 4, "width": 6},
-        {"file": "b.png", "mode": "L", "height": 4, "width": 6},
+        {"file": "a.png", "mode": "L", "height": 4, "width": 6, "brightness": mean},
+        {"file": "b.png", "mode": "L", "height": 4, "width": 6, "brightness": mean},
     ]
     assert content.rows.schema.field("width").metadata == {b"unit": b"pixels"}
     assert content.axes == {"images": ("sample", "channel", "height", "width")}

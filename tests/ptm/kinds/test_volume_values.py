@@ -368,7 +368,7 @@ def test_no_patient_gets_out(tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
     assert "secret" not in str(caught.value).lower()
     (tmp_path / "2.dcm").unlink()
     ref = ptm.tensorize(source, tmp_path / "store")
-    (shown,) = ptm.load("s", tmp_path / "store").views
+    shown, _ = ptm.load("s", tmp_path / "store").views
     assert shown.file and shown.file.read_bytes().startswith(b"\x89PNG")
     written = b"".join(p.read_bytes() for p in (tmp_path / "store").rglob("*") if p.is_file())
     said = "".join(map(str, (*told, *ref.warnings, *capfd.readouterr(), shown)))
@@ -388,7 +388,7 @@ def test_the_picture_names_the_unit(
     (tmp_path / "catalog.toml").write_text('[s]\nkind = "volume"\npath = "."\n')
     source = ptm.load_catalog(tmp_path / "catalog.toml", tmp_path)["s"]
     ptm.tensorize(source, tmp_path / "store")
-    (shown,) = ptm.load("s", tmp_path / "store").views
+    shown, _ = ptm.load("s", tmp_path / "store").views
     assert shown.file and shown.file.read_bytes().startswith(b"\x89PNG")
     if unit == "Hounsfield units":
         assert "black is -1350 Hounsfield units" in shown.sentence

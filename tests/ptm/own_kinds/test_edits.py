@@ -98,7 +98,7 @@ def test_views_of_two_catalogs_with_kinds_of_one_name(place: Path) -> None:
     other = load_catalog(place / "catalog.toml", place / "data")["dogs"]
     tensorize(other, place / "other")
     for store, sentence in (("store", "Sizes in red."), ("other", "Others in red.")):
-        [view] = ptm.load("dogs", place / store).views
+        [view, _] = ptm.load("dogs", place / store).views
         assert view.sentence == sentence
 
 
@@ -109,7 +109,7 @@ def test_views_of_code_that_is_gone(place: Path) -> None:
     edit(place, "code/helpers.py", "side * side", "-side")
     edit(place, "code/pets.py", "Sizes in", "Now in")
     load_catalog(place / "catalog.toml", place / "data")
-    [view] = ptm.load("dogs", place / "store").views
+    [view, _] = ptm.load("dogs", place / "store").views
     assert view.sentence == "Now in red."
 
 
@@ -131,16 +131,16 @@ def test_the_same_code_in_two_folders(place: Path, tmp_path: Path) -> None:
 def test_views_are_drawn_once_and_kept(place: Path) -> None:
     """The views of the kind; another colour draws again, and makes nothing again."""
     make(place)
-    [sizes] = ptm.load("dogs", place / "store").views
+    [sizes, more] = ptm.load("dogs", place / "store").views
     assert sizes.sentence == "Sizes in red."
     assert [row["size"] for row in sizes.rows] == [1, 4, 9]
     [kept] = (place / "store" / "dogs" / "views").glob("*.json")
     before = kept.stat().st_mtime_ns
-    assert ptm.load("dogs", place / "store").views == [sizes]
+    assert ptm.load("dogs", place / "store").views == [sizes, more]
     assert kept.stat().st_mtime_ns == before
     edit(place, "code/pets.py", '"red"', '"blue"')
     assert make(place)["dogs"].cached
-    [again] = ptm.load("dogs", place / "store").views
+    [again, _] = ptm.load("dogs", place / "store").views
     assert again.sentence == "Sizes in blue." and json.loads(kept.read_bytes())["stamp"]
 
 

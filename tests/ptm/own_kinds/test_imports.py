@@ -141,7 +141,10 @@ def test_a_kind_that_is_a_package(place: Path) -> None:
     edit(place, "catalog.toml", "code/pets.py", "code/pets/__init__.py")
     make(place)
     assert ptm.load("dogs", place / "store").tensors["sizes"].tolist() == [1.0, 4.0, 9.0]
-    assert [view.name for view in ptm.load("dogs", place / "store").views] == ["sizes"]
+    assert [view.name for view in ptm.load("dogs", place / "store").views] == [
+        "sizes",
+        "statistics",
+    ]
     edit(place, "code/pets/helpers.py", "side * side", "-side")
     assert make(place)["dogs"].why == "function pets.helpers.area changed"
 

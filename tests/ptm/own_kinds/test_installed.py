@@ -81,7 +81,7 @@ def test_an_installed_kind_is_edited(place: Path, here: Path) -> None:
     (here / "helpers.py").write_text(HELPERS.replace("side * side", "side * 100"))
     assert sizes(place) == [100.0, 200.0, 300.0]
     assert make(place)["dogs"].cached
-    [view] = ptm.load("dogs", place / "store").views
+    [view, _] = ptm.load("dogs", place / "store").views
     assert view.sentence == "Sizes in red."
 
 
@@ -200,5 +200,5 @@ def test_kinds_of_a_name_that_others_have(place: Path, here: Path) -> None:
     make(place)
     load_catalog(place / "files.toml", place / "data")
     for store, sentence in (("store", "Installed in red."), ("files", "Sizes in red.")):
-        [view] = ptm.load("dogs", place / store).views
+        [view, _] = ptm.load("dogs", place / store).views
         assert view.sentence == sentence

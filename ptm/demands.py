@@ -1,0 +1,144 @@
+"""What an entry may demand of its samples: options of every entry, checked before it is published.
+
+They decide whether something is published, and what is said of it, but no tensor and no row.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.functional_serializers import model_serializer
+
+Level = Literal["error", "warning"]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Value = str | bool | int | float
+LIMIT, MISSING = 0.1, 0.01  # of what has drifted, where an entry says no other
+
+
+class Demand(BaseModel):
+    """A table of a catalog whose JSON has what is given, and nothing else."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    @model_serializer(mode="wrap")
+    def _given(self, usual: Any) -> dict[str, Any]:
+        fields = type(self).model_fields
+        named = {name for name, field in fields.items() if getattr(self, name) != field.default}
+        return {name: value for name, value in usual(self).items() if name in named}
+
+
+class Between(Demand):
+    """A least and a largest number, both allowed; at least one of them.
+
+    Attributes:
+        min, max: None for any.
+    """
+
+    min: Number | None = None
+    max: Number | None = None
+
+    @model_validator(mode="after")
+    def _has_one(self) -> Between:
+        if self.min is None and self.max is None:
+            raise ValueError("'min', 'max', or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"a 'min' up to 'max', got {self.min:g} and {self.max:g}")
+        return self
+
+
+class OfRows(Demand):
+    """How many rows an entry may have.
+
+    Attributes:
+        min, max: of their number.
+        level: of what is not so; that of all where it is left out.
+    """
+
+    min: Count | None = None
+    max: Count | None = None
+    level: Level | None = None
+
+
+class OfColumn(Demand):
+    """What is expected of a column of the rows.
+
+    Attributes:
+        min, max: of each number.
+        unique: whether no value may come twice.
+        missing: the largest share of rows that may have no value: null, NaN or a text of nothing.
+        mean, median: of the numbers.
+        values: the only ones that may come, beside missing ones.
+        level: of what is not so; that of all where it is left out.
+    """
+
+    min: Number | None = None
+    max: Number | None = None
+    unique: bool = False
+    missing: Share | None = None
+    mean: Between | None = None
+    median: Between | None = None
+    values: tuple[Value, ...] | None = None
+    level: Level | None = None
+
+
+class Expect(Demand):
+    """What is expected of the rows of an entry.
+
+    Attributes:
+        columns: of them, by name.
+        rows: how many.
+        missing: the largest share of rows without a value, of each column that says no other.
+        classes: how many classes of the target have to come.
+        level: "error" keeps what is not so from being published, "warning" only tells.
+    """
+
+    columns: dict[str, OfColumn] = Field(default_factory=dict)
+    rows: OfRows | None = None
+    missing: Share | None = None
+    classes: Annotated[int, Field(ge=1)] | None = None
+    level: Level = "error"
+
+
+def _short(value: object) -> object:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return {"limit": value} if is_number else value
+
+
+class OfDrift(Demand):
+    """How far one column may drift.
+
+    Attributes:
+        limit, missing, level: see Drift; those of all where they are left out.
+    """
+
+    limit: Share | None = None
+    missing: Share | None = None
+    level: Level | None = None
+
+
+class Drift(Demand):
+    """How far the samples of an entry may drift from those of an artifact before.
+
+    It is looked at when an artifact is made: against the one that is current then, or that is
+    pinned (`ptm pin`). Which one that is, is no part of the key: what is up to date is not compared
+    again, and what was found stands in the manifest as it was when it was made.
+
+    Attributes:
+        limit: of the Jensen-Shannon distance, from 0 (the same) to 1, beyond what chance gives.
+        missing: of the difference of the shares of missing values, likewise.
+        level: "warning" only tells, "error" keeps it from being published.
+        against: "before" or "pinned".
+        columns: others for some columns, each { limit, missing, level } or a limit.
+    """
+
+    limit: Share = LIMIT
+    missing: Share = MISSING
+    level: Level = "warning"
+    against: Literal["before", "pinned"] = "before"
+    columns: dict[str, Annotated[OfDrift, BeforeValidator(_short)]] = Field(default_factory=dict)
+
+
+DriftOption = Annotated[Drift, BeforeValidator(_short)]

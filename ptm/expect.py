@@ -1,0 +1,189 @@
+"""Whether samples are as their entry expects: of their profiles, and of what only values tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ptm.demands import Between, Expect, OfColumn
+from ptm.errors import BadInput
+from ptm.profile import NUMBERS, TEXTS, TIMES, Profile
+from ptm.spill import Answer, Ask, First
+
+NAMED = 12  # columns in a message
+LETTERS = 40
+OF = {NUMBERS: "numbers", TEXTS: "texts", TIMES: "times"}
+
+
+class Fault(NamedTuple):
+    """What is not as expected.
+
+    Attributes:
+        what: where, expected and got.
+        is_error: whether it keeps the entry from being published.
+        row: of the first one, where it is one of the rows; else -1.
+    """
+
+    what: BadInput
+    is_error: bool
+    row: int = -1
+
+
+def asks(
+    expect: Expect, columns: Mapping[str, Profile], target: str | None = None
+) -> dict[str, Ask]:
+    """What has to be asked of the values of columns, beside what their profiles say.
+
+    Args:
+        expect: of the rows.
+        columns: the profile of each, of all samples.
+        target: the column of the classes.
+    """
+    found = {}
+    for name, demand in expect.columns.items():
+        one = columns.get(name)
+        if one is None:
+            continue
+        ends: dict[str, Any] = {}
+        if one.what == NUMBERS and one.moments and one.count:
+            low, high = float(one.moments.min[0]), float(one.moments.max[0])
+            ends["low"] = demand.min if demand.min is not None and low < demand.min else None
+            ends["high"] = demand.max if demand.max is not None and high > demand.max else None
+            ends["median"] = demand.median is not None
+        ask = Ask(distinct=demand.unique, values=_values(demand, one), **ends)
+        if ask != Ask():
+            found[name] = ask
+    if expect.classes is not None and target is not None and target in columns:
+        found[target] = found.get(target, Ask())._replace(distinct=True)
+    return found
+
+
+def _values(demand: OfColumn, one: Profile) -> tuple[Any, ...] | None:
+    return demand.values if one.what in (NUMBERS, TEXTS) else None
+
+
+def faults(
+    expect: Expect,
+    columns: Mapping[str, Profile],
+    rows: int,
+    answers: Mapping[str, Answer],
+    target: str | None = None,
+) -> Iterator[Fault]:
+    """All that is not as expected.
+
+    Args:
+        expect: of the rows.
+        columns: the profile of each, of all samples.
+        rows: how many there are.
+        answers: to `asks`.
+        target: the column of the classes.
+    """
+    of_rows = expect.rows
+    if of_rows and (expected := _outside(rows, of_rows.min, of_rows.max, "rows")):
+        is_error = (of_rows.level or expect.level) == "error"
+        yield Fault(BadInput("rows", expected, f"{rows:,}"), is_error)
+    unknown = [name for name in expect.columns if name not in columns]
+    for name in unknown:
+        yield Fault(BadInput(f"column '{_cut(name)}'", "a column", _named(columns)), True)
+    if expect.classes is not None:
+        yield from _classes(expect, expect.classes, columns, answers, target)
+    for name, one in columns.items():
+        demand = expect.columns.get(name, OfColumn())
+        is_error = (demand.level or expect.level) == "error"
+        most = demand.missing if demand.missing is not None else expect.missing
+        for what, row in _of_column(demand, most, one, answers.get(name, Answer())):
+            where = f"column '{_cut(name)}'"
+            where = f"{where}, {what[0]}" if what[0] else where
+            yield Fault(BadInput(where, *what[1:]), is_error, row)
+
+
+Found = Iterator[tuple[tuple[str, str, str], int]]  # where, expected, got; the row
+
+
+def _of_column(demand: OfColumn, most: float | None, one: Profile, answer: Answer) -> Found:
+    yield from _missing(most, one)
+    named = ("min", "max", "mean", "median")
+    wanted = [name for name in named if getattr(demand, name) is not None]
+    if one.what != NUMBERS and wanted:
+        got = OF.get(one.what, "values that are none")
+        yield ("", f"numbers, for {_listed(wanted)}", got), -1
+    if one.what not in (NUMBERS, TEXTS) and demand.values is not None:
+        yield ("", "numbers or texts, for 'values'", OF.get(one.what, "others")), -1
+    if answer.low:
+        yield _row(answer.low, f"at least {demand.min:g}")
+    if answer.high:
+        yield _row(answer.high, f"at most {demand.max:g}")
+    if answer.other and demand.values is not None:
+        yield _row(answer.other, f"one of {_some(demand.values)}")
+    if demand.unique and answer.twice:
+        first = answer.twice
+        like = f"; row {first.like + 1} has it too" if first.like >= 0 else ""
+        (_, expected, got), row = _row(first, "values that come once")
+        yield ("", expected, f"{got}{like}"), row
+    if one.moments and one.count:
+        yield from _middle("mean", demand.mean, float(one.moments.mean[0]))
+    if answer.median is not None:
+        yield from _middle("median", demand.median, answer.median)
+
+
+def _missing(most: float | None, one: Profile) -> Found:
+    empty = one.missing + (one.texts.empty if one.texts else 0)
+    total = one.count + one.missing
+    if most is not None and empty > most * total:
+        yield ("missing", f"at most {most:.4g} of all", f"{empty / total:.4g} ({empty:,})"), -1
+
+
+def _middle(name: str, between: Between | None, value: float) -> Found:
+    if between and (expected := _outside(value, between.min, between.max)):
+        yield (name, expected, f"{value:.6g}"), -1
+
+
+def _classes(
+    expect: Expect,
+    classes: int,
+    columns: Mapping[str, Profile],
+    answers: Mapping[str, Answer],
+    target: str | None,
+) -> Iterator[Fault]:
+    is_error = expect.level == "error"
+    if target is None or target not in columns:
+        yield Fault(BadInput("classes", "a target among the columns", _named(columns)), True)
+    elif (got := answers[target].distinct or 0) != classes:
+        what = BadInput(f"column '{_cut(target)}'", f"{classes} classes", str(got))
+        yield Fault(what, is_error)
+
+
+def _row(first: First, expected: str) -> tuple[tuple[str, str, str], int]:
+    value = first.value
+    got = f"{value:g}" if isinstance(value, float) else f"'{_cut(str(value))}'"
+    got = str(value) if isinstance(value, int) else got
+    more = f", and {first.rows - 1:,} more" if first.rows > 1 else ""
+    return ("", expected, f"{got}{more}"), first.row
+
+
+def _outside(value: float, low: float | None, high: float | None, of: str = "") -> str:
+    """What was expected instead of a number; "" where it is inside."""
+    if (low is None or value >= low) and (high is None or value <= high):
+        return ""
+    ends = {"at least": low, "at most": high}
+    told = [f"{words} {end:,g}" for words, end in ends.items() if end is not None]
+    return " and ".join(told) + (f" {of}" if of else "")
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(f"'{name}'" for name in names)
+
+
+def _some(values: tuple[Any, ...]) -> str:
+    told = [_cut(str(value)) for value in values[:NAMED]]
+    return ", ".join(told + ([f"… and {len(values) - NAMED} more"] if values[NAMED:] else []))
+
+
+def _named(columns: Mapping[str, Profile]) -> str:
+    return f"the columns {_some(tuple(columns))}" if columns else "none"
+
+
+def _cut(text: str) -> str:
+    cut = text[:LETTERS]
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
+    return line if cut == text else f"{line} …"
