@@ -212,7 +212,8 @@ def inherited(block: Block, artifacts: Mapping[str, Artifact]) -> tuple[Block, S
         rows = artifact.manifest["tables"].get(ROWS)
         has = rows and rows["rows"] == count and rows["file"] is None
         if has and any(column["name"] == COLUMN for column in rows["columns"]):
-            found[name] = pa.concat_tables(part.column(COLUMN) for part in artifact.parts)[COLUMN]
+            parts = [part.column(COLUMN) for part in artifact.parts if part.ref.rows is not None]
+            found[name] = pa.concat_tables(parts)[COLUMN]
     if not found or (block.rows is not None and COLUMN in block.rows.column_names):
         return block, None
     first, column = next(iter(found.items()))

@@ -484,7 +484,8 @@ def views(artifact: Artifact) -> Iterator[View]:
 def _spectrograms(artifact: Artifact) -> Any:
     from ptm import draw
 
-    found = artifact.parts[0].tensors["log_mel"][:SHOWN, 0].numpy()
+    first = next(part for part in artifact.parts if part.ref.files)
+    found = first.tensors["log_mel"][:SHOWN, 0].numpy()
     rate, hop = artifact.manifest["facts"]["sample_rate"], artifact.manifest["options"]["hop"]
     figure, all_axes = draw.grid(len(found), 1, 7.0, 0.6 + 1.5 * len(found))
     for axes, values, name in zip(all_axes, found, artifact.table["file"], strict=False):

@@ -391,7 +391,7 @@ def views(artifact: Artifact) -> Iterator[View]:
 
     shape = tuple(artifact.manifest["tensors"]["images"]["shape"])
     count, channels, height, width = shape
-    first = artifact.parts[0]
+    first = next(part for part in artifact.parts if part.ref.files)
     small = draw.thumbnails(first.tensors["images"].numpy())
     # means of scaled pixels are scaled means of pixels
     raw = artifact.raw("images", torch.from_numpy(small))

@@ -202,9 +202,7 @@ def opened(
     """
     manifest, folder = publication.manifest, publication.folder
     check = Checker(publication, parts, save)
-    # of one whose samples are all in quarantine there is nothing to read
-    refs = (ref for ref in refs_of(manifest) if ref.files)
-    stored = tuple(StoredPart(ref, folder.parent, check) for ref in refs)
+    stored = tuple(StoredPart(ref, folder.parent, check) for ref in refs_of(manifest))
     return Artifact(
         manifest["name"],
         folder,

@@ -106,7 +106,11 @@ def test_own_kind(entry: Entry, size: int, what: str) -> None:
     assert made.manifest["facts"] == {"unit": "m", "total": 35}
     [warning] = made.manifest["warnings"]
     assert warning == "5 of 40 samples are in quarantine (tables['quarantine'])"
-    assert all(part.tensors and part.rows is not None for part in made.parts)
+    assert len(made.parts) == len(made.manifest["parts"])
+    assert all(bool(part.tensors) == (part.rows is not None) for part in made.parts)
+    assert sum(len(part.tensors.get("x", ())) for part in made.parts) == 35
+    names = made.columns["file"]
+    assert names.tolist() == made.table["file"].tolist() and "not-drawn" not in str(made.views)
     for number in bad:
         (entry.root / "files" / f"{number:02}.txt").unlink()
     clean = entry.made("", size=size, to="clean")
@@ -305,8 +309,8 @@ def test_parts_of_nothing_but_bad_ones(entry: Entry) -> None:
         entry.put(number, "?" if number else "3")
     more = 'on_bad = "quarantine"\nstore = "raw"'
     first = entry.made(more, size=1)
-    assert first.tensors["x"].tolist() == [[3.0]] and len(first.parts) == 1
-    assert len(first.manifest["parts"]) == FILES
+    assert first.tensors["x"].tolist() == [[3.0]] and len(first.parts) == FILES
+    assert [bool(part.tensors) for part in first.parts] == [True] + [False] * (FILES - 1)
     store.gc(entry.store)
     assert not [found for found in store.verify(entry.store) if found.error]
     entry.put(9, "5")

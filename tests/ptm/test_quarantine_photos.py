@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from PIL import Image
 
 import ptm
+from ptm.assigning import inherited
 from ptm.errors import InputError
 from ptm.explain import explain
 from ptm.kinds import images as images_kind
-from ptm.model import Artifact
+from ptm.model import Artifact, Block
 from ptm.prepare import drive, inline, steps
 from ptm.readers.pictures.batches import Batch
 from tests.support.photos import numbers_in, photo, write_photo
@@ -121,6 +123,26 @@ def test_the_first_ones_are_odd(data: Path, tmp_path: Path) -> None:
         "8 x 8 pixels with 3 channels as in 00004.png",
         "6 x 5 pixels with 3 channels",
     )
+
+
+@pytest.mark.parametrize("kind", ["images", "audio"])
+def test_a_first_part_of_bad_ones(data: Path, tmp_path: Path, kind: str) -> None:
+    """Views, rows and splits of what is of it do without that part."""
+    more = "part_bytes = 1"
+    if kind == "audio":
+        more += "\nwindow = 64\nhop = 32\nmels = 8"
+        for number in range(PHOTOS):
+            (data / "photos" / f"{number:05}.png").unlink()
+            tone(data / "photos" / f"{number:05}.wav")
+    [first, *_] = sorted((data / "photos").iterdir())
+    first.write_text("broken")
+    found = made(data, tmp_path / "store", more + "\nsplit = { train = 0.5, val = 0.5 }", kind)
+    assert not found.parts[0].tensors and found.parts[0].rows is None
+    assert not [view for view in found.views if "could not be drawn" in view.sentence]
+    assert len(found.columns["split"]) == PHOTOS - 1
+    block, splits = inherited(Block(rows=pa.table({"x": [0] * (PHOTOS - 1)})), {"x": found})
+    assert splits is not None and splits.column.to_pylist() == found.table["split"].tolist()
+    assert block.rows.num_rows == PHOTOS - 1
 
 
 def test_without_quarantine_they_fail(data: Path, tmp_path: Path) -> None:
