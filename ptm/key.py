@@ -36,7 +36,8 @@ CALLED = (
 )
 SCALING = "ptm.scaling"
 DEFAULTS = "ptm.defaults"  # scales what a kind says how to scale
-SPLITS = "ptm.assigning"  # assigns samples to splits
+# assign samples to splits, and look at what crosses
+SPLITS = ("ptm.assigning", "ptm.leaks.certificate", "ptm.leaks.near")
 EXPECTED = "ptm.expect"  # says what is not as expected
 MEASURING = "ptm.described"  # profiles of columns and channels
 CUTTING = "ptm.parts"  # cuts the files of kinds that do not do it themselves
@@ -108,7 +109,7 @@ def code_of(
     Raises:
         PtmError: a module was edited after it was loaded, so that the file is not what runs.
     """
-    more = tuple(name for name, used in ((SPLITS, splits), (EXPECTED, expects)) if used)
+    more = (*(SPLITS if splits else ()), *((EXPECTED,) if expects else ()))
     which = (*kind.identity, more)
     code = _codes.get(which) or _find(kind, memo(), more)
     _codes[which] = code

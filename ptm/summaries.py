@@ -35,6 +35,44 @@ def summaries(artifact: Artifact) -> Iterator[View]:
             yield view
 
 
+def split_views(artifact: Artifact) -> Iterator[View]:
+    """The splits of an artifact, the kinds of leaks, and what was found; none without a split."""
+    import pandas as pd
+
+    said = artifact.manifest["split"]
+    if not said:
+        return
+    samples, total = said["samples"], sum(said["samples"].values())
+    rows = [
+        {"split": name, "samples": count, "share": count / max(total, 1)}
+        for name, count in samples.items()
+    ]
+    nearest = said["nearest"]
+    told = ""
+    if nearest:
+        told = (
+            f" The nearest neighbour in train says the target of {nearest['asked']:,} others with "
+            f"a score of {nearest['score']:.3f} (by chance {nearest['chance']:.3f})."
+        )
+    rule = {"content": "the content of each", "group": f"'{said['group']}'", "near": "near ones"}
+    by = rule.get(said["by"], f"'{said['time']}'" if said["by"] == "time" else f"a {said['by']}")
+    sentence = f"How many samples each split has: they came to them by {by}.{told}"
+    yield View("splits", sentence, table=pd.DataFrame(rows))
+    yield View(
+        "leaks",
+        "How each kind of leak between splits stands (Kapoor and Narayanan, 2023).",
+        table=pd.DataFrame(said["leaks"]),
+    )
+    findings = artifact.tables[FINDINGS]
+    if len(findings):
+        yield View(
+            FINDINGS,
+            "What may leak: samples of different splits that belong together, by their positions "
+            "among the rows (from 0), and columns to look at.",
+            table=findings,
+        )
+
+
 def quarantine_view(artifact: Artifact) -> View:
     """The samples that could not be read: of any kind the same."""
     table, good = artifact.tables[QUARANTINE], artifact.manifest["stats"]["samples"].values()

@@ -184,7 +184,7 @@ def _all_drawn(artifact: Artifact, kind: Kind) -> tuple[list[Drawn], bool]:
 
 def _given(artifact: Artifact, kind: Kind) -> Iterator[View | Exception]:
     """The views of a kind, and what it raised after them, if anything; then those of any kind."""
-    from ptm.summaries import measured, quarantine_view, summaries
+    from ptm.summaries import measured, quarantine_view, split_views, summaries
 
     own = set[str]()
     try:
@@ -192,7 +192,8 @@ def _given(artifact: Artifact, kind: Kind) -> Iterator[View | Exception]:
             own.add(getattr(view, "name", ""))
             yield view
         # a kind may have better ones of those names
-        yield from (view for view in measured(artifact) if view.name not in own)
+        more = (*split_views(artifact), *measured(artifact))
+        yield from (view for view in more if view.name not in own)
     except Exception as error:
         yield error
     if QUARANTINE in artifact.manifest["tables"]:

@@ -111,17 +111,14 @@ class Wanted:
         """The parts with their keys, and their files as they were hashed."""
         assert self.files
         kind, files = kind_of(self.source), self.files.files
-        # the split before decides nothing of what is read
-        decides = {name: value for name, value in self.decides.items() if name != "before"}
         with making.told(job, files=files):
             parts = parts_of(self.source, kind, files)
         by_path = {entry.path: entry for entry in self.files.entries}
-        options = self.decides["options"]
-        # how many samples may be bad decides nothing of any
-        decides = {**self.decides, "options": {n: v for n, v in options.items() if n != "max_bad"}}
+        # what it is measured against when all are read decides nothing of a part
+        aside = {"max_bad", *CHECKS}
+        options = {n: v for n, v in self.decides["options"].items() if n not in aside}
+        decides = {n: v for n, v in self.decides.items() if n != "before"} | {"options": options}
         found = []
-        options = {n: v for n, v in self.decides["options"].items() if n not in CHECKS}
-        decides = {**self.decides, "options": options}
         for part in parts:
             span: Any = part.span
             if span and part.digest:

@@ -20,6 +20,7 @@ from flows.terminal.console import Rows, console, labelled, listed, prose, say, 
 from flows.terminal.places import same_run
 from ptm.command import command
 from ptm.model import QUARANTINE, readable_size
+from ptm.split import CONTENT, FINDINGS
 
 if TYPE_CHECKING:
     from ptm.model import Artifact
@@ -34,6 +35,8 @@ MANY = 30  # entries; of more, only what was not made is told one by one
 NOTES = 10  # of so many
 MOST_ROWS = 12  # of a view: the dashboard has them all
 CANCELLED = 130  # the exit code after Ctrl-C: 128 and the number of the signal
+# tables that have views of their own, or are for nobody to read
+OF_VIEWS = {QUARANTINE, FINDINGS, CONTENT, "statistics", "drift"}
 
 
 def run(options: dict[str, Any], runner: str) -> int:
@@ -276,7 +279,7 @@ def show(artifact: Artifact, pinned: str = "") -> None:
         times = "once" if opened.times == 1 else f"{opened.times:,} times"
         prose(f"opened by loaders: {split} {times}, the last time {minute(opened.last)}")
     for name in artifact.tables:
-        if name != QUARANTINE:  # a view of its own
+        if name not in OF_VIEWS:
             _frame(name, artifact.tables[name])
     for view in artifact.views:
         _view(view)
