@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Rows = NDArray[np.uint8]  # [row, byte]: a tensor whatever its dtype
 BY_THE_ROW = 4096  # bytes of a sample from which on each is copied by itself: it then costs no more
 FEW = 1 << 16  # files: their numbers are sorted in a third of the time
+JOINED = 1 << 26  # bytes of all tensors up to which those of several files are one in memory
 SCALED_AT_ONCE = 1 << 18  # bytes of raw samples: scaled they stay in the cache
 
 
@@ -89,8 +90,23 @@ class _Plan:
         return found
 
 
+class _Joined:
+    """Several files as one, in memory: for small samples a batch is gathered in half the time."""
+
+    def __init__(self, sources: Sequence[Source], names: Sequence[str]) -> None:
+        self._sources, self._names = tuple(sources), tuple(names)
+
+    @property
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """By name, joined each time."""
+        each = [source.tensors for source in self._sources]
+        return {name: torch.cat([tensors[name] for tensors in each]) for name in self._names}
+
+
 class Home:
     """Where some tensors stand: files, one after the other, each with some of the samples.
+
+    Small ones are read into memory when the first sample is asked for.
 
     Args:
         kinds: of the tensors, all of which are in each file.
@@ -104,6 +120,10 @@ class Home:
         self.kinds = tuple(kinds)
         self._sources = tuple(sources)
         self._starts = np.cumsum([0, *counts])
+        size = int(self._starts[-1]) * sum(kind.stored_bytes for kind in kinds)
+        if len(self._sources) > 1 and size <= JOINED:
+            self._sources = (_Joined(sources, [kind.name for kind in kinds]),)
+            self._starts = self._starts[[0, -1]]
         self.__setstate__({})
 
     def __getstate__(self) -> dict[str, Any]:

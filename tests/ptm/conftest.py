@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRBigEndian, ExplicitVRLittleEndian, generate_uid
 
 from ptm.kinds.table import Options as TableSource
+from ptm.loading import samples
 from ptm.model import ArtifactRef, Block
 from ptm.registry import kind_named
 from tests.support.kinds import block_of
@@ -32,6 +33,12 @@ def ref(tmp_path: Path) -> ArtifactRef:
 def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for the disk: for tests of values, of which many small parts are made."""
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+@pytest.fixture
+def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Samples are read from the files of their parts, however small those are."""
+    monkeypatch.setattr(samples, "JOINED", 0)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from ptm.loading.slots import Place, Ring, Slot
 from ptm.model import Artifact
 from tests.support.samples import plant, positions, same, taken, tensors
 
-pytestmark = pytest.mark.usefixtures("unsynced")
+pytestmark = pytest.mark.usefixtures("unsynced", "apart")
 COUNT, LARGE = 40, 200_000  # a batch of three has more than a megabyte
 SIZE = 3
 

@@ -18,6 +18,7 @@ import ptm
 from ptm import store
 from ptm.errors import ArtifactCorrupt, PtmError
 from ptm.learned import Learned
+from ptm.loading import samples
 from ptm.model import Artifact
 from tests.support.samples import (
     PIXELS,
@@ -31,7 +32,7 @@ from tests.support.samples import (
     with_texts,
 )
 
-pytestmark = pytest.mark.usefixtures("unsynced")
+pytestmark = pytest.mark.usefixtures("unsynced", "apart")
 COUNT = 60
 CUTS = (1, 7, 30, 31)
 
@@ -56,6 +57,23 @@ def test_a_split(planted: Artifact, split: str) -> None:
     """The positions of a split, int64, in the order of the rows."""
     found = planted.split(split)
     assert found.dtype == torch.int64 and found.tolist() == where(split)
+
+
+@pytest.mark.parametrize("most", [0, 1 << 30])
+def test_small_tensors_are_joined(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """In memory, up to a size: samples are the same, and what is asked for is nobody else's."""
+    monkeypatch.setattr(samples, "JOINED", most)
+    planted, wanted = plant(tmp_path, without_halves(), CUTS, splits(COUNT)), without_halves()
+    found = planted.dataset("train")
+    for number, place in enumerate(where("train")):
+        for name, value in found[number].items():
+            assert torch.equal(value, wanted[name][place])
+    array = found.numpy()["x"]
+    before = array.copy()
+    array[...] = 0
+    assert (found.numpy()["x"] == before).all()
 
 
 def test_without_a_column_all_are_train(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from ptm.model import Artifact
 from tests.support import samples
 from tests.support.samples import plant, positions, same, splits, taken, tensors
 
-pytestmark = pytest.mark.usefixtures("unsynced")
+pytestmark = pytest.mark.usefixtures("unsynced", "apart")
 COUNT = 60
 CUTS = (1, 7, 30, 31)
 

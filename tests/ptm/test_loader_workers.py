@@ -26,7 +26,7 @@ from tests.support import samples
 from tests.support.machine import ROOT
 from tests.support.samples import plant, positions, same, splits, taken, tensors
 
-pytestmark = [pytest.mark.usefixtures("unsynced"), pytest.mark.slow]
+pytestmark = [pytest.mark.usefixtures("unsynced", "apart"), pytest.mark.slow]
 COUNT = 60
 CUTS = (1, 7, 30, 31)
 
