@@ -20,6 +20,7 @@ from ptm.errors import ArtifactCorrupt, PtmError
 from ptm.learned import Learned
 from ptm.loading import samples
 from ptm.model import Artifact
+from tests.support.machine import lacking
 from tests.support.samples import (
     PIXELS,
     SCALED,
@@ -328,7 +329,7 @@ def test_hugging_face(tmp_path: Path) -> None:
     except ImportError:
         with pytest.raises(PtmError, match=r"pip install 'ptm\[hf\]'"):
             artifact.dataset("val").to_hf()
-        pytest.skip("the package datasets is not there")
+        lacking("datasets is not installed (pip install 'ptm[hf]')")
     found = artifact.dataset("val").to_hf().with_format("torch")
     assert found.column_names == [*without_halves(), "file", "split"]
     for number, position in enumerate(where("val")):
