@@ -279,8 +279,13 @@ def _added(
     """Each code once, with all its counts; they are in order."""
     import numpy as np
 
-    first = np.flatnonzero(np.diff(codes, prepend=codes[:1] - 1))
-    return codes[first], np.add.reduceat(counts, first) if len(first) else counts
+    is_first = np.empty(len(codes), dtype=bool)
+    is_first[:1] = True
+    np.not_equal(codes[1:], codes[:-1], out=is_first[1:])
+    if is_first.all():
+        return codes, counts
+    first = is_first.nonzero()[0]
+    return codes[first], np.add.reduceat(counts, first)
 
 
 def _roundest(low: float, high: float, inside: float) -> float:
