@@ -21,7 +21,8 @@ from ptm.demands import Drift
 from ptm.drift import Compared, Side, compared, distance_of
 from ptm.errors import InputError
 from ptm.model import Artifact, ArtifactRef
-from ptm.profile import OF_ROWS, of_rows
+from ptm.profile import OF_ROWS
+from ptm.profiling import of_rows
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 ROWS, SEEDS = 1000, 20
