@@ -16,7 +16,6 @@ from ptm.errors import PtmError
 from ptm.histogram import Histogram
 from ptm.stats import Moments
 
-
 OF_ROWS = ""  # stands for the rows where channels have the name of their tensor
 NUMBERS, TIMES, TEXTS, OTHERS = "numbers", "times", "texts", "others"
 MOST_TEXTS = 1000  # distinct texts of a column that are counted
