@@ -124,6 +124,7 @@ def test_warnings(data: Path, cut: str) -> None:
     assert ptm.load("x", data / "store").manifest["warnings"] == list(ref.warnings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", ["", CUT])
 def test_in_other_processes(data: Path, cut: str) -> None:
     """What has to be asked of the values is asked wherever the calls run."""
