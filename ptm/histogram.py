@@ -168,21 +168,21 @@ class Histogram:
         return Histogram(shift, *_added(np.sign(self.codes) * sizes, self.counts), self.most)
 
     def _coarsened(self) -> Histogram:
-        found = self
-        while left := found._too_many():
-            found = found.at(found.shift + left)
-        return found
-
-    def _too_many(self) -> int:
-        """How many bits more have to be left out, at least: each leaves half of the buckets."""
         import numpy as np
 
-        sizes = np.abs(self.codes[self.codes != 0])
-        if not len(sizes):
-            return 0
+        codes = self.codes[self.codes != 0]
+        if not len(codes):
+            return self
+        sizes, more = np.abs(codes) - 1, 0
         if len(sizes) > self.most:
-            return ((len(sizes) - 1) // self.most).bit_length()
-        return int(sizes.max() - sizes.min() >= SPAN)
+            # neighbours are apart as long as the highest bit in which they differ is not left out
+            apart = _bit_length(sizes[1:] ^ sizes[:-1])
+            apart[(codes[1:] > 0) & (codes[:-1] < 0)] = BITS
+            more = int(np.partition(apart, len(apart) - self.most)[-self.most])
+        least, largest = int(sizes.min()), int(sizes.max())
+        while (largest >> more) - (least >> more) >= SPAN:
+            more += 1
+        return self.at(self.shift + more)
 
     def edges(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The least number of each bucket and the first that is above it, float64 [bucket].
@@ -265,6 +265,15 @@ class Histogram:
         return cls(shift, codes, np.array(counts, dtype=np.int64), most)
 
 
+def _bit_length(values: NDArray[np.int64]) -> NDArray[np.int32]:
+    """The number of bits of each value, 0 or above."""
+    import numpy as np
+
+    # without the bit below the highest one nothing is rounded up to more bits
+    found: NDArray[np.int32] = np.frexp((values & ~(values >> 1)).astype(np.float64))[1]
+    return found
+
+
 def _first_shift(least: int, largest: int) -> int:
     """The fewest bits to leave out, so that two magnitudes are less than SPAN buckets apart."""
     shift = max((largest - least).bit_length() - SPAN.bit_length(), 0)
@@ -279,8 +288,13 @@ def _added(
     """Each code once, with all its counts; they are in order."""
     import numpy as np
 
-    first = np.flatnonzero(np.diff(codes, prepend=codes[:1] - 1))
-    return codes[first], np.add.reduceat(counts, first) if len(first) else counts
+    is_first = np.empty(len(codes), dtype=bool)
+    is_first[:1] = True
+    np.not_equal(codes[1:], codes[:-1], out=is_first[1:])
+    if is_first.all():
+        return codes, counts
+    first = is_first.nonzero()[0]
+    return codes[first], np.add.reduceat(counts, first)
 
 
 def _roundest(low: float, high: float, inside: float) -> float:

@@ -39,7 +39,7 @@ DEFAULTS = "ptm.defaults"  # scales what a kind says how to scale
 # assign samples to splits, and look at what crosses
 SPLITS = ("ptm.assigning", "ptm.leaks.certificate", "ptm.leaks.near")
 EXPECTED = "ptm.expect"  # says what is not as expected
-MEASURING = "ptm.described"  # profiles of columns and channels
+MEASURING = ("ptm.profiling", "ptm.described")  # profiles of columns and channels
 CUTTING = "ptm.parts"  # cuts the files of kinds that do not do it themselves
 ALWAYS = ("numpy", "pyarrow", "torch")  # they write every artifact
 ON_ARTIFACTS = ("pandas",)  # in whose frames an analysis gets the tables
@@ -144,7 +144,7 @@ def distribution_of(package: str) -> str:
 def _find(kind: Kind, memo: dict[str, Any], more: tuple[str, ...]) -> Code:
     walk = _Walk(kind, memo)
     walk.go(filter(walk.is_module, walk.with_parents(kind.module)))
-    walk.go([MEASURING, *more])
+    walk.go([*MEASURING, *more])
     if kind.is_cut:
         walk.go([CUTTING])
     if SCALING in walk.looked_at:

@@ -26,7 +26,8 @@ from ptm.index import FileDigest
 from ptm.learned import Learned
 from ptm.memory import give_back
 from ptm.model import QUARANTINE, ROWS, Bad, Block, File, Part, PartRef, Whole
-from ptm.profile import OF_ROWS, BySplit, from_json, of_block, of_rows
+from ptm.profile import OF_ROWS, BySplit, from_json
+from ptm.profiling import of_block, of_rows
 from ptm.registry import Kind, kind_of
 from ptm.scaling import Scaler, Scaling
 from ptm.split import COLUMN, NONE, NOWHERE, TRAIN

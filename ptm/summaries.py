@@ -219,9 +219,12 @@ def _shown(one: dict[str, Any]) -> dict[str, Any]:
     found = {name: one[name] for name in MEASURED}
     if one["what"] == TIMES and one["count"]:
         found |= {name: time_text(one[name]) for name in MEASURED if name not in NO_TIMES}
-    distinct = one["distinct"]
-    if distinct is None and one["what"] == TEXTS:
-        distinct = f"> {one['most']:.0f}"
-    frequent = [] if one["values"] is None else list(one["values"])[:FREQUENT]
-    more = {"distinct": distinct, "empty": one["empty"], "most frequent": ", ".join(frequent)}
+    distinct, frequent = one["distinct"], ""
+    if one["what"] == TEXTS:
+        distinct = f"> {one['most']:.0f}" if distinct is None else int(distinct)
+    if one["values"] is not None:
+        pairs = zip(one["values"][:FREQUENT], one["counts"], strict=False)
+        frequent = ", ".join(f"{text} ({count:,})" for text, count in pairs)
+    empty = None if one["empty"] is None else int(one["empty"])
+    more = {"distinct": distinct, "empty": empty, "most frequent": frequent}
     return found | {name: "" if value is None else value for name, value in more.items()}

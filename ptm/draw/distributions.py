@@ -65,8 +65,8 @@ def _edges(histograms: list[Histogram]) -> list[float]:
     if not ends[0] < ends[1]:
         return [ends[0] - 0.5, ends[0] + 0.5]
     first, last = together.quantiles([LEAST, LARGEST], *ends)
-    if not first < last:
-        first, last = first - 0.5, last + 0.5
+    beyond = (last - first) / BARS or 0.5  # the last one lies inside too
+    first, last = first - beyond, last + beyond
     return [float(edge) for edge in np.linspace(first, last, BARS + 1)]
 
 
@@ -76,6 +76,6 @@ def _shares(histogram: Histogram, edges: list[float]) -> list[float]:
 
     low, high = histogram.edges()
     ends = np.concatenate([[0], np.cumsum(histogram.counts)]) / max(histogram.count, 1)
-    places = np.concatenate([low, high[-1:]])
-    below = np.interp(edges, places, ends)
+    places = np.stack([low, np.nextafter(high, np.inf)], axis=1).ravel()  # none lies between two
+    below = np.interp(edges, places, np.stack([ends[:-1], ends[1:]], axis=1).ravel())
     return [float(share) for share in np.diff(below)]

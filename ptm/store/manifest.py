@@ -17,6 +17,7 @@ from ptm.store.pointers import DIGEST
 FORMAT = 2
 MANIFEST, WHOLE, INPUTS = "manifest.json", "whole.pt", "inputs.parquet"
 DRIFT = "drift"  # the table, and in stats, of how far samples are from those of an artifact before
+MEASURES = ("statistics", DRIFT)  # tables of what was measured, as `stats`
 POOL = "parts"  # the folder of a shelf with the files of parts
 SUFFIXES = {"tensors": ".pt", "rows": ".parquet"}  # of the files of a part, by their role
 DIGESTS = re.compile(f"(?:{DIGEST.pattern})*")
@@ -106,10 +107,10 @@ def content(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _content(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """What it says of the content, without what has drifted: that is of an artifact before, too."""
+    """What it says of the content, without what was measured of it, or found to have drifted."""
     drifted = manifest["stats"].get(DRIFT, {}).get("warnings", ())
     said = {entry: manifest[entry] for entry in CONTENT}
-    tables = {name: table for name, table in said["tables"].items() if name != DRIFT}
+    tables = {name: table for name, table in said["tables"].items() if name not in MEASURES}
     warnings = [text for text in said["warnings"] if text not in drifted]
     return said | {"tables": tables, "warnings": warnings}
 
@@ -118,10 +119,10 @@ def digests(manifest: Mapping[str, Any]) -> dict[str, str]:
     """Digests of all that an analysis gets of an artifact: its files, and what is said of them.
 
     Those of all parts, in their order, are one: of the "tensors", and of the "rows". The list of
-    the input files is no part of the content, nor is what has drifted.
+    the input files is no part of the content, nor is what was measured, or has drifted.
     """
     said = json.dumps(_content(manifest), sort_keys=True)
-    aside = INPUTS, f"{DRIFT}.parquet"
+    aside = INPUTS, *(f"{name}.parquet" for name in MEASURES)
     found = {
         file["file"]: file["sha256"] for file in manifest["files"] if file["file"] not in aside
     }

@@ -28,6 +28,8 @@ TABLES = [
     "book-temperature-columns",
     "book-austen-words",
     "book-austen-characters",
+    "book-wine-statistics",
+    "book-cats-statistics",
     "book-wine-threshold-groups",
     "book-wine-threshold-columns",
     "book-temperature-fits-fits",

@@ -25,6 +25,7 @@ TABLES = {
     *("book-sources", "book-changes"),
     *("book-wine-columns", "book-temperature-columns"),
     *("book-austen-words", "book-austen-characters"),
+    *(f"book-{name}-statistics" for name in SOURCES),
     *("book-wine-threshold-groups", "book-wine-threshold-columns", "book-temperature-fits-fits"),
 }
 PICTURES = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from ptm import store
 from ptm.errors import CatalogError, InputError
 from ptm.kinds import table as table_kind
 from ptm.model import ArtifactRef
+from ptm.prepare import Call, drive, steps
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 ROWS = 300
@@ -119,6 +122,20 @@ def test_warnings(data: Path, cut: str) -> None:
         "row 200, column 'id': expected values that come once, got 3; row 4 has it too (x.csv)",
     ]
     assert ptm.load("x", data / "store").manifest["warnings"] == list(ref.warnings)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cut", ["", CUT])
+def test_in_other_processes(data: Path, cut: str) -> None:
+    """What has to be asked of the values is asked wherever the calls run."""
+    expect = 'columns.id = { unique = true }\nclasses = 2\nlevel = "warning"'
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+
+        def run(calls: list[Call]) -> list[Any]:
+            return [pool.submit(function, *given).result() for function, given in calls]
+
+        ref = drive(steps(entry(data, expect, TABLE + cut), data / "store"), run)
+    assert [text[:20] for text in ref.warnings] == ["row 200, column 'id'"]
 
 
 def test_levels_of_their_own(data: Path) -> None:

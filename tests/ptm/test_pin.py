@@ -79,6 +79,7 @@ def test_a_damaged_pin(tmp_path: Path) -> None:
     assert not place.is_file()
 
 
+@pytest.mark.slow
 def test_status_and_the_command(tmp_path: Path) -> None:
     """`ptm pin` pins, `ptm status` and `ptm show` say so, `--off` lets go."""
     ref = publish(tmp_path, about(0))

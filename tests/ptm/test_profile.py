@@ -20,18 +20,8 @@ from PIL import Image
 import ptm
 from ptm.described import profiles_of, records_of, summary_of, table_of
 from ptm.model import Artifact, Block
-from ptm.profile import (
-    OF_ROWS,
-    Profile,
-    Texts,
-    as_json,
-    from_json,
-    merged,
-    of_all,
-    of_block,
-    of_column,
-    of_rows,
-)
+from ptm.profile import OF_ROWS, Profile, Texts, as_json, from_json, merged, of_all
+from ptm.profiling import of_block, of_column, of_rows
 from ptm.scaling import Scaling
 from ptm.stats import moments_of
 
