@@ -466,7 +466,8 @@ def _digest(source: Source, rule: Rule) -> str:
         return hashlib.sha256(list_file(source, rule).read_bytes()).hexdigest()
     except OSError as error:
         expected = f"the list of the splits, {rule.file}, below the data root or in the folder"
-        raise BadInput("split", expected, error.strerror or "none") from error
+        place = str(list_file(source, rule))
+        raise BadInput("split", expected, error.strerror or "none", place) from error
 
 
 def split_options(source: Source) -> dict[str, Any]:

@@ -210,6 +210,7 @@ def test_no_list(tmp_path: Path) -> None:
     with pytest.raises(InputError) as raised:
         table(tmp_path, rows(5), f'{TARGET}split = {{ file = "splits.csv" }}')
     assert "the list of the splits, splits.csv" in str(raised.value)
+    assert str(raised.value).endswith(f"({tmp_path / 'splits.csv'})"), "where it was looked for"
 
 
 ROWS = {
