@@ -29,7 +29,10 @@ TABLES = [
     "book-austen-words",
     "book-austen-characters",
     "book-wine-statistics",
-    "book-cats-statistics",
+    *(
+        f"book-{name}-statistics"
+        for name in ("dog", "cats", "ct", "bikes", "austen", "temperature")
+    ),
     "book-wine-threshold-groups",
     "book-wine-threshold-columns",
     "book-temperature-fits-fits",
