@@ -19,7 +19,9 @@ from ptm.source import Source
 from ptm.split import (
     COLUMN,
     FOLDERS,
+    MOST,
     NONE,
+    NOWHERE,
     NUMBER,
     SPLIT_NAME,
     TRAIN,
@@ -247,7 +249,7 @@ def content_of(source: Source, part: Part, block: Block) -> NDArray[np.uint64]:
     rows = block.rows
     if FILE in rows.column_names and part.files:
         return _of_files(part, rows)
-    aside = {TARGET, getattr(source, "target", None), source.group, source.time}
+    aside = {getattr(source, "target", TARGET), source.group, source.time}
     aside |= set(getattr(source, "exclude", ()))
     hashes: dict[str, NDArray[np.uint64]] = {
         f"row {name}": hashing.of_column(rows[name])
@@ -293,12 +295,15 @@ def groups_of(rule: Rule, part: Part, block: Block) -> NDArray[np.uint64]:
         BadInput: a sample has none; or the rows have no such column.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     assert rule.group is not None
     rows = block.rows
     if rule.group in rows.column_names:
         column = rows[rule.group]
         _expect_all(part, block, rule.group, _is_blank(column), "a group")
+        if _is_text(column.type):  # blanks around a name are none of it
+            column = pc.utf8_trim_whitespace(column.cast(pa.string()))
         return hashing.of_column(column)
     if FILE not in rows.column_names:
         raise BadInput("group", f"a column '{shown(rule.group)}'", _columns(rows))
@@ -496,15 +501,19 @@ def _read_list(file: Path, digest: str) -> _List:
         expected = f"a column '{COLUMN}' and one that names the samples, as '{FILE}' or '{ROW}'"
         raise BadInput("header", expected, ", ".join(table.column_names), str(file))
     values, splits = table[others[0]].to_pylist(), table[COLUMN].to_pylist()
-    faults, seen = Faults(), dict[str, int]()
+    faults, seen = Faults(), dict[str | float, int]()
     for row, (value, split) in enumerate(zip(values, splits, strict=True)):
-        if not SPLIT_NAME.fullmatch(split):
-            faults.add(not_valid(file, row, COLUMN, "the name of a split", split))
-        if seen.setdefault(value, row) != row:
-            expected = f"each sample once, as in row {seen[value] + 1}"
+        if not SPLIT_NAME.fullmatch(split) or split == NOWHERE:
+            expected = f"the name of a split, of a-z, 0-9, '_' and '-', and not '{NOWHERE}'"
+            faults.add(not_valid(file, row, COLUMN, expected, split))
+        if seen.setdefault(float(value) if NUMBER.fullmatch(value) else value, row) != row:
+            first = seen[float(value) if NUMBER.fullmatch(value) else value]
+            expected = f"each sample once, as in row {first + 1}"
             faults.add(not_valid(file, row, others[0], expected, value))
     faults.check()
     names = tuple(sorted(set(splits), key=lambda name: (name != TRAIN, name)))
+    if len(names) > MOST:
+        raise BadInput(f"column '{COLUMN}'", f"at most {MOST} splits", str(len(names)), str(file))
     codes = {name: place for place, name in enumerate(names)}
     numbers = [float(value) if NUMBER.fullmatch(value) else np.nan for value in values]
     return _List(

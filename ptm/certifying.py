@@ -287,7 +287,7 @@ def _certified(
         rule,
         names_of(source, rule),
         {split: sum(one.samples.values()) for split, one in by_split.items()},
-        marks if rule.by not in ("content", "near") else (),
+        marks,
         source.statistics,
         rows,
         _codes(source, rows),
@@ -357,7 +357,14 @@ def _some(rows: pa.Table, most: int) -> pa.Table:
 def _together(tables: Sequence[pa.Table]) -> pa.Table:
     import pyarrow as pa
 
-    return pa.concat_tables(tables, promote_options="permissive")
+    # integers that float64 rounds are int64 in some parts alone
+    kinds = [{field.name: field.type for field in table.schema} for table in tables]
+    mixed = {name for name, kind in kinds[0].items() if any(one[name] != kind for one in kinds)}
+    fields = [
+        field.with_type(pa.float64()) if field.name in mixed else field
+        for field in tables[0].schema
+    ]
+    return pa.concat_tables([table.cast(pa.schema(fields), safe=False) for table in tables])
 
 
 def _tensor(values: Any) -> Any:

@@ -45,7 +45,7 @@ def _problems(publication: store.Publication, certificate: Mapping[str, Any]) ->
     source: Any = SimpleNamespace(
         rule=rule,
         split=options["split"],
-        target=options.get("target"),
+        **({"target": options["target"]} if "target" in options else {}),
         exclude=options.get("exclude", ()),
         group=rule.group,
         time=rule.time,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from math import inf, isclose, nan, nextafter
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
 from ptm.spans import seconds_of
@@ -126,8 +127,10 @@ def _told(split: Mapping[str, Any], group: str | None, time: str | None) -> Rule
         if value is not True:
             raise ValueError("'split' as { folder = true } for folders train, val and test")
         return Rule("folder", tuple(dict.fromkeys(FOLDERS.values())), group=group, time=time)
-    if not isinstance(value, str) or not value:
-        raise ValueError("'split' as { file = 'splits.csv' } for a list")
+    if not isinstance(value, str) or not value or PurePosixPath(value).is_absolute():
+        raise ValueError("'split' as { file = 'splits.csv' } for a list below the data root")
+    if ".." in PurePosixPath(value).parts:
+        raise ValueError(f"a list below the data root, got '{value}'")
     return Rule("file", (), group=group, time=time, file=value)
 
 

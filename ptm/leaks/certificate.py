@@ -97,7 +97,7 @@ def certified(
         "group": rule.group,
         "time": rule.time,
         "content": content,
-        "samples": dict(samples),
+        "samples": dict.fromkeys(names, 0) | dict(samples),
         "crossings": {
             name: {"samples": one.samples, "sets": one.sets}
             for name, one in looked.crossings.items()
@@ -120,7 +120,8 @@ def _mask(values: Any) -> Any:
 
 
 def _cross(rule: Rule, names: Sequence[str], marks: Sequence[Marks], looked: _Looked) -> None:
-    looked.crossings["duplicates"] = crossings(marks, "content")
+    if rule.by not in ("content", "near"):
+        looked.crossings["duplicates"] = crossings(marks, "content")
     if marks[0].group is not None and rule.by != "group":
         looked.crossings["groups"] = crossings(marks, "group")
     if marks[0].time is not None and rule.by != "time" and TRAIN in names:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from ptm.loading.worker import is_worker
 from ptm.loading.workers import Workers
 
 TARGET = "target"
-STATE = ("seed", "epoch", "batch", "samples", "batch_size", "world_size")
+STATE = ("seed", "epoch", "batch", "samples", "batch_size", "world_size", "shuffle", "balanced")
 WORDS = 1 << 64
 
 
@@ -61,10 +61,12 @@ class Loader:
         given = {"seed": seed, "epoch": epoch, "workers": workers}
         given |= {"batch_size": share.batch_size, "world_size": share.world_size}
         for name, value in given.items():
-            if not least[name] <= value < WORDS:
-                raise self._error(f"{name} to be a number from {least[name]}", value)
-        if not 0 <= share.rank < share.world_size:
-            raise self._error(f"rank from 0 below world_size {share.world_size}", share.rank)
+            if not _is_count(value) or not least[name] <= value < WORDS:
+                raise self._error(f"{name} to be a whole number from {least[name]}", repr(value))
+        if not _is_count(share.rank) or not 0 <= share.rank < share.world_size:
+            raise self._error(f"rank from 0 below world_size {share.world_size}", repr(share.rank))
+        if transform_samples is not None and not callable(transform_samples):
+            raise self._error("transform_samples to be a function", repr(transform_samples))
         self._seed, self._shuffle, self._balanced = seed, shuffle, balanced
         self._workers, self._pin_memory = workers, pin_memory
         self._change = Change(samples.name, transform_samples, seed, share.rank)
@@ -110,17 +112,23 @@ class Loader:
         """The next iteration gives the rest of the epoch that `state_dict` was asked in.
 
         Raises:
-            PtmError: it is of a loader of other samples, batches or ranks, or of another seed.
+            PtmError: it is of another seed, order, or number of samples, batches or ranks.
         """
+        if not isinstance(state, Mapping):
+            raise self._error("the state of a loader, numbers by name", repr(state))
         expected = dict(zip((STATE[0], *STATE[3:]), (self._seed, *self._fixed), strict=True))
         got = {name: state.get(name) for name in expected}
-        if got != expected or not {"epoch", "batch"} <= state.keys():
+        most = {"epoch": WORDS - 1, "batch": len(self)}
+        places = {name: state.get(name) for name in most}
+        known = all(_is_count(at) and 0 <= at <= most[name] for name, at in places.items())
+        if got != expected or not known:
             raise self._error(f"the state of a loader with {_listed(expected)}", _listed(state))
         self._epoch, self._batch, self._begun = state["epoch"], state["batch"], False
 
     @property
-    def _fixed(self) -> tuple[int, int, int]:
-        return self._share.count, self._share.batch_size, self._share.world_size
+    def _fixed(self) -> tuple[int, ...]:
+        share, how = self._share, (int(self._shuffle), int(self._balanced))
+        return share.count, share.batch_size, share.world_size, *how
 
     def _batches(self, mine: object, epoch: int, first: int) -> Iterator[Batch]:
         share = self._share
@@ -172,6 +180,10 @@ class Loader:
 
     def _error(self, expected: str, got: Any) -> PtmError:
         return PtmError(f"{self._samples.name}: expected {expected}, got {got}")
+
+
+def _is_count(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _listed(values: Mapping[str, Any]) -> str:

@@ -154,6 +154,8 @@ class Home:
         Raises:
             ArtifactCorrupt, StoreError: a file is damaged, or may not be read.
         """
+        if not len(positions):
+            return
         plan = self._plan(positions)
         for kind in self.kinds:
             if kind.scaler is None:
@@ -247,7 +249,11 @@ class Samples:
     def gather(self, positions: NDArray[np.int64], memory: NDArray[np.uint8]) -> None:
         """Copies samples to a block of memory, as `places` says; see `Home.gather`."""
         places, _ = self.places(len(positions))
-        into = {one.name: one.of(memory).reshape(len(positions), -1) for one in places}
+        count = len(positions)
+        into = {
+            one.name: one.of(memory).reshape(count, one.bytes // count if count else 0)
+            for one in places
+        }
         for home in self.homes:
             home.gather(positions, into)
 

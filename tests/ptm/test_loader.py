@@ -228,7 +228,7 @@ def test_numbers_out_of_range(planted: Artifact, wrong: dict[str, int]) -> None:
     """They are refused when the loader is made."""
     with pytest.raises(PtmError, match=rf"^planted: expected .*{next(iter(wrong))}"):
         planted.loader("train", 4, **wrong)  # type: ignore[arg-type]
-    with pytest.raises(PtmError, match="expected batch_size to be a number from 1, got 0"):
+    with pytest.raises(PtmError, match="expected batch_size to be a whole number from 1, got 0"):
         planted.loader("train", 0)
 
 
