@@ -54,6 +54,8 @@ class Place(NamedTuple):
 
     def tensor(self, found: Bytes) -> torch.Tensor:
         """The tensor of these bytes, which are its own, without a copy."""
+        if not self.bytes:
+            return torch.empty(self.shape, dtype=self.dtype)
         return torch.from_numpy(found).view(self.dtype).view(self.shape)
 
 
