@@ -147,8 +147,8 @@ def assigned(source: Source, part: Part, block: Block) -> Splits | None:
         raise PtmError("expected rows, one for each sample, where there is a 'split', got none")
     if COLUMN in rows.column_names:
         raise PtmError(
-            f"expected no column '{COLUMN}' in the rows where there is a 'split', got one (it is "
-            "the name of the column that says the split of each row)"
+            f"expected no column '{COLUMN}' in the rows where there is a 'split', got one (that is "
+            "where each row's split stands: give the column of the file another name in its header)"
         )
     if rule.by == "content":
         return Splits(rule.names, by_share(rule, content_of(source, part, block)))

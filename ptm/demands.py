@@ -11,7 +11,16 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from pydantic.functional_serializers import model_serializer
 
 Level = Literal["error", "warning"]
-Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+def _exact(value: object) -> object:
+    """An integer that float64 would round is none that anything can be compared with."""
+    if isinstance(value, int) and not isinstance(value, bool) and int(float(value)) != value:
+        raise ValueError(f"a number that float64 can hold, got {value}")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_exact), Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Value = str | bool | int | float
@@ -30,6 +39,12 @@ class Demand(BaseModel):
         return {name: value for name, value in usual(self).items() if name in named}
 
 
+def _check_order(low: float | None, high: float | None) -> None:
+    if low is not None and high is not None and low > high:
+        low_, high_ = (str(end).removesuffix(".0") for end in (low, high))
+        raise ValueError(f"a 'min' up to 'max', got {low_} and {high_}")
+
+
 class Between(Demand):
     """A least and a largest number, both allowed; at least one of them.
 
@@ -44,8 +59,7 @@ class Between(Demand):
     def _has_one(self) -> Between:
         if self.min is None and self.max is None:
             raise ValueError("'min', 'max', or both")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(f"a 'min' up to 'max', got {self.min:g} and {self.max:g}")
+        _check_order(self.min, self.max)
         return self
 
 
@@ -60,6 +74,11 @@ class OfRows(Demand):
     min: Count | None = None
     max: Count | None = None
     level: Level | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> OfRows:
+        _check_order(self.min, self.max)
+        return self
 
 
 class OfColumn(Demand):
@@ -82,6 +101,13 @@ class OfColumn(Demand):
     median: Between | None = None
     values: tuple[Value, ...] | None = None
     level: Level | None = None
+
+    @model_validator(mode="after")
+    def _can_be(self) -> OfColumn:
+        _check_order(self.min, self.max)
+        if self.values is not None and not self.values:
+            raise ValueError("values that may come in 'values', got none")
+        return self
 
 
 class Expect(Demand):

@@ -11,6 +11,7 @@ from ptm.profile import NUMBERS, TEXTS, TIMES, Profile
 from ptm.spill import Answer, Ask, First
 
 NAMED = 12  # columns in a message
+MOST_WHOLE = 1e15  # up to which whole numbers are told without an exponent
 LETTERS = 40
 OF = {NUMBERS: "numbers", TEXTS: "texts", TIMES: "times"}
 
@@ -110,9 +111,9 @@ def _of_column(demand: OfColumn, most: float | None, one: Profile, answer: Answe
     if one.what not in (NUMBERS, TEXTS) and demand.values is not None:
         yield ("", "numbers or texts, for 'values'", OF.get(one.what, "others")), -1
     if answer.low:
-        yield _row(answer.low, f"at least {demand.min:g}")
+        yield _row(answer.low, f"at least {_number(demand.min)}")
     if answer.high:
-        yield _row(answer.high, f"at most {demand.max:g}")
+        yield _row(answer.high, f"at most {_number(demand.max)}")
     if answer.other and demand.values is not None:
         yield _row(answer.other, f"one of {_some(demand.values)}")
     if demand.unique and answer.twice:
@@ -135,7 +136,7 @@ def _missing(most: float | None, one: Profile) -> Found:
 
 def _middle(name: str, between: Between | None, value: float) -> Found:
     if between and (expected := _outside(value, between.min, between.max)):
-        yield (name, expected, f"{value:.6g}"), -1
+        yield (name, expected, _number(value)), -1
 
 
 def _classes(
@@ -155,7 +156,7 @@ def _classes(
 
 def _row(first: First, expected: str) -> tuple[tuple[str, str, str], int]:
     value = first.value
-    got = f"{value:g}" if isinstance(value, float) else f"'{_cut(str(value))}'"
+    got = _number(value) if isinstance(value, float) else f"'{_cut(str(value))}'"
     got = str(value) if isinstance(value, int) else got
     more = f", and {first.rows - 1:,} more" if first.rows > 1 else ""
     return ("", expected, f"{got}{more}"), first.row
@@ -166,8 +167,14 @@ def _outside(value: float, low: float | None, high: float | None, of: str = "") 
     if (low is None or value >= low) and (high is None or value <= high):
         return ""
     ends = {"at least": low, "at most": high}
-    told = [f"{words} {end:,g}" for words, end in ends.items() if end is not None]
+    told = [f"{words} {_number(end)}" for words, end in ends.items() if end is not None]
     return " and ".join(told) + (f" {of}" if of else "")
+
+
+def _number(value: float | None) -> str:
+    """A number with as many digits as tell it from others: what is apart does not look the same."""
+    is_whole = value is not None and value == int(value) and abs(value) < MOST_WHOLE
+    return f"{int(value or 0):,}" if is_whole else str(value)
 
 
 def _listed(names: list[str]) -> str:
@@ -175,12 +182,14 @@ def _listed(names: list[str]) -> str:
 
 
 def _some(values: tuple[Any, ...]) -> str:
-    told = [_cut(str(value)) for value in values[:NAMED]]
+    told = [f"'{_cut(v)}'" if isinstance(v, str) else str(v) for v in values[:NAMED]]
     return ", ".join(told + ([f"… and {len(values) - NAMED} more"] if values[NAMED:] else []))
 
 
 def _named(columns: Mapping[str, Profile]) -> str:
-    return f"the columns {_some(tuple(columns))}" if columns else "none"
+    told = ", ".join(map(_cut, list(columns)[:NAMED]))
+    more = f", … and {len(columns) - NAMED} more" if len(columns) > NAMED else ""
+    return f"the columns {told}{more}" if columns else "none"
 
 
 def _cut(text: str) -> str:

@@ -202,7 +202,7 @@ def test_photos(tmp_path: Path) -> None:
     expect = "columns.brightness = { max = 0.5 }\ncolumns.width = { min = 100 }"
     assert told(tmp_path, expect, text) == [
         "column 'width': expected at least 100, got 9, and 5 more (photos/0.png)",
-        "column 'brightness': expected at most 0.5, got 0.784314 (photos/4.png)",
+        "column 'brightness': expected at most 0.5, got 0.7843137254901961 (photos/4.png)",
     ]
 
 
