@@ -87,7 +87,7 @@ def test_all_is_told_at_once(data: Path, cut: str) -> None:
         f"column 'alcohol', mean: expected at most 5, got {frame['alcohol'].mean():.6g}",
         f"column 'alcohol', median: expected at least 12, got {exact:.6g}",
         "column 'city': expected numbers, for 'min', got texts",
-        "row 200, column 'city': expected one of Rome, Bonn, got 'Atlantis' (x.csv)",
+        "row 200, column 'city': expected one of 'Rome', 'Bonn', got 'Atlantis' (x.csv)",
     ]
 
 
