@@ -305,7 +305,7 @@ def test_ctrl_c(
     watch = Watch(tmp_path / "read", hold, "00100.png")
     command = ("run", "raw", "total", *photos.place(store), "--runner", runner)
     run = start(*command, **watch.environment(tmp_path))
-    wait_until(lambda: watch.waits, 60, "a part that is read")
+    wait_until(lambda: watch.waits, 120, "a part that is read")
     run.signal(signal.SIGINT)
     run.wait_for("Cancelling")
     if times == 2:
@@ -390,9 +390,9 @@ def test_a_run_that_takes_too_long(few: Photos, tmp_path: Path) -> None:
     watch = Watch(tmp_path / "read", hold, "00055.png")
     store = tmp_path / "store"
     command = ("run", "raw", *few.place(store))
-    done = call_ptm(*command, "--timeout", "15s", **watch.environment(tmp_path))
+    done = call_ptm(*command, "--timeout", "30s", **watch.environment(tmp_path))
     hold.unlink()
-    assert done.code == 1 and "15 s of the run" in done.words, done
+    assert done.code == 1 and "30 s of the run" in done.words, done
     read = watch.names()
     done = run_ptm(*command, **watch.environment(tmp_path))
     assert done.code == 0, done
