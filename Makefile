@@ -63,5 +63,4 @@ faults: $(VENV)/.dev
 	PTM_FAULTS=1000 $(BIN)/python -m pytest -s tests/faults tests/ptm/test_concurrent.py \
 	  tests/ptm/test_index.py tests/ptm/test_damage.py tests/ptm/test_bounded_memory.py \
 	  tests/flows/test_schedule.py tests/flows/test_history.py tests/flows/test_lost.py \
-	  tests/flows/test_graph.py tests/flows/test_foreign_server.py \
 	  tests/production/test_topology.py

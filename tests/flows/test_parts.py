@@ -305,7 +305,7 @@ def test_ctrl_c(
     watch = Watch(tmp_path / "read", hold, "00100.png")
     command = ("run", "raw", "total", *photos.place(store), "--runner", runner)
     run = start(*command, **watch.environment(tmp_path))
-    wait_until(lambda: watch.waits, 120, "a part that is read")
+    wait_until(lambda: watch.waits, 60, "a part that is read")
     run.signal(signal.SIGINT)
     run.wait_for("Cancelling")
     if times == 2:
