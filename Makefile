@@ -64,5 +64,4 @@ faults: $(VENV)/.dev
 	  tests/ptm/test_index.py tests/ptm/test_damage.py tests/ptm/test_bounded_memory.py \
 	  tests/ptm/test_split_catalogs.py \
 	  tests/flows/test_schedule.py tests/flows/test_history.py tests/flows/test_lost.py \
-	  tests/flows/test_graph.py tests/flows/test_foreign_server.py \
 	  tests/production/test_topology.py

@@ -26,7 +26,6 @@ from tests.support.commands import Done, call_ptm, run_ptm
 from tests.support.graphs import ROWS, place, write_graph
 from tests.support.machine import expect_runner
 from tests.support.servers import Recorded, flow_run_in, states_of
-from tests.support.stores import MOST_RUNNERS
 
 pytestmark = [pytest.mark.operate, pytest.mark.usefixtures("server")]
 ENTRIES = {"top": ["both", "a"], "both": ["a", "b"], "alone": ["c"], "a": [], "b": [], "c": []}
@@ -85,7 +84,7 @@ def test_all_is_made_in_order(runner: str, server: str, catalog: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("runner", MOST_RUNNERS)
+@pytest.mark.parametrize("runner", RUNNERS)
 def test_one_of_two_upstreams_fails(runner: str, server: str, catalog: Path) -> None:
     """What is of a failed entry, though not of that alone, is skipped, and what is of that in turn.
 
@@ -260,7 +259,7 @@ def wide() -> dict[str, list[str]]:
 
 
 @pytest.mark.slow  # groups of sources alone are in test_groups, on processes and Dask too
-@pytest.mark.parametrize("runner", ["threads", *MOST_RUNNERS[3:]])
+@pytest.mark.parametrize("runner", ["threads", "ray"])
 def test_more_than_forty(runner: str, server: str, tmp_path: Path) -> None:
     """A run of so many holds those of a kind and a depth in one task, which ends as they did."""
     expect_runner(runner)

@@ -21,9 +21,13 @@ from tasks.workers import WORKERS
 from tests.support.commands import Started, call_ptm, run_ptm, wait_until
 from tests.support.machine import expect_runner
 from tests.support.servers import Hold, flow_run_in, recorded, states_of
-from tests.support.stores import FAULTS, MOST_RUNNERS
+from tests.support.stores import FAULTS
 
 pytestmark = pytest.mark.operate
+EACH_RUNNER = pytest.mark.parametrize(
+    "runner",
+    ["threads", "processes", "dask", "ray"],
+)
 Start = Callable[..., Started]
 NAMED = ("wine_threshold", "austen", "dog")  # it is of wine, a table, which is held
 # how often what makes a source is killed, and where: all of it in `make faults`
@@ -122,7 +126,7 @@ def test_a_killed_worker_of_a_cluster(
         library.load(name, store)
 
 
-@pytest.mark.parametrize("runner", MOST_RUNNERS)
+@EACH_RUNNER
 @pytest.mark.slow
 def test_a_source_that_takes_too_long(
     runner: str, hold: Hold, server: str, sample: Path, tmp_path: Path
@@ -152,7 +156,7 @@ def test_a_source_that_takes_too_long(
     assert "austen: cached" in again.out and "wine: made" in again.out
 
 
-@pytest.mark.parametrize("runner", MOST_RUNNERS)
+@pytest.mark.parametrize("runner", ["threads", "processes", "dask", *["ray"] * (FAULTS >= 1000)])
 @pytest.mark.slow
 def test_a_run_that_takes_too_long(
     runner: str, hold: Hold, server: str, sample: Path, tmp_path: Path

@@ -390,9 +390,9 @@ def test_a_run_that_takes_too_long(few: Photos, tmp_path: Path) -> None:
     watch = Watch(tmp_path / "read", hold, "00055.png")
     store = tmp_path / "store"
     command = ("run", "raw", *few.place(store))
-    done = call_ptm(*command, "--timeout", "15s", **watch.environment(tmp_path))
+    done = call_ptm(*command, "--timeout", "30s", **watch.environment(tmp_path))
     hold.unlink()
-    assert done.code == 1 and "15 s of the run" in done.words, done
+    assert done.code == 1 and "30 s of the run" in done.words, done
     read = watch.names()
     done = run_ptm(*command, **watch.environment(tmp_path))
     assert done.code == 0, done

@@ -24,8 +24,6 @@ from tests.support.parts import ABOUT, about, leftovers
 __all__ = ["ABOUT", "about", "leftovers"]
 
 FAULTS = int(os.environ.get("PTM_FAULTS", "0"))  # 10 and more: all of it, not a part
-# what is asked of every runner, where Ray, the slowest, is left to `make faults`
-MOST_RUNNERS = ["threads", "processes", "dask", *["ray"] * (FAULTS >= 1000)]
 
 
 BOOK = ROOT / "data" / "catalog.toml"
