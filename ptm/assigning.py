@@ -61,10 +61,12 @@ class Splits(NamedTuple):
     Attributes:
         names: of all splits of the entry.
         codes: for each sample its place among them, or `NONE`; uint8 [sample].
+        of: the entry that it is inherited from; "" of one with a rule of its own.
     """
 
     names: tuple[str, ...]
     codes: NDArray[np.uint8]
+    of: str = ""
 
     @property
     def column(self) -> pa.Array:
@@ -141,8 +143,8 @@ def assigned(source: Source, part: Part, block: Block) -> Splits | None:
         PtmError: the samples have no rows.
     """
     rule, rows = source.rule, block.rows
-    if rule is None or (rule.by == "near" and rows is not None):
-        return None  # of near ones all have to be known
+    if rule is None:
+        return None
     if rows is None:
         raise PtmError("expected rows, one for each sample, where there is a 'split', got none")
     if COLUMN in rows.column_names:
@@ -150,6 +152,12 @@ def assigned(source: Source, part: Part, block: Block) -> Splits | None:
             f"expected no column '{COLUMN}' in the rows where there is a 'split', got one (that is "
             "where each row's split stands: give the column of the file another name in its header)"
         )
+    if rule.group and rule.by != "group":  # what crosses is looked for by them
+        groups_of(rule, part, block)
+    if rule.time and rule.by != "time":
+        times_of(rule, part, block)
+    if rule.by == "near":
+        return None  # all have to be known
     if rule.by == "content":
         return Splits(rule.names, by_share(rule, content_of(source, part, block)))
     if rule.by == "group":
@@ -206,14 +214,12 @@ def inherited(block: Block, artifacts: Mapping[str, Artifact]) -> tuple[Block, S
     Raises:
         PtmError: two of those say different splits.
     """
-    import numpy as np
     import pyarrow as pa
 
     count, found = _count(block), dict[str, pa.ChunkedArray]()
     for name, artifact in artifacts.items():
         rows = artifact.manifest["tables"].get(ROWS)
-        has = rows and rows["rows"] == count and rows["file"] is None
-        if has and any(column["name"] == COLUMN for column in rows["columns"]):
+        if artifact.manifest["split"] and rows["rows"] == count:
             parts = [part.column(COLUMN) for part in artifact.parts if part.ref.rows is not None]
             found[name] = pa.concat_tables(parts)[COLUMN]
     if not found or (block.rows is not None and COLUMN in block.rows.column_names):
@@ -222,12 +228,9 @@ def inherited(block: Block, artifacts: Mapping[str, Artifact]) -> tuple[Block, S
     for name, other in found.items():
         if not other.equals(column):
             raise PtmError(f"expected one split of each sample, got those of {first} and of {name}")
-    coded = column.combine_chunks().dictionary_encode()
-    names = tuple(coded.dictionary.to_pylist())
-    codes = np.asarray(coded.indices.fill_null(NONE)).astype(np.uint8)
-    return replace(block, rows=pa.table({}) if block.rows is None else block.rows), Splits(
-        names, codes
-    )
+    names = tuple(artifacts[first].manifest["split"]["names"])
+    splits = Splits.of_column(names, column)._replace(of=first)
+    return replace(block, rows=pa.table({}) if block.rows is None else block.rows), splits
 
 
 def _count(block: Block) -> int:

@@ -76,7 +76,7 @@ class ByRow:
     Attributes:
         samples: of its tensors.
         rows: of its table.
-        named: its splits, those without samples too; none where nobody says.
+        named: its splits, those without samples too; none where its entry says none.
     """
 
     samples: Samples
@@ -86,7 +86,7 @@ class ByRow:
     @cached_property
     def splits(self) -> RowSplits:
         """Which row is in which split."""
-        column = self.rows.column(COLUMN)
+        column = self.rows.column(COLUMN) if self.named else None  # else it is one of the file
         return RowSplits(self.samples.name, self.samples.count, column, self.named)
 
     def split(self, name: str) -> torch.Tensor:

@@ -22,8 +22,8 @@ from ptm.leaks import near
 from ptm.leaks.certificate import ROWS_LOOKED_AT, Certificate, certified, table_of
 from ptm.leaks.crossings import Marks, as_arrays, from_arrays, rows_of
 from ptm.leaks.tokens import step_of
-from ptm.model import Block, Part, PartRef
-from ptm.split import COLUMN, CONTENT, FINDINGS, NONE, NOWHERE, Rule
+from ptm.model import Bad, Block, Part, PartRef, row_numbers
+from ptm.split import COLUMN, CONTENT, FINDINGS, INHERITED, NONE, NOWHERE, Rule
 from ptm.stats import Stats
 from ptm.work import Job, Measured, Work
 
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
     from ptm.source import Source
 
-MOST_READ = 16  # parts some of whose rows are looked at
+LEAST_READ = 16  # parts some of whose rows are looked at; more where they are small
+ROWS_READ = 2_000  # that these parts have at least, if there are so many
 MOST_COMPARED = 200_000  # samples among which near-duplicates are looked for without a word
 
 
@@ -91,18 +92,29 @@ def mark(
     return found
 
 
-def codes_of_near(job: Job, parts: Sequence[Measured], marks: Sequence[PartRef]) -> list[Any]:
+def codes_of_near(
+    job: Job, works: Sequence[Work], parts: Sequence[Measured], marks: Sequence[PartRef]
+) -> list[Any]:
     """The splits of all samples where near-duplicates stay together, uint8 [sample] of each part.
 
     Raises:
-        BadInput: samples are near to samples of two splits of before; each is named.
+        BadInput: samples are near to samples of two splits of before; each is named. Or nothing is
+            known that samples could be near in.
     """
     looked_at, signatures = _read(job, marks)
-    refs = [one.ref for one in parts if one.ref.rows]
+    _expect_compared(signatures)
+    some = [(work, one) for work, one in zip(works, parts, strict=True) if one.ref.rows]
+    refs = [one.ref for _, one in some]
     content = _joined([one.content for one in looked_at])
     found = near.sides(_rule(job.source), content, near.near_pairs(signatures), _before(job))
+
+    def place_of(place: int) -> tuple[str, str]:
+        [(_, number, row)] = rows_of([place], [ref.rows or 0 for ref in refs])
+        work, one = some[number]
+        return _place(work.unpacked()[0], _rows(job, one.ref), one.bad, row)
+
     if found.refused:
-        _refuse(job, found, lambda place: _file_of(job, refs, place))
+        _refuse(job, found, place_of)
     counts = [ref.rows or 0 for ref in refs]
     firsts = [sum(counts[:number]) for number in range(len(counts))]
     codes = iter(found.codes[f : f + n] for f, n in zip(firsts, counts, strict=True))
@@ -112,28 +124,41 @@ def codes_of_near(job: Job, parts: Sequence[Measured], marks: Sequence[PartRef])
 def splits_of_near(job: Job, part: Part, block: Block, stats: Stats) -> Splits:
     """The same of an entry of one part."""
     rule = _rule(job.source)
-    pairs = near.near_pairs([_signatures(job.source, block, steps_of({"": stats}))])
+    signatures = [_signatures(job.source, block, steps_of({"": stats}))]
+    _expect_compared(signatures)
+    pairs = near.near_pairs(signatures)
     found = near.sides(rule, content_of(job.source, part, block), pairs, _before(job))
     if found.refused:
-        names = block.rows[FILE].to_pylist() if FILE in block.rows.column_names else []
-        _refuse(job, found, lambda place: names[place] if names else "")
+        _refuse(job, found, lambda place: _place(part, block.rows, block.bad, place))
     return Splits(rule.names, found.codes)
 
 
-def _refuse(job: Job, found: near.Sides, file_of: Callable[[int], str]) -> None:
+def _expect_compared(signatures: Sequence[near.Signatures]) -> None:
+    if not all(one.exist for one in signatures):
+        expected = "photos of 8 bits, or rows with columns to compare, where near = 'group'"
+        raise BadInput("near", expected, "samples that ptm cannot compare (leave 'near' out)")
+
+
+def _refuse(job: Job, found: near.Sides, place_of: Callable[[int], tuple[str, str]]) -> None:
     faults, splits = Faults(), _rule(job.source).names
     for place, *ends in found.refused:
-        told = [f"{file_of(end) or f'row {end + 1}'} of {splits[found.codes[end]]}" for end in ends]
+        told = []
+        for end in ends:
+            name, row = place_of(end)
+            told.append(f"{row or name} of {splits[found.codes[end]]}")
         expected = "a sample that is near to samples of one split"
-        where = "" if file_of(place) else f"row {place + 1}"
-        faults.add(BadInput(where, expected, f"one near to {' and '.join(told)}", file_of(place)))
+        file, where = place_of(place)
+        got = f"one near to {' and '.join(told)} (leave it out; another 'seed' splits all anew)"
+        faults.add(BadInput(where, expected, got, file))
     faults.check()
 
 
-def _file_of(job: Job, refs: Sequence[PartRef], place: int) -> str:
-    [(_, number, row)] = rows_of([place], [ref.rows or 0 for ref in refs])
-    rows = _rows(job, refs[number])
-    return str(rows[FILE][row].as_py()) if FILE in rows.column_names else ""
+def _place(part: Part, rows: pa.Table, bad: Sequence[Bad], row: int) -> tuple[str, str]:
+    """The file of a sample, and which of its rows it is; "" where the file is the sample."""
+    if FILE in rows.column_names:
+        return str(rows[FILE][row].as_py()), ""
+    number = int(row_numbers(part.before, rows.num_rows, bad)[row])
+    return part.files[0].url if part.files else "", f"row {number}"
 
 
 def _before(job: Job) -> Any:
@@ -151,7 +176,9 @@ def _before(job: Job) -> Any:
 
 
 def _signatures(source: Source, block: Block, steps: Mapping[str, float]) -> near.Signatures:
-    columns = columns_of(source, getattr(source, "target", None), block.rows.column_names)
+    names = block.rows.column_names
+    # what is beside a file, as its length, says nothing of its content
+    columns = [] if FILE in names else columns_of(source, getattr(source, "target", None), names)
     return near.signatures(block, columns, steps)
 
 
@@ -194,8 +221,7 @@ def of_parts(
     refs = [one.ref for one in parts if one.ref.rows]
     tensors, rows = store.read_part(job.root, job.name, parts[0].ref)
     content = content_is(works[0].unpacked()[0], Block(tensors, parts[0].axes, rows))
-    step = -(-len(refs) // MOST_READ)
-    some = refs[::step]
+    some = refs[:: _step(refs)]
     sampled = [_some(_rows(job, ref), ROWS_LOOKED_AT // len(some)) for ref in some]
     looked_at, signatures = _read(job, marks)
     if looked_at and rule.by == "near":
@@ -243,6 +269,24 @@ def of_one(
     return _checked(certificate, split_of, file_of, _rule(source), marks)
 
 
+def inherited(splits: Splits, by_split: Mapping[str, Stats]) -> Checked:
+    """What is said of a split that another entry has made: its certificate is there."""
+    samples = {split: sum(one.samples.values()) for split, one in by_split.items()}
+    said = {
+        "by": INHERITED,
+        "of": splits.of,
+        "names": list(splits.names),
+        "samples": dict.fromkeys(splits.names, 0) | samples,
+    }
+    return Checked(said, (), {})
+
+
+def _step(refs: Sequence[PartRef]) -> int:
+    """Each how many-th part is looked at."""
+    rows = max(sum(ref.rows or 0 for ref in refs) / len(refs), 1)
+    return max(1, len(refs) // max(LEAST_READ, round(ROWS_READ / rows)))
+
+
 def is_compared(samples: int) -> bool:
     """Whether near-duplicates are looked for among so many samples without being asked."""
     return samples <= MOST_COMPARED
@@ -280,7 +324,7 @@ def _certified(
     target = facts.get("target")
     target = target if isinstance(target, str) and target in rows.column_names else None
     crossing = None
-    if signatures and rule.by != "near":
+    if signatures and all(one.exist for one in signatures) and rule.by != "near":
         codes, hashes = (_joined([getattr(m, n) for m in marks]) for n in ("codes", "content"))
         crossing = near.crossing(near.near_pairs(signatures), codes, hashes)
     return certified(

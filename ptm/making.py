@@ -330,7 +330,9 @@ def completed(
     checked = None
     if splits:
         facts = {**block.facts, **beside.facts}
-        if job.source.rule:
+        if splits.of:
+            checked = certifying.inherited(splits, by_split)
+        else:
             checked = certifying.of_one(job.source, part, block, splits, by_split, facts)
         encoded = replace(encoded, rows=splits.with_column(encoded.rows))
     aside = [*block.bad] if job.source.on_bad == "quarantine" else None

@@ -355,7 +355,8 @@ class Artifact:
     def split(self, name: str) -> torch.Tensor:
         """The samples of a split, int64 [sample]: positions in the order of the rows.
 
-        A column "split" of the rows says which they are; without one all are "train".
+        The column "split" of the rows says which they are; all are "train" where the entry has no
+        `split`, whatever columns its file has.
 
         Raises:
             PtmError: there is no such split, and those that there are; no tensor has a sample for

@@ -209,8 +209,9 @@ def _many(
     left = [work for work, one in zip(works, found, strict=True) if one.ref.files]
     marks = yield from _marked(job, left, measured, tasks)
     if job.source.rule and job.source.rule.by == "near":
-        with making.told(job):
-            codes = certifying.codes_of_near(job, measured, marks)
+        files = [file for work in left for file in work.unpacked()[0].files]
+        with making.told(job, files=files):
+            codes = certifying.codes_of_near(job, left, measured, marks)
         known = list(zip(measured, codes, strict=True))
         batches = [(making.settle, (job, group, force)) for group in groups(known, tasks)]
         measured = [one for group in (yield batches) for one in group]

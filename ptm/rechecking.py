@@ -16,7 +16,7 @@ from ptm.assigning import FILE, Splits, assigned, content_of, groups_of, times_o
 from ptm.errors import PtmError
 from ptm.leaks.crossings import Crossing, Marks, crossings, later, spans
 from ptm.model import Block, File, Part
-from ptm.split import COLUMN, NOWHERE, TRAIN, Rule, rule_of
+from ptm.split import COLUMN, INHERITED, NOWHERE, TRAIN, Rule, rule_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,7 +31,7 @@ def problem_of_split(publication: store.Publication) -> str:
         publication: held, whose files are whole.
     """
     certificate = publication.manifest.get("split") or {}
-    if not certificate:
+    if not certificate or certificate["by"] == INHERITED:  # what it was is looked at there
         return ""
     try:
         return next(_problems(publication, certificate), "")

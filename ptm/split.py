@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 TRAIN = "train"
 COLUMN = "split"  # of the rows
+INHERITED = "inherited"  # the rule of an entry that is of one with splits
 FINDINGS = "findings"  # the table of what may leak
 CONTENT = "content"  # the table of what is in which split, where the next one depends on it
 NOWHERE = "none"  # the name of what is in no split, in counts

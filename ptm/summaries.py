@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ptm.described import FREQUENT, STATISTICS, profiles_of, records_of, time_text
 from ptm.model import QUARANTINE, ROWS, Artifact, Columns, View
 from ptm.profile import TEXTS, TIMES
-from ptm.split import CONTENT, FINDINGS
+from ptm.split import CONTENT, FINDINGS, INHERITED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +47,10 @@ def split_views(artifact: Artifact) -> Iterator[View]:
         {"split": name, "samples": count, "share": count / max(total, 1)}
         for name, count in samples.items()
     ]
+    if said["by"] == INHERITED:
+        sentence = f"How many samples each split has: they are those of {said['of']}."
+        yield View("splits", sentence, table=pd.DataFrame(rows))
+        return
     nearest = said["nearest"]
     told = ""
     if nearest:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ptm import making, store
 from ptm.assigning import split_options
-from ptm.errors import StoreError
+from ptm.errors import ArtifactCorrupt, StoreError
 from ptm.explain import why, with_inputs
 from ptm.inputs import InputFiles
 from ptm.key import code_of, make_key, package_versions
@@ -24,6 +24,8 @@ from ptm.source import CHECKS
 from ptm.space import expect_room, is_new
 from ptm.split import CONTENT
 from ptm.work import Job, Work, files_of
+
+CONTENT_FILE = f"{CONTENT}.parquet"
 
 if TYPE_CHECKING:
     from ptm.source import Source
@@ -89,10 +91,31 @@ class Wanted:
     notes: tuple[str, ...]
     held: store.Publication | None = None  # of the split before, where this one depends on it
 
-    @property
+    @cached_property
     def before(self) -> Path | None:
-        """The file that says the split before."""
-        return self.held.folder / f"{CONTENT}.parquet" if self.held else None
+        """The file that says the split before, whose digest is in the key; None where none does.
+
+        Raises:
+            ArtifactCorrupt: it is damaged, and no publication that is kept has another.
+        """
+        if self.held is None:
+            return None
+        try:
+            return self._whole(self.held)
+        except ArtifactCorrupt:
+            if not self.decides["before"]:  # made again: it depended on none
+                return None
+            for other in store.kept(self.name, self.root):
+                if _split_said(other.manifest) == self.decides["before"]:
+                    with suppress(ArtifactCorrupt):
+                        return self._whole(other)
+            raise
+
+    def _whole(self, held: store.Publication) -> Path:
+        shelf, place = self.root / self.name, held.folder / CONTENT_FILE
+        file = next(one for one in store.files_of(held.manifest) if one.file == CONTENT_FILE)
+        store.verify_each(shelf, [(place, file)], self.memory.parts)
+        return place
 
     @property
     def name(self) -> str:
@@ -276,22 +299,25 @@ def _split_before(
 ) -> tuple[store.Publication | None, str]:
     """The publication whose samples keep their splits, and the digest of what is in which of them.
 
-    It is the current one of that name, if that was split by the same shares. Made again of the same
-    files it depends on what it depended on, so that its key is the same.
+    It is the last one of that name that was split by the same shares, the current one first. Made
+    again of the same files it depends on what it depended on, so that its key is the same.
     """
-    try:
-        held = store.current(source.name, root)
-    except StoreError:
-        return None, ""
-    manifest, names = held.manifest, ("split", "seed", "near")
     options = source.options()
-    if any(manifest["options"].get(name) != options.get(name) for name in names):
-        return None, ""
-    was = str(manifest.get("before", ""))
-    if make_key({**decides, "before": was, "inputs": inputs}) == manifest["key"]:
-        return held, was
-    file = f"{CONTENT}.parquet"
-    return held, next((one["sha256"] for one in manifest["files"] if one["file"] == file), "")
+    for held in store.kept(source.name, root):
+        manifest = held.manifest
+        if any(manifest["options"].get(n) != options.get(n) for n in ("split", "seed", "near")):
+            continue
+        was = str(manifest.get("before", ""))
+        if make_key({**decides, "before": was, "inputs": inputs}) == manifest["key"]:
+            return held, was
+        return held, _split_said(manifest)
+    return None, ""
+
+
+def _split_said(manifest: Mapping[str, Any]) -> str:
+    """The digest of the file that says which sample is in which split; "" where there is none."""
+    files = manifest["files"]
+    return next((one["sha256"] for one in files if one["file"] == CONTENT_FILE), "")
 
 
 def _unresolved(places: tuple[str, ...]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ptm.leaks.crossings import MOST, Crossing, Marks, Pair, crossings, later, spans
-from ptm.leaks.suspects import Nearest, Suspect, nearest, suspects
+from ptm.leaks.suspects import LEAST_ROWS, Nearest, Suspect, nearest, suspects
 from ptm.split import NOWHERE, TRAIN, Rule
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ class _Looked:
     """What was looked for, and what was found."""
 
     crossings: dict[str, Crossing] = field(default_factory=dict)
+    rows: int = 0  # of train
+    columns: tuple[str, ...] = ()
+    target: str | None = None
     suspects: list[Suspect] = field(default_factory=list)
     nearest: Nearest | None = None
 
@@ -83,6 +86,7 @@ def certified(
     if rows is not None and rows.num_rows:
         train = names.index(TRAIN) if TRAIN in names else -1
         of_train = rows.filter(_mask(codes == train))
+        looked.rows, looked.columns, looked.target = of_train.num_rows, tuple(features), target
         looked.suspects = suspects(of_train, target, features)
         if target is not None:
             looked.nearest = nearest(rows, codes, train, target, features)
@@ -185,11 +189,7 @@ def _leaks(
             "no features are selected here; what is selected later has to look at train alone",
         ),
         "L1.4 duplicates": _duplicates(rule, looked),
-        "L2 features that are not legitimate": (
-            FOUND if looked.suspects else NONE_FOUND,
-            "columns that say the target alone or together, or name the rows; whether a column is "
-            "known when one predicts, only people know",
-        ),
+        "L2 features that are not legitimate": _illegitimate(looked),
         "L3.1 temporal leakage": _temporal(rule, looked),
         "L3.2 samples that depend on each other": _dependent(rule, looked),
         "L3.3 sampling bias in the test distribution": (
@@ -198,6 +198,19 @@ def _leaks(
             "by split and drift stand beside each other",
         ),
     }
+
+
+def _illegitimate(looked: _Looked) -> tuple[str, str]:
+    if not looked.columns:
+        return OUT_OF_REACH, "the rows have no columns that may be looked at"
+    if looked.rows < LEAST_ROWS:
+        few = f"{looked.rows} rows of train are too few to look for them ({LEAST_ROWS})"
+        return OUT_OF_REACH, few
+    what = "columns that name the rows; no column to predict is named"
+    if looked.target:
+        what = "columns that say the target alone or together, or name the rows"
+    known = "whether a column is known when one predicts, only people know"
+    return (FOUND if looked.suspects else NONE_FOUND), f"{what}; {known}"
 
 
 def _duplicates(rule: Rule, looked: _Looked) -> tuple[str, str]:

@@ -31,6 +31,11 @@ class Signatures(NamedTuple):
     values: NDArray[np.uint64] | None = None
     ends: NDArray[np.int64] | None = None
 
+    @property
+    def exist(self) -> bool:
+        """Whether there is anything to compare samples by."""
+        return self.hashes is not None or self.values is not None
+
 
 def signatures(block: Block, columns: Sequence[str], steps: Mapping[str, float]) -> Signatures:
     """Those of the samples of a part: of the first tensor of pictures of bytes, else of the rows.

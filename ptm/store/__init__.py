@@ -18,7 +18,7 @@ folder of a publication it is damage, unless it is stray (`ptm.names`).
 
 from ptm.command import KEEP
 from ptm.store.collecting import Collected, gc
-from ptm.store.files import remedy
+from ptm.store.files import remedy, verify_each
 from ptm.store.lease import sweep
 from ptm.store.manifest import FORMAT, MANIFEST, content, digests, files_of
 from ptm.store.memory import Memory
@@ -40,6 +40,7 @@ from ptm.store.reading import (
     Publication,
     current,
     inputs_of,
+    kept,
     load,
     made_by_older,
     names,
@@ -95,6 +96,7 @@ __all__ = [
     "sweep",
     "unpin",
     "verify",
+    "verify_each",
     "verify_files",
     "with_rows",
     "write_part",

@@ -107,12 +107,15 @@ def content(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _content(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """What it says of the content, without what was measured of it, or found to have drifted."""
+    """What it says of the content, without what was measured of it, or found to have drifted: of a
+    split the names, whose column stands in the rows.
+    """
     drifted = manifest["stats"].get(DRIFT, {}).get("warnings", ())
     said = {entry: manifest[entry] for entry in CONTENT}
     tables = {name: table for name, table in said["tables"].items() if name not in MEASURES}
     warnings = [text for text in said["warnings"] if text not in drifted]
-    return said | {"tables": tables, "warnings": warnings}
+    splits = {name: manifest["split"][name] for name in ("names",) if manifest["split"]}
+    return said | {"tables": tables, "warnings": warnings, "split": splits}
 
 
 def digests(manifest: Mapping[str, Any]) -> dict[str, str]:

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
@@ -30,7 +31,7 @@ from ptm.store.manifest import (
 )
 from ptm.store.memory import Memory
 from ptm.store.opening import opened, place_of
-from ptm.store.pointers import CURRENT, KEYS, PINNED, Pointer, read_pointer
+from ptm.store.pointers import CURRENT, KEYS, PINNED, Pointer, pointers, read_pointer
 
 COLLECTING = 1.0  # s
 
@@ -128,6 +129,19 @@ def current(name: str, root: Path) -> Publication:
         if again is None or again["publication"] == pointer["publication"]:
             raise
         return publication(shelf, again)
+
+
+def kept(name: str, root: Path) -> Iterator[Publication]:
+    """The publications of a name that are there, each held while it is looked at: the current one,
+    then the others, the last made first; damaged ones are left out.
+    """
+    shelf = root / name
+    found = {one["publication"]: one for one in pointers(shelf).values() if one}
+    now = read_pointer(shelf / CURRENT)
+    others = sorted(found.values(), key=lambda one: one.get("made", ""), reverse=True)
+    for pointer in [*([now] if now else []), *others]:
+        with suppress(StoreError):
+            yield publication(shelf, pointer)
 
 
 def publication(shelf: Path, pointer: Pointer) -> Publication:

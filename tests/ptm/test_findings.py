@@ -217,3 +217,22 @@ def test_the_eight_kinds_of_leaks(tmp_path: Path) -> None:
     )
     said = {leak["kind"].split()[0]: leak for leak in found.manifest["split"]["leaks"]}
     assert said["L1.1"]["state"] == "found"
+
+
+@pytest.mark.parametrize("size", ["", "part_bytes = 400\n"])
+def test_a_leak_in_small_parts(tmp_path: Path, size: str) -> None:
+    """Of many small parts more are looked at."""
+    frame = rows(300)[["a", "y"]]
+    frame["again"] = frame["y"] * 2
+    _, found = table(tmp_path, frame, f'target = "y"\n{SHARES}\n{size}')
+    assert [one["column"] for one in found.manifest["split"]["suspects"]] == ["again"]
+    assert len(found.parts) == 1 or len(found.parts) > 20
+
+
+def test_what_is_not_looked_for_is_not_found_absent(tmp_path: Path) -> None:
+    """Where there is too little to look at the manifest says so, not that there are none."""
+    _, found = table(tmp_path, rows(40)[["a", "y"]], f'target = "y"\n{SHARES}')
+    leaks = {leak["kind"][:2]: leak for leak in found.manifest["split"]["leaks"]}
+    train = len(found.split("train"))
+    how = f"{train} rows of train are too few to look for them (50)"
+    assert (leaks["L2"]["state"], leaks["L2"]["how"]) == ("out of reach", how)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,10 @@ import pandas as pd
 import pytest
 
 import ptm
-from ptm.errors import InputError
+from ptm import store
+from ptm.errors import ArtifactCorrupt, InputError
 from ptm.leaks.near import clusters
-from tests.support.splits import entry, photos, scene, table
+from tests.support.splits import entry, photos, scene, table, tensorized
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 NEAR = 'split = { train = 0.5, test = 0.5 }\nnear = "group"\n'
@@ -117,6 +119,82 @@ def test_clusters_are_those_of_a_graph() -> None:
             for one, other in pairs.tolist():
                 least[one] = least[other] = min(least[one], least[other])
         assert found.tolist() == [least[place] for place in range(60)]
+
+
+def test_back_to_the_seed_of_before(tmp_path: Path) -> None:
+    """It is the split that this seed had, as long as that is kept, and binds what comes."""
+    frame = _rows(60)
+    twins = frame.copy()
+    twins["x0"] += 1
+    both = pd.concat([twins, frame])
+    table(tmp_path, frame, NEAR)
+    _, one = table(tmp_path, both, NEAR)
+    table(tmp_path, both, f"{NEAR}seed = 1")
+    ref, again = table(tmp_path, both, NEAR)
+    assert ref.cached and again.table["split"].equals(one.table["split"])
+    table(tmp_path, both, f"{NEAR}seed = 1")
+    _, more = table(tmp_path, pd.concat([_rows(70)[60:], both]), NEAR)
+    assert more.table["split"][10:].tolist() == one.table["split"].tolist()
+
+
+@pytest.mark.parametrize("left", ["an older one", "none"])
+def test_a_damaged_split_of_before(tmp_path: Path, left: str) -> None:
+    """What says it is checked: another that says the same is taken, or it is an error."""
+    frame = _rows(60)
+    twins = frame.copy()
+    twins["x0"] += 1
+    both = pd.concat([twins, frame])
+    table(tmp_path, frame, NEAR)
+    ref, one = table(tmp_path, both, NEAR)
+    if left == "none":
+        store.gc(tmp_path / "store", keep=0)
+    place = Path(ref.path) / "content.parquet"
+    raw = bytearray(place.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    place.chmod(0o644)
+    place.write_bytes(raw)
+    if left == "none":
+        with pytest.raises(ArtifactCorrupt) as raised:
+            table(tmp_path, pd.concat([both, _rows(70)[60:]]), NEAR)
+        assert "content.parquet" in str(raised.value)
+        return
+    again, healed = table(tmp_path, both, NEAR)
+    assert not again.cached and healed.table["split"].equals(one.table["split"])
+
+
+def test_sounds_cannot_be_near(tmp_path: Path) -> None:
+    """What is not compared is not said to be together."""
+    (tmp_path / "in").mkdir()
+    for number in range(6):
+        noise = np.random.default_rng(number).integers(-3000, 3000, 800).astype("<i2")
+        with wave.open(str(tmp_path / "in" / f"{number}.wav"), "wb") as file:
+            file.setparams((1, 2, 8000, 800, "NONE", ""))
+            file.writeframes(noise.tobytes())
+    for size in SIZES[:1] + ["part_bytes = 4000\n"]:
+        with pytest.raises(InputError) as raised:
+            tensorized(tmp_path, "audio", "in", NEAR + size)
+        assert "x: near: expected photos of 8 bits, or rows with columns" in str(raised.value)
+
+
+def test_a_row_that_is_near_to_two_has_its_number_in_the_file(tmp_path: Path) -> None:
+    """Those that were set aside before it are counted."""
+    frame = _rows(40).round(6)
+    twins = frame.copy()
+    twins[["x0", "x1"]] += 1
+    _, before = table(tmp_path, pd.concat([frame, twins]), f'{NEAR}on_bad = "quarantine"')
+    splits = before.table["split"]
+    torn = next(n for n in range(40) if splits[n] != splits[40 + n])
+    bridge = frame.iloc[[torn]].copy()
+    bridge["x0"] += 1
+    broken = frame.iloc[:5].astype(object)
+    broken["x3"] = "oops"
+    for size in ("", "part_bytes = 10000\n"):
+        with pytest.raises(InputError) as raised:
+            rows = pd.concat([broken, frame, twins, bridge])
+            table(tmp_path, rows, f'{NEAR}on_bad = "quarantine"\n{size}')
+        text = str(raised.value)
+        assert "rows.csv" in text and "row 86: expected a sample that is near to" in text
+        assert f"row {torn + 6} of" in text and f"row {torn + 46} of" in text
 
 
 def test_options(tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 
 import ptm
+from ptm import store
 from ptm.errors import PtmError
 from ptm.model import Artifact
+from ptm.rechecking import problem_of_split
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 SHAPES = """
@@ -116,6 +118,28 @@ def test_row_for_row(tmp_path: Path, size: str) -> None:
     train = frame[found["days"].table["split"] == "train"]
     assert found["twice"].scaler
     np.testing.assert_allclose(found["twice"].scaler.shift, 2 * train[["a", "b"]].mean(), rtol=1e-6)
+    assert found["twice"].manifest["split"] == {
+        "by": "inherited",
+        "of": "days",
+        "names": ["train", "test"],
+        "samples": {"train": len(train), "test": 100 - len(train)},
+    }
+    assert found["twice"].split("test").tolist() == found["days"].split("test").tolist()
+    assert not any(
+        finding.error for finding in store.verify(tmp_path / "store", check=problem_of_split)
+    )
+    [view] = [view for view in found["twice"].views if view.name == "splits"]
+    assert "they are those of days" in view.sentence
+
+
+def test_a_column_split_is_not_inherited(tmp_path: Path) -> None:
+    """Only what ptm has made of a rule is."""
+    frame = write_days(tmp_path)
+    frame["split"] = ["train", "test"] * 50
+    frame.to_csv(tmp_path / "days.csv", index=False)
+    plain = TABLE[: TABLE.index("split")] + 'exclude = ["day", "split"]\n'
+    found = made(tmp_path, f'{plain}\n[twice]\nkind = "doubled"\nof = "days"\n')["twice"]
+    assert found.manifest["split"] == {} and len(found.split("train")) == 100
 
 
 def test_rows_of_its_own(tmp_path: Path) -> None:
@@ -150,6 +174,7 @@ actual_above = 5
 """
     found = made(tmp_path, entries)
     assert found["good"].table["split"].equals(found["x"].table["split"])
+    assert not any("split" in told for told in found["good"].manifest["warnings"])
 
 
 def test_no_rows(tmp_path: Path) -> None:

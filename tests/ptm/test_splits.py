@@ -298,6 +298,47 @@ def test_a_column_that_is_called_split(tmp_path: Path) -> None:
     assert found.table["split"].tolist() == [0, 1, 2, 3]
 
 
+def test_a_column_split_of_the_file_is_no_split(tmp_path: Path) -> None:
+    """Without a rule all rows are train, for statistics and for whoever trains on them."""
+    frame = pd.DataFrame({"a": [1.0, 2, 30, 40], "split": ["train", "train", "test", "test"]})
+    _, found = table(tmp_path, frame, 'exclude = ["split"]')
+    assert found.split("train").tolist() == [0, 1, 2, 3] and found.scaler
+    assert found.scaler.shift == (18.25,)
+    assert len(found.dataset("train")) == 4
+    with pytest.raises(PtmError) as raised:
+        found.split("test")
+    assert "expected one of the splits train (4 rows), got 'test'" in str(raised.value)
+
+
+SHARES_AND_TIME = f'{SHARES}\ntime = "when"'
+LOOKED_FOR = {
+    "a time beside shares": SHARES_AND_TIME,
+    "a time beside groups": f'{SHARES_AND_TIME}\ngroup = "a"',
+    "a time beside near ones": f'{SHARES_AND_TIME}\nnear = "group"',
+    "a time beside a list": 'split = { file = "list.csv" }\ntime = "when"',
+    "a group beside a list": 'split = { file = "list.csv" }\ngroup = "when"\nexclude = ["when"]',
+}
+
+
+@pytest.mark.parametrize("size", ["", "part_bytes = 2000\n"])
+@pytest.mark.parametrize("rule", LOOKED_FOR)
+def test_what_is_only_looked_for_may_be_missing(tmp_path: Path, rule: str, size: str) -> None:
+    """A row without it is an error with its number, or set aside, as one without its split."""
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(100, 3)).round(4), columns=[*"abc"])
+    frame["when"] = pd.date_range("2012-01-01", periods=100).strftime("%Y-%m-%d")
+    frame.loc[3, "when"] = ""
+    rows = [f"{n},{'train' if n < 70 else 'test'}" for n in range(1, 101)]
+    (tmp_path / "list.csv").write_text("\n".join(["row,split", *rows]))
+    options = f"{LOOKED_FOR[rule]}\n{size}"
+    with pytest.raises(InputError) as raised:
+        table(tmp_path, frame, options)
+    assert "x: row 4, column 'when': expected a" in str(raised.value)
+    assert str(raised.value).endswith("(rows.csv)")
+    _, found = table(tmp_path, frame, f'{options}on_bad = "quarantine"')
+    assert found.tables["quarantine"]["where"].tolist() == ["row 4, column 'when'"]
+    assert len(found.table) == 99
+
+
 WRONG = {
     "a target that is left out": ('target = "y"\nexclude = ["y"]', "that is not left out"),
     "no train": ("split = { a = 0.5, b = 0.5 }", "expected a split 'train'"),

@@ -78,7 +78,9 @@ def plant(
         one: ("sample", *(f"axis_{axis}" for axis in range(1, values.dim())))
         for one, values in named.items()
     }
-    whole = Whole(axes, beside or {}, learned=learned.to_json() if learned else {})
+    names = [one for one in dict.fromkeys(split or ()) if one is not None]
+    said = {"names": names} if split is not None else {}
+    whole = Whole(axes, beside or {}, learned=learned.to_json() if learned else {}, split=said)
     store.publish(root, about(number, name), parts, whole, 0.1)
     return ptm.load(name, root)
 

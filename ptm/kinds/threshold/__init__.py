@@ -19,6 +19,7 @@ from ptm.errors import BadInput
 from ptm.kinds.threshold.cuts import Cuts, Direction, count_cuts, ranking, rates, sweep
 from ptm.model import ROWS, SAMPLE, Artifact, Block, View
 from ptm.source import Number, Source
+from ptm.split import COLUMN as SPLIT
 
 if TYPE_CHECKING:
     import numpy as np
@@ -141,6 +142,8 @@ def analyze(options: Options, artifacts: Mapping[str, Artifact]) -> Block:
     result = _result(predicted, actual, threshold, own, direction, ranked[0])
     units = table.attrs.get("units", {})
     empty = [group for group, mask in masks.items() if not mask.any()]
+    if artifact.manifest["split"]:
+        skipped = [name for name in skipped if name != SPLIT]  # no column of the file
     return Block(
         tensors={"predicted": torch.from_numpy(predicted), "actual": torch.from_numpy(actual)},
         axes={"predicted": (SAMPLE,), "actual": (SAMPLE,)},
