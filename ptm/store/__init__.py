@@ -72,6 +72,7 @@ __all__ = [
     "find_part",
     "gc",
     "inputs_of",
+    "kept",
     "load",
     "look",
     "made_by_older",

@@ -17,7 +17,8 @@ from ptm.store.pointers import DIGEST
 FORMAT = 2
 MANIFEST, WHOLE, INPUTS = "manifest.json", "whole.pt", "inputs.parquet"
 DRIFT = "drift"  # the table, and in stats, of how far samples are from those of an artifact before
-MEASURES = ("statistics", DRIFT)  # tables of what was measured, as `stats`
+# tables of what was measured, as `stats`, or found of the split, as `split`
+MEASURES = ("statistics", DRIFT, "findings", "content")
 POOL = "parts"  # the folder of a shelf with the files of parts
 SUFFIXES = {"tensors": ".pt", "rows": ".parquet"}  # of the files of a part, by their role
 DIGESTS = re.compile(f"(?:{DIGEST.pattern})*")

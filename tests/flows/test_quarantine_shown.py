@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 import ptm
+from flows.running.runner_names import RUNNERS
 from tests.support.commands import call_ptm
 from tests.support.machine import expect_runner
 from tests.support.photos import numbers_in, write_photos
 from tests.support.servers import flow_run_in, recorded
-from tests.support.stores import MOST_RUNNERS, digests
+from tests.support.stores import digests
 
 pytestmark = [pytest.mark.operate]
 COUNT, SIDE, BROKEN = 60, 16, (3, 4, 31)
@@ -20,7 +21,7 @@ COUNT, SIDE, BROKEN = 60, 16, (3, 4, 31)
 
 @pytest.mark.parametrize(
     "runner",
-    [r if r == "threads" else pytest.param(r, marks=pytest.mark.slow) for r in MOST_RUNNERS],
+    [r if r == "threads" else pytest.param(r, marks=pytest.mark.slow) for r in RUNNERS],
 )
 def test_a_run(server: str, tmp_path: Path, runner: str) -> None:
     """Each runner makes the same; table and note tell how many, the dashboard has them all."""
