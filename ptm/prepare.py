@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ptm import certifying, checking, making, profile, store
+from ptm import certifying, checking, joining, learning, making, profile, store
 from ptm.agreement import agreed, check_alike, check_joinable, unlike
 from ptm.budget import PARTS
 from ptm.errors import BadInput, InputError, PtmError
@@ -22,6 +22,7 @@ from ptm.model import ROWS, ArtifactRef, PartRef
 from ptm.parts import groups
 from ptm.registry import kind_of
 from ptm.stats import merged
+from ptm.telling import told
 from ptm.wanted import Content, Plan, Wanted, of_artifacts, of_files
 from ptm.work import Encoded, Job, Made, Measured, Work
 
@@ -201,7 +202,7 @@ def _many(
     found: list[Measured] = agreed(job.name, read, [work.files for work in works])
     aside = [bad for one in found for bad in one.bad] if job.source.on_bad != "fail" else None
     measured = [one for one in found if one.ref.files]  # all samples of the others are bad
-    making.check_aside(job, aside or (), making.good_in(measured))
+    making.check_aside(job, aside or (), joining.good_in(measured))
     check_alike(job.name, "scaling", [one.scaling for one in measured])
     check_alike(job.name, "axes", [one.axes for one in measured])
     scaling = measured[0].scaling
@@ -210,19 +211,19 @@ def _many(
     marks = yield from _marked(job, left, measured, tasks)
     if job.source.rule and job.source.rule.by == "near":
         files = [file for work in left for file in work.unpacked()[0].files]
-        with making.told(job, files=files):
+        with told(job, files=files):
             codes = certifying.codes_of_near(job, left, measured, marks)
         known = list(zip(measured, codes, strict=True))
         batches = [(making.settle, (job, group, force)) for group in groups(known, tasks)]
         measured = [one for group in (yield batches) for one in group]
-    with making.told(job):
+    with told(job):
         by_split = merged(one.stats for one in measured)
-        stats = making.taught(job, by_split)
-        learned = making.learn(job, stats, scaling, carried)
+        stats = learning.taught(job, by_split)
+        learned = learning.learn(job, stats, scaling, carried)
     refs = _in_place([one.ref for one in found], [one.ref for one in measured])
     raw = list[PartRef]()
     axes, written = measured[0].axes, 0
-    if making.has_to_encode(job, scaling):
+    if learning.has_to_encode(job, scaling):
         batches = [(making.encode, (job, g, learned, force)) for g in groups(measured, tasks)]
         encoded: list[Encoded] = [one for group in (yield batches) for one in group]
         check_alike(job.name, "axes", [one.axes for one in encoded])
@@ -232,13 +233,13 @@ def _many(
         pairs = zip(carried, encoded, strict=True)
         carried = [{**before, **one.carried} for before, one in pairs]
     check_joinable(job.name, refs)
-    with making.told(job):
-        beside = making.finished(job, learned, stats, carried)
+    with told(job):
+        beside = joining.finished(job, learned, stats, carried)
         facts = {**measured[0].facts, **beside.facts}
         checked = certifying.of_parts(job, left, measured, marks, by_split, facts)
         profiles = profile.merged(one.profiles for one in measured)
-        measures = making.Measures(by_split, profiles, aside, checked)
-        whole = making.joined(measured, axes, beside, learned, measures)
+        measures = joining.Measures(by_split, profiles, aside, checked)
+        whole = joining.joined(measured, axes, beside, learned, measures)
     return Content(refs, whole, raw, sum(not one.kept for one in found), written, marks)
 
 
@@ -275,11 +276,11 @@ def _checked(
     """
     whole, rows, answers = made.whole, made.whole.tables.get(ROWS), {}
     try:
-        with making.told(job):
+        with told(job):
             asked = checking.questions(job, whole)
         if asked:
             [answers] = yield [(checking.answer, (job, made.refs, rows, asked))]
-        with making.told(job):
+        with told(job):
             whole = checking.as_expected(job, made.refs, whole, answers)
             return replace(made, whole=checking.drifted(job, whole))
     except InputError:

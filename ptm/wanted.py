@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ptm import making, store
+from ptm import store
 from ptm.assigning import split_options
 from ptm.errors import ArtifactCorrupt, StoreError
 from ptm.explain import why, with_inputs
@@ -23,6 +23,7 @@ from ptm.registry import Kind, kind_of
 from ptm.source import CHECKS
 from ptm.space import expect_room, is_new
 from ptm.split import CONTENT
+from ptm.telling import told
 from ptm.work import Job, Work, files_of
 
 CONTENT_FILE = f"{CONTENT}.parquet"
@@ -134,7 +135,7 @@ class Wanted:
         """The parts with their keys, and their files as they were hashed."""
         assert self.files
         kind, files = kind_of(self.source), self.files.files
-        with making.told(job, files=files):
+        with told(job, files=files):
             parts = parts_of(self.source, kind, files)
         by_path = {entry.path: entry for entry in self.files.entries}
         # what it is measured against when all are read decides nothing of a part
