@@ -53,6 +53,7 @@ def test_wine(run: Run, book: Path, tmp_path: Path) -> None:
     assert wines.manifest["split"]["crossings"] == {}, "near-duplicates are together"
 
 
+@pytest.mark.slow
 def test_bikes(run: Run, book: Path, tmp_path: Path) -> None:
     """The network is off by less than seven eighths of what the same day last week is off by."""
     by_model, by_last_week = run("bikes", book, tmp_path)
@@ -74,6 +75,7 @@ def test_shapes(run: Run, tmp_path: Path) -> None:
     assert len(shapes.split("train")) + len(shapes.split("test")) == 900
 
 
+@pytest.mark.slow
 def test_words(run: Run, book: Path, tmp_path: Path) -> None:
     """Of chapters that it has not read the network tells two letters of five, not one of six."""
     by_model, by_count = run("words", book, tmp_path)

@@ -84,7 +84,7 @@ def test_one_operation_fails(varied: Place, step: int, tmp_path: Path, phase: st
     assert together(fail, numbers if phase in THOROUGH else numbers[::step]) == []
 
 
-@each(HURT, "put back", "sweep")
+@each(HURT, "put back")
 def test_all_operations_fail_from_one_on(
     small: Place, step: int, tmp_path: Path, phase: str
 ) -> None:
@@ -179,7 +179,7 @@ NO_ROOM, FULL = "expected about ", "No space left"  # seen before by a run, or o
     ("free", "says"),
     [
         (0, FULL),
-        (4096, FULL),
+        pytest.param(4096, FULL, marks=pytest.mark.slow),
         pytest.param(1 << 16, FULL, marks=pytest.mark.slow),
         pytest.param(1 << 18, FULL, marks=pytest.mark.slow),
         pytest.param(None, FULL, marks=pytest.mark.slow),

@@ -395,6 +395,7 @@ def collected(root: Path) -> Iterator[None]:
     assert child.result() > 0
 
 
+@pytest.mark.slow
 @ONE_STORE
 @EACH_SIZE
 def test_collected_meanwhile(

@@ -54,7 +54,7 @@ def moments(names: list[str]) -> list[tuple[int, str]]:
     return before + [(n, "halfway") for n, name in enumerate(names, 1) if name == "write"]
 
 
-@each(HURT, "sweep")
+@each(HURT)
 def test_killed_at_every_operation(varied: Place, tmp_path: Path, phase: str) -> None:
     """SIGKILL at any operation tears nothing, and the next run completes."""
 

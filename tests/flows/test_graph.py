@@ -147,10 +147,10 @@ def test_dashboard_of_what_was_skipped(catalog: Path, history: History) -> None:
     ("named", "made"),
     [
         (["top"], ["a", "b", "both", "top"]),
-        (["alone"], ["c", "alone"]),
         (["both", "c"], ["a", "b", "both", "c"]),
-        (["a"], ["a"]),
-        (["top", "a", "top"], ["a", "b", "both", "top"]),
+        pytest.param(["alone"], ["c", "alone"], marks=pytest.mark.slow),
+        pytest.param(["a"], ["a"], marks=pytest.mark.slow),
+        pytest.param(["top", "a", "top"], ["a", "b", "both", "top"], marks=pytest.mark.slow),
     ],
     ids=" ".join,
 )
@@ -179,6 +179,7 @@ def test_flows_of_what_is_named(catalog: Path) -> None:
     assert list(caught.value.outcome.made) == ["a"]
 
 
+@pytest.mark.slow
 def test_force_is_for_what_is_named(catalog: Path) -> None:
     """`--force` makes the named again; what they are of, and what is of them, is found."""
     assert call_ptm("run", *place(catalog)).code == 0

@@ -308,6 +308,7 @@ def alone(flow: Any, catalog: Path, store: Path, **options: Any) -> Any:
     return flow(catalog=catalog, data=store / "none", artifacts=store, **options)
 
 
+@pytest.mark.slow
 def test_flows_of_one_entry(good: Run, book_catalog: Path, history: History) -> None:
     """The wine and temperature flows find what is up to date, and make what other options ask."""
     from flows.temperature import temperature

@@ -18,6 +18,7 @@ from ptm.loading import here
 from ptm.loading.slots import Place, Ring, Slot
 from ptm.model import Artifact
 from tests.support.samples import plant, positions, same, taken, tensors
+from tests.support.sampling import sampled
 
 pytestmark = pytest.mark.usefixtures("unsynced", "apart")
 COUNT, LARGE = 40, 200_000  # a batch of three has more than a megabyte
@@ -46,7 +47,7 @@ HOLDERS: dict[str, Callable[[torch.Tensor], Any]] = {
 }
 
 
-@pytest.mark.parametrize("holder", HOLDERS)
+@pytest.mark.parametrize("holder", sampled(HOLDERS))
 def test_what_holds_memory(holder: str) -> None:
     """A slot is free exactly as long as nothing refers to what lies in it, however that came."""
     slot = Slot(100)

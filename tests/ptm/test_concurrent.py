@@ -256,6 +256,7 @@ def resume_on(root: Path, stop: Event, rounds: int) -> None:
         stop.set()
 
 
+@pytest.mark.slow
 @ROUNDS
 def test_collecting_against_resuming(
     tmp_path: Path, context: ForkServerContext, crew: Crew, rounds: int

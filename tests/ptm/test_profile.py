@@ -231,6 +231,7 @@ def test_all_splits_together() -> None:
     assert exactly(of_all(halves)[OF_ROWS]["x"]) == exactly(of_rows(rows)["x"])
 
 
+@pytest.mark.slow
 def test_ten_thousand_columns(tmp_path: Path) -> None:
     """What waits of a part, and what the manifest says, stay small where columns are many."""
     rows = pa.table({f"c{n}": np.random.default_rng(n).normal(size=60) for n in range(2000)})

@@ -150,6 +150,7 @@ def test_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 SIZES = [PART * 100, PART * 2, PART, PART // 2, 1]
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(data=st.data())
 @pytest.mark.usefixtures("unsynced")

@@ -137,6 +137,7 @@ def test_each_fault(tmp_path: Path, name: str) -> None:
     assert_as_without(tmp_path, found, "")
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 @pytest.mark.usefixtures("unsynced")

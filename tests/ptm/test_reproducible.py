@@ -117,6 +117,7 @@ def leaks(root: Path, secrets: set[str]) -> list[tuple[str, str]]:
     ]
 
 
+@pytest.mark.slow
 def test_no_patient_of_the_sample(sample_store: Path, sample: Path) -> None:
     """Neither the patient's name nor the identifier gets into a file of the store."""
     headers = b"".join(path.read_bytes() for path in (sample / CT).iterdir())

@@ -23,6 +23,7 @@ from ptm.readers.delimited.header import SIGNS
 from ptm.readers.text import codec_name
 from tests.support.cutting import check_pieces
 from tests.support.delimited import SHARED_FOLDER
+from tests.support.sampling import sampled
 
 BLOCKS = (4, 12, units.BLOCK)  # bytes that are looked at together: a border at every place
 
@@ -116,7 +117,7 @@ ONE_PIECE = {"a bar in shift_jis", "escapes", "utf-7", "iso2022_jp", "ebcdic", "
 ONE_PIECE |= {"only returns"}
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", sampled(HOSTILE))
 def test_cut_at_every_byte(tmp_path: Path, block: Callable[[int], None], name: str) -> None:
     """Each piece, read by itself, has its rows of the whole, and together they have all."""
     content, encoding, options = HOSTILE[name]

@@ -16,6 +16,7 @@ from ptm.readers.cutting import SPACES, Piece, cut_lines
 from ptm.readers.text import codec_name, read_text
 from tests.support.cutting import check_pieces
 from tests.support.delimited import SHARED_FOLDER
+from tests.support.sampling import sampled
 
 BLOCKS = (4, 12, units.BLOCK)  # bytes that are looked at together: a border at every place
 
@@ -30,7 +31,7 @@ TEXT_ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32", "gb1803
 
 
 @pytest.mark.parametrize("encoding", TEXT_ENCODINGS)
-@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("name", sampled(TEXTS))
 def test_text_cut_at_every_byte(
     tmp_path: Path, block: Callable[[int], None], name: str, encoding: str
 ) -> None:
