@@ -73,8 +73,13 @@ def split_views(artifact: Artifact) -> Iterator[View]:
             FINDINGS,
             "What may leak: samples of different splits that belong together, by their positions "
             "among the rows (from 0), and columns to look at.",
-            table=findings,
+            table=_without_empty(findings),
         )
+
+
+def _without_empty(table: pd.DataFrame) -> pd.DataFrame:
+    """A table without the columns that have no value: the others fit on a page."""
+    return table[[name for name in table.columns if not table[name].isin(["", None]).all()]]
 
 
 def quarantine_view(artifact: Artifact) -> View:
@@ -178,10 +183,10 @@ def _drift_view(artifact: Artifact) -> View:
     rows = [
         {
             "column": f"{one['tensor']}: {one['column']}" if one["tensor"] else one["column"],
-            **{name: one[name] for name in ("split", "distance", "chance")},
-            **{name: one[name] for name in ("missing_before", "missing")},
-            **{name: ", ".join(one[name][:FREQUENT]) for name in ("lost", "new")},
+            "split": one["split"],
             "found": "; ".join(one["found"]),
+            **{name: one[name] for name in ("distance", "chance", "missing_before", "missing")},
+            **{name: ", ".join(one[name][:FREQUENT]) for name in ("lost", "new")},
         }
         for one in records_of(artifact.tables[DRIFT])
     ]
@@ -193,7 +198,7 @@ def _drift_view(artifact: Artifact) -> View:
         f"How far the samples are from those of {which} ({said['against']}): the Jensen-Shannon "
         "distance, from 0 to 1, and what it is at most by chance; shares of missing values, "
         f"categories. {far} of {len(rows)} are farther away than they may be.",
-        table=pd.DataFrame(rows),
+        table=_without_empty(pd.DataFrame(rows)),
     )
 
 

@@ -194,8 +194,7 @@ def _leaks(
         "L3.2 samples that depend on each other": _dependent(rule, looked),
         "L3.3 sampling bias in the test distribution": (
             OUT_OF_REACH,
-            "whether the test samples are such as will be predicted, only people know; statistics "
-            "by split and drift stand beside each other",
+            "whether test is such as will be predicted, only people know; see statistics and drift",
         ),
     }
 
@@ -209,7 +208,7 @@ def _illegitimate(looked: _Looked) -> tuple[str, str]:
     what = "columns that name the rows; no column to predict is named"
     if looked.target:
         what = "columns that say the target alone or together, or name the rows"
-    known = "whether a column is known when one predicts, only people know"
+    known = "what is known when one predicts, only people know"
     return (FOUND if looked.suspects else NONE_FOUND), f"{what}; {known}"
 
 
