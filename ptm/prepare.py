@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from ptm import certifying, checking, making, profile, store
 from ptm.agreement import agreed, check_alike, check_joinable, unlike
+from ptm.assigning import FILE, assigned
 from ptm.budget import PARTS
 from ptm.errors import BadInput, InputError, PtmError
 from ptm.memory import fits_page_cache
-from ptm.model import ROWS, ArtifactRef, PartRef
+from ptm.model import ROWS, ArtifactRef, Block, PartRef
 from ptm.parts import groups
 from ptm.registry import kind_of
 from ptm.stats import merged
@@ -179,10 +180,34 @@ def _wanted_of(
 
 
 def _one(
-    function: Callable[..., Made | BadInput], *arguments: Any
+    function: Callable[..., Made | BadInput], job: Job, *arguments: Any
 ) -> Generator[list[Call], list[Any], Content]:
-    made: list[Made] = agreed(arguments[0].name, (yield [(function, arguments)]))
+    found = yield [(function, (job, *arguments))]
+    works = [one for one in arguments if isinstance(one, Work)]
+    made: list[Made] = agreed(job.name, [*found, *_misfits(job, works, found)])
     return Content([made[0].ref] if made[0].ref else [], made[0].whole)
+
+
+def _misfits(
+    job: Job, works: Sequence[Work], read: Sequence[object]
+) -> Generator[BadInput, None, None]:
+    """The files of parts that could not be read whose names come to no split: told with the rest."""
+    import pyarrow as pa
+
+    rule = job.source.rule
+    by_name = rule is not None and rule.by in ("folder", "group", "file")
+    if job.source.on_bad != "fail" or not (by_name and job.source.takes_folders):
+        return
+    for work, one in zip(works, read, strict=False):
+        if isinstance(one, BadInput):
+            part, _ = work.unpacked()
+            names = {file.url: f"{job.above}{file.name}" for file in part.files}
+            rows = pa.table({FILE: [file.name for file in part.files]})
+            try:
+                assigned(job.source, part, Block(rows=rows))
+            except BadInput as bad:
+                if bad.alone is not None:  # else its rows decide, not its files
+                    yield bad.of_source(job.name, lambda file: names.get(file, file))
 
 
 def _many(
@@ -198,7 +223,8 @@ def _many(
         ]
         for (place, _), one in zip(again, (one for g in (yield batches) for one in g), strict=True):
             read[place] = one
-    found: list[Measured] = agreed(job.name, read, [work.files for work in works])
+    files = [work.files for work in works]
+    found: list[Measured] = agreed(job.name, [*read, *_misfits(job, works, read)], files)
     aside = [bad for one in found for bad in one.bad] if job.source.on_bad != "fail" else None
     measured = [one for one in found if one.ref.files]  # all samples of the others are bad
     making.check_aside(job, aside or (), making.good_in(measured))
