@@ -315,23 +315,24 @@ def _too_large(shape: tuple[int, ...], file: File) -> BadInput:
 
 
 def _odd(
-    files: Sequence[File], shapes: dict[int, tuple[int, ...]], usual: str = ""
+    files: Sequence[File], shapes: dict[int, tuple[int, ...]], usual: str | None = None
 ) -> dict[int, BadInput]:
     """The images that have another size than most, by their places.
 
     Args:
         files: of all.
         shapes: of those that are whole, by their places.
-        usual: what size most have, as it is told, where that is known; else it is counted here.
+        usual: what size most have, as it is told, where samples are set aside: all parts tell it alike; ""
+            where it is counted here. None where they are not: the first of most is named.
     """
     sizes = {place: _size(shape) for place, shape in shapes.items()}
-    usual = usual or next((one for one, _ in Counter(sizes.values()).most_common(1)), "")
-    like = next((files[place].name for place, size in sizes.items() if size == usual), "")
-    expected = f"{usual} as in {like}" if like else f"{usual} as most have"
+    most = usual or next((one for one, _ in Counter(sizes.values()).most_common(1)), "")
+    like = next((files[place].name for place, size in sizes.items() if size == most), "")
+    expected = f"{most} as in {like}" if usual is None else f"{most} as most have"
     return {
         place: BadInput("", expected, size, files[place].url)
         for place, size in sizes.items()
-        if size != usual
+        if size != most
     }
 
 
