@@ -5,6 +5,7 @@ They decide whether something is published, and what is said of it, but no tenso
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -129,8 +130,12 @@ class Expect(Demand):
 
 
 def _short(value: object) -> object:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return {"limit": value} if is_number else value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return {"limit": value}
+    if isinstance(value, (Mapping, BaseModel)):
+        return value
+    got = str(value).lower() if isinstance(value, bool) else repr(value)
+    raise ValueError(f"a limit from 0 to 1, as 0.1, or a table with a 'limit', got {got}")
 
 
 class OfDrift(Demand):

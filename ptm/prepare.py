@@ -191,7 +191,7 @@ def _one(
 def _misfits(
     job: Job, works: Sequence[Work], read: Sequence[object]
 ) -> Generator[BadInput, None, None]:
-    """The files of parts that could not be read whose names come to no split: told with the rest."""
+    """Files that by their names come to no split, of parts that could not be read."""
     import pyarrow as pa
 
     rule = job.source.rule
@@ -201,13 +201,13 @@ def _misfits(
     for work, one in zip(works, read, strict=False):
         if isinstance(one, BadInput):
             part, _ = work.unpacked()
-            names = {file.url: f"{job.above}{file.name}" for file in part.files}
             rows = pa.table({FILE: [file.name for file in part.files]})
             try:
                 assigned(job.source, part, Block(rows=rows))
             except BadInput as bad:
                 if bad.alone is not None:  # else its rows decide, not its files
-                    yield bad.of_source(job.name, lambda file: names.get(file, file))
+                    names = {file.url: f"{job.above}{file.name}" for file in part.files}
+                    yield bad.of_source(job.name, names.__getitem__)
 
 
 def _many(

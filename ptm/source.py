@@ -6,6 +6,7 @@ The options of a kind are a subclass of it. Frozen, validated, and in JSON a par
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -44,7 +45,7 @@ BAD = ("on_bad", "max_bad")
 
 def short(value: object) -> str:
     """A value in a message."""
-    text = repr(value)
+    text = str(value).lower() if isinstance(value, bool) else repr(value)  # as a catalog has it
     return text if len(text) <= LETTERS else f"{text[:LETTERS]} …"
 
 
@@ -68,12 +69,29 @@ def _pattern(pattern: str) -> str:
     return pattern
 
 
+def _split(value: object) -> object:
+    """A table of shares, of cuts, or of a word on folders or a list; see `ptm.split`."""
+    if not isinstance(value, Mapping):
+        expected = "a table as { train = 0.8, test = 0.2 }, of cuts of a 'time' as { train = "
+        expected += "'..2012', test = '2013..' }, { folder = true } or { file = 'splits.csv' }"
+        raise ValueError(f"{expected}, got {short(value)}")
+    wrong = {name: one for name, one in value.items() if not _is_of_split(one)}
+    if wrong:
+        told = [f"for '{name}', got {short(one)}" for name, one in wrong.items()]
+        raise ValueError(f"a share above 0 and up to 1, or a cut, {'; '.join(told)}")
+    return value
+
+
+def _is_of_split(value: object) -> bool:
+    return isfinite(value) if isinstance(value, (int, float)) else isinstance(value, str)
+
+
 def _limit(value: object) -> object:
     """A count, or a share."""
     is_count = type(value) is int and value >= 0
     if value is None or is_count or (type(value) is float and 0 <= value <= 1):
         return value
-    raise ValueError(f"a count, or a share from 0.0 to 1.0, got {value!r}")
+    raise ValueError(f"a count, or a share from 0.0 to 1.0, got {short(value)}")
 
 
 def _exact(value: object) -> object:
@@ -164,7 +182,9 @@ class Source(BaseModel):
     timeout: Span | None = None
     store: Literal["scaled", "raw"] = "scaled"
     part_bytes: int = Field(default=PART_BYTES, ge=1)
-    split: dict[str, float | bool | str] = Field(default_factory=dict)
+    split: Annotated[dict[str, float | bool | str], BeforeValidator(_split)] = Field(
+        default_factory=dict
+    )
     seed: int = Field(default=0, ge=0, le=MOST_EXACT)
     group: str | None = None
     near: Literal["group"] | None = None

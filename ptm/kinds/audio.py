@@ -420,8 +420,8 @@ def _odd(
         files: of all.
         sounds: those that are whole, by their places.
         options: of the entry.
-        usual: what most are, as it is told, where samples are set aside: all parts tell it alike; ""
-            where it is counted here. None where they are not: the first of most is named.
+        usual: what most are, as it is told, where samples are set aside and all parts tell it
+            alike; "" where it is counted here. None of others: the first of most is named.
     """
     looks = {place: _told(_look(sound, options)) for place, sound in sounds.items()}
     most = usual or next((one for one, _ in Counter(looks.values()).most_common(1)), "")

@@ -322,8 +322,8 @@ def _odd(
     Args:
         files: of all.
         shapes: of those that are whole, by their places.
-        usual: what size most have, as it is told, where samples are set aside: all parts tell it alike; ""
-            where it is counted here. None where they are not: the first of most is named.
+        usual: what size most have, as it is told, where samples are set aside and all parts tell it
+            alike; "" where it is counted here. None of others: the first of most is named.
     """
     sizes = {place: _size(shape) for place, shape in shapes.items()}
     most = usual or next((one for one, _ in Counter(sizes.values()).most_common(1)), "")

@@ -162,8 +162,7 @@ def test_what_hides_nothing(tmp_path: Path, size: str) -> None:
     ]
     assert faults_of(tmp_path, f"{SHARES}\ngroup = '(train|other)/'\n{size}") == [
         "broken",
-        "expected a group by '(train|other)/' in the path of each file, got none "
-        "(photos/root.png)",
+        "expected a group by '(train|other)/' in the path of each file, got none (photos/root.png)",
     ]
     names = [*files, "train/a/zero.png", "other/a/1.png"]
     listed = "file,split\n" + "".join(f"{name},train\n" for name in names)
