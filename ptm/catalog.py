@@ -16,11 +16,12 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
 
+from ptm.demands import short
 from ptm.errors import CatalogError
 from ptm.hints import catalogs, listed
 from ptm.names import NAME, is_name
 from ptm.registry import KINDS, Kind, kind_named, kind_of
-from ptm.source import BAD, CHECKS, SPLIT, STORED, Source, below_folders, short
+from ptm.source import BAD, CHECKS, SPLIT, STORED, Source, below_folders
 
 ABOUT = "catalog"  # the table that is no entry
 SHOWN = 12  # entries in a repr

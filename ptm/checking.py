@@ -187,11 +187,16 @@ def _placed(job: Job, parts: Sequence[PartRef], rows: pa.Table | None, fault: Fa
     if fault.row < 0:
         return what
     columns = [column["name"] for part in parts[:1] for column in part.columns or ()]
-    if FILE in columns or (rows is not None and FILE in rows.column_names):
-        file = value_at(lambda: _pieces(job, parts, rows, FILE), fault.row)
-        return BadInput(what.where, what.expected, what.got, f"{job.above}{file}")
-    where = f"row {fault.row + 1}, {what.where}"
-    return BadInput(where, what.expected, what.got, job.source.path)
+    are_files = FILE in columns or (rows is not None and FILE in rows.column_names)
+
+    def named(row: int) -> str:
+        file = value_at(lambda: _pieces(job, parts, rows, FILE), row) if are_files else ""
+        return f"{job.above}{file}" if are_files else f"row {row + 1}"
+
+    got = f"{what.got}; {named(fault.like)} has it too" if fault.like >= 0 else what.got
+    if are_files:
+        return BadInput(what.where, what.expected, got, named(fault.row))
+    return BadInput(f"{named(fault.row)}, {what.where}", what.expected, got, job.source.path)
 
 
 def _few(notes: list[str]) -> list[str]:

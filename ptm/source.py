@@ -23,7 +23,7 @@ from pydantic import (
 )
 from pydantic_core import to_jsonable_python
 
-from ptm.demands import DriftOption, Expect
+from ptm.demands import MOST_EXACT, DriftOption, Expect, exact, short
 from ptm.names import NAME
 from ptm.spans import seconds_of
 from ptm.split import TRAIN, Rule, rule_of
@@ -32,21 +32,12 @@ Measure = Literal["continuous", "ordinal", "categorical"]
 MOST_CLASSES = 100_000  # one-hot rows longer than that are a slip of the pen
 MOST_COLUMNS = 10_000
 GIB = 1 << 30
-MOST_EXACT = 1 << 53  # up to here every integer is a float64
-LARGEST = 1 << 1023
-LETTERS = 80  # of a value in a message
 PART_BYTES = 1 << 26
 # options of every entry that decide what is stored
 STORED = ("store", "part_bytes")
 CHECKS = ("expect", "drift")  # decide whether it is published; no part depends on them
 SPLIT = ("split", "seed", "group", "near", "time", "embargo", "statistics")
 BAD = ("on_bad", "max_bad")
-
-
-def short(value: object) -> str:
-    """A value in a message."""
-    text = str(value).lower() if isinstance(value, bool) else repr(value)  # as a catalog has it
-    return text if len(text) <= LETTERS else f"{text[:LETTERS]} …"
 
 
 def _single_ascii(delimiter: str) -> str:
@@ -94,17 +85,6 @@ def _limit(value: object) -> object:
     raise ValueError(f"a count, or a share from 0.0 to 1.0, got {short(value)}")
 
 
-def _exact(value: object) -> object:
-    """An integer becomes float64 without a word only where that holds it."""
-    if (
-        isinstance(value, int)
-        and abs(value) > MOST_EXACT
-        and (abs(value) > LARGEST or int(float(value)) != value)
-    ):
-        raise ValueError(f"a number that float64 can hold, got {short(value)}")
-    return value
-
-
 def _in_order(value: object) -> object:
     """The same value with its sets as lists in an order that is the same in every process."""
     if isinstance(value, Mapping):
@@ -120,7 +100,7 @@ def _listed(names: object) -> object:
     )
 
 
-Number = Annotated[float, BeforeValidator(_exact), Field(allow_inf_nan=False)]
+Number = Annotated[float, BeforeValidator(exact), Field(allow_inf_nan=False)]
 Span = Annotated[float, BeforeValidator(seconds_of)]
 Limit = Annotated[int | float | None, BeforeValidator(_limit)]
 Delimiter = Annotated[str, AfterValidator(_single_ascii)]
