@@ -22,6 +22,7 @@ from ptm.memory import fits_page_cache
 from ptm.model import ROWS, ArtifactRef, Block, PartRef
 from ptm.parts import groups
 from ptm.registry import kind_of
+from ptm.split import in_order
 from ptm.stats import merged
 from ptm.wanted import Content, Plan, Wanted, of_artifacts, of_files
 from ptm.work import Encoded, Job, Made, Measured, Work
@@ -241,7 +242,8 @@ def _many(
         batches = [(making.settle, (job, group, force)) for group in groups(known, tasks)]
         measured = [one for group in (yield batches) for one in group]
     with making.told(job):
-        by_split = merged(one.stats for one in measured)
+        found_in = merged(one.stats for one in measured)
+        by_split = {split: found_in[split] for split in in_order(found_in)}
         stats = making.taught(job, by_split)
         learned = making.learn(job, stats, scaling, carried)
     refs = _in_place([one.ref for one in found], [one.ref for one in measured])
