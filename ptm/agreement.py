@@ -101,7 +101,7 @@ def _uneven(name: str, found: Sequence[Any], files: Sequence[str]) -> Iterator[I
     told = False
     for place, one in enumerate(found):
         is_bad = isinstance(one, BadInput)
-        told |= is_bad and bool(one.counted)
+        told |= is_bad and any(len(counted) > 1 for counted in one.counted.values())
         for what, counted in (one.counted if is_bad else one.uniform).items():
             counts.setdefault(what, Counter()).update(counted)
             if len(counted) == 1 and files:

@@ -9,21 +9,33 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
 
+from ptm.demands import short
 from ptm.errors import CatalogError
 from ptm.hints import catalogs, listed
 from ptm.names import NAME, is_name
 from ptm.registry import KINDS, Kind, kind_named, kind_of
-from ptm.source import BAD, CHECKS, SPLIT, STORED, Source, below_folders, short
+from ptm.source import BAD, CHECKS, SPLIT, STORED, Source, below_folders
 
 ABOUT = "catalog"  # the table that is no entry
 SHOWN = 12  # entries in a repr
+TYPES = {"str", "bool", "int", "float"}
+TABLES = ("dict_type", "model_type")
+PLAIN = {  # what pydantic says, in words of a catalog
+    **dict.fromkeys(TABLES, "a table"),
+    **dict.fromkeys(("list_type", "tuple_type", "set_type", "frozen_set_type"), "a list"),
+    **{"string_type": "a text", "bool_type": "true or false", "float_type": "a number"},
+    **dict.fromkeys(("int_type", "int_from_float"), "a whole number"),
+    "finite_number": "a finite number",
+    **{"less_than_equal": "at most {le}", "greater_than_equal": "at least {ge}"},
+    **{"less_than": "less than {lt}", "greater_than": "more than {gt}"},
+}
 
 
 class _About(BaseModel):
@@ -257,7 +269,7 @@ def _source(name: str, entry: dict[str, Any], root: Path, kind: Kind) -> Source:
         values = to_json({**below_folders(given, spec), **given, "name": name, "root": ""})
         source = spec.model_validate_json(values).model_copy(update={"root": root})
     except ValidationError as error:
-        told += [_explain(name, kind, problem) for problem in error.errors()]
+        told += [_explain(name, kind, problem) for problem in _each_once(error.errors())]
     if told:
         raise CatalogError("\n  ".join(told))
     source._kind = kind
@@ -275,21 +287,78 @@ def _unknown(name: str, option: str, kind: Kind) -> str:
     last = [option for option in of_all if option not in hidden]
     aside = {*hidden, *last}
     known = [field for field in kind.options.model_fields if field not in aside] + last
-    return f"[{name}] {option}: unknown option{_hint(option, known)}; known: {', '.join(known)}"
+    return _unknown_among(name, option, option, known)
+
+
+def _unknown_among(name: str, option: str, word: str, known: list[str]) -> str:
+    return f"[{name}] {option}: unknown option{_hint(word, known)}; known: {', '.join(known)}"
+
+
+def _each_once(problems: Sequence[Any]) -> list[Any]:
+    """What is wrong, each option once: of one that may be of several types each type is wrong."""
+    found: dict[Any, list[Any]] = {}
+    for problem in problems:
+        *place, last = problem["loc"] or ("",)
+        is_type = problem["type"] in PLAIN and last in TYPES
+        found.setdefault((*place, *([] if is_type else [last])), []).append(problem)
+    return [
+        one if not others else {**one, "loc": place, "type": "", "msg": _either([one, *others])}
+        for place, (one, *others) in found.items()
+    ]
+
+
+def _either(problems: Sequence[Any]) -> str:
+    """What is expected where one of several types is."""
+    words = list(dict.fromkeys(_plain(problem) for problem in problems))
+    return f"{', '.join(words[:-1])} or {words[-1]}" if words[1:] else words[0]
+
+
+def _plain(problem: Any) -> str:
+    """What an option should be, in words of a catalog."""
+    message: str = problem["msg"].removeprefix("Input should be ")
+    return PLAIN.get(problem["type"], "{}").format(message, **problem.get("ctx", {}))
+
+
+def _model_at(model: type[BaseModel], place: Sequence[str | int]) -> type[BaseModel] | None:
+    """The model of the table at a place in the options, or of the tables in it; None of others."""
+    names = iter(place)
+    for name in names:
+        if name not in model.model_fields:
+            return None
+        kinds = [model.model_fields[str(name)].annotation]
+        while kinds and not _is_model(kinds[-1]):
+            kind = kinds.pop()
+            if get_origin(kind) is dict and next(names, None) is None:  # a table of any names
+                return None
+            kinds += get_args(kind)
+        if not kinds:
+            return None
+        model = kinds[-1]  # type: ignore[assignment]
+    return model
+
+
+def _is_model(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def _explain(name: str, kind: Kind, problem: Any) -> str:
-    option = ".".join(str(part) for part in problem["loc"])
+    place = problem["loc"]
+    option = ".".join(str(part) for part in place)
     if problem["type"] == "extra_forbidden":
-        return _unknown(name, option, kind)
+        inside = _model_at(kind.options, place[:-1]) if place[1:] else None
+        if inside is None:
+            return _unknown(name, option, kind)
+        return _unknown_among(name, option, str(place[-1]), list(inside.model_fields))
     if problem["type"] == "missing":
         return f"[{name}] {option}: expected this option, got nothing"
     if problem["type"] == "value_error":
         return f"[{name}] {option + ': ' if option else ''}expected {problem['ctx']['error']}"
     if option == "name":
         return f"[{name}]: expected a name of a-z, 0-9, '_' and '-', 100 at most, got {name!r}"
-    message = problem["msg"].removeprefix("Input should be ")
-    return f"[{name}] {option}: expected {message}, got {short(problem['input'])}"
+    expected, model = _plain(problem), _model_at(kind.options, place)
+    if model and problem["type"] in TABLES:
+        expected = f"a table with any of {', '.join(model.model_fields)}"
+    return f"[{name}] {option}: expected {expected}, got {short(problem['input'])}"
 
 
 def _hint(word: str, known: Iterable[str]) -> str:

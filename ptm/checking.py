@@ -107,8 +107,8 @@ def drifted(job: Job, whole: Whole) -> Whole:
         return _noted(whole, [none] if drift.against == "pinned" else [])
     all_ = list(compared(before, Side(_profiles(whole), whole.stats["samples"]), drift))
     far = [one for one in all_ if one.found]
-    _raise_errors(job, far, held.folder.name)
     which = "the pinned artifact" if drift.against == "pinned" else "the artifact before"
+    _raise_errors(job, far, f"{which}, {held.folder.name}")
     notes = _few([f"drift from {which}: {_where(one)}: {'; '.join(one.found)}" for one in far])
     said = {"against": held.folder.name, "pinned": drift.against == "pinned"}
     said |= {"compared": len(all_), "found": [_said(one) for one in far]}
@@ -187,11 +187,16 @@ def _placed(job: Job, parts: Sequence[PartRef], rows: pa.Table | None, fault: Fa
     if fault.row < 0:
         return what
     columns = [column["name"] for part in parts[:1] for column in part.columns or ()]
-    if FILE in columns or (rows is not None and FILE in rows.column_names):
-        file = value_at(lambda: _pieces(job, parts, rows, FILE), fault.row)
-        return BadInput(what.where, what.expected, what.got, f"{job.above}{file}")
-    where = f"row {fault.row + 1}, {what.where}"
-    return BadInput(where, what.expected, what.got, job.source.path)
+    are_files = FILE in columns or (rows is not None and FILE in rows.column_names)
+
+    def named(row: int) -> str:
+        file = value_at(lambda: _pieces(job, parts, rows, FILE), row) if are_files else ""
+        return f"{job.above}{file}" if are_files else f"row {row + 1}"
+
+    got = f"{what.got}; {named(fault.like)} has it too" if fault.like >= 0 else what.got
+    if are_files:
+        return BadInput(what.where, what.expected, got, named(fault.row))
+    return BadInput(f"{named(fault.row)}, {what.where}", what.expected, got, job.source.path)
 
 
 def _few(notes: list[str]) -> list[str]:
@@ -228,12 +233,22 @@ def _raise_errors(job: Job, far: list[Compared], against: str) -> None:
         return
     found = Faults()
     for one in far:
-        got = "; ".join(one.found)
-        found.add(BadInput(_where(one), f"no drift from {against}", got))
+        found.add(BadInput(_where(one), "no drift", "; ".join(one.found)))
     try:
-        found.check()
+        found.check(head=f"drift from {against}: nothing was published. {_way_out(job)}")
     except BadInput as bad:
         raise bad.of_source(job.name) from None
+
+
+def _way_out(job: Job) -> str:
+    """What can be done about drift that is an error."""
+    assert job.source.drift
+    then = f", and `ptm pin {job.name}` measures from it" * (job.source.drift.against == "pinned")
+    return (
+        f"If the data is right: level = \"warning\" in 'drift' publishes it, `ptm show {job.name}` "
+        f"shows what has drifted{then}; a higher 'limit' or 'missing', of all or of one column in "
+        "'columns', lets more pass"
+    )
 
 
 def _where(one: Compared) -> str:

@@ -5,22 +5,36 @@ They decide whether something is published, and what is said of it, but no tenso
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.functional_serializers import model_serializer
 
 Level = Literal["error", "warning"]
+MOST_EXACT = 1 << 53  # up to here every integer is a float64
+LARGEST = 1 << 1023
+LETTERS = 80  # of a value in a message
 
 
-def _exact(value: object) -> object:
-    """An integer that float64 would round is none that anything can be compared with."""
-    if isinstance(value, int) and not isinstance(value, bool) and int(float(value)) != value:
-        raise ValueError(f"a number that float64 can hold, got {value}")
+def short(value: object) -> str:
+    """A value in a message, as a catalog has it."""
+    text = str(value).lower() if isinstance(value, bool) else repr(value)
+    return text if len(text) <= LETTERS else f"{text[:LETTERS]} …"
+
+
+def exact(value: object) -> object:
+    """An integer becomes float64 without a word only where that holds it."""
+    if (
+        isinstance(value, int)
+        and abs(value) > MOST_EXACT
+        and (abs(value) > LARGEST or int(float(value)) != value)
+    ):
+        raise ValueError(f"a number that float64 can hold, got {short(value)}")
     return value
 
 
-Number = Annotated[float, BeforeValidator(_exact), Field(allow_inf_nan=False)]
+Number = Annotated[float, BeforeValidator(exact), Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Value = str | bool | int | float
@@ -86,10 +100,11 @@ class OfColumn(Demand):
 
     Attributes:
         min, max: of each number.
-        unique: whether no value may come twice.
-        missing: the largest share of rows that may have no value: null, NaN or a text of nothing.
+        unique: whether no value may come twice; missing ones may.
+        missing: the largest share of rows that may have no value: null, NaN, or a text in which
+            there is nothing, or blanks alone.
         mean, median: of the numbers.
-        values: the only ones that may come, beside missing ones.
+        values: the only ones that may come, beside missing ones; texts, or numbers.
         level: of what is not so; that of all where it is left out.
     """
 
@@ -129,8 +144,12 @@ class Expect(Demand):
 
 
 def _short(value: object) -> object:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return {"limit": value} if is_number else value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return {"limit": value}
+    if isinstance(value, (Mapping, BaseModel)):
+        return value
+    expected = "a limit from 0 to 1, as 0.1, or a table with a 'limit'"
+    raise ValueError(f"{expected}, got {short(value)}")
 
 
 class OfDrift(Demand):

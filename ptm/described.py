@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ptm import arrow
 from ptm.histogram import Histogram
 from ptm.profile import OF_ROWS, OTHERS, TEXTS, TIMES, BySplit, Profile, Texts
+from ptm.split import in_order
 from ptm.stats import Moments
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ def table_of(by_split: BySplit) -> pa.Table:
     """
     rows = [
         _row(split, of, name, profile)
-        for split, profiles in by_split.items()
-        for of, columns in profiles.items()
+        for split in in_order(by_split)
+        for of, columns in by_split[split].items()
         for name, profile in columns.items()
     ]
     return arrow.table_of_rows(rows, TYPES)
@@ -93,7 +94,7 @@ def summary_of(by_split: BySplit) -> dict[str, Any]:
         8601; of texts {count, missing, empty, distinct, frequent: [[text, count], …]}. None of what
         has more than MOST_IN_JSON columns.
     """
-    few = {split: each.get(OF_ROWS, {}) for split, each in by_split.items()}
+    few = {split: by_split[split].get(OF_ROWS, {}) for split in in_order(by_split)}
     return {
         split: {name: _summary(one) for name, one in columns.items()}
         for split, columns in few.items()

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ptm.demands import Between, Expect, OfColumn
+from ptm.demands import MOST_EXACT, Between, Expect, OfColumn, short
 from ptm.errors import BadInput
 from ptm.profile import NUMBERS, TEXTS, TIMES, Profile
 from ptm.spill import Answer, Ask, First
 
 NAMED = 12  # columns in a message
-MOST_WHOLE = 1e15  # up to which whole numbers are told without an exponent
+MOST_WHOLE = 2.0**64  # up to which whole numbers are told without an exponent
 LETTERS = 40
 OF = {NUMBERS: "numbers", TEXTS: "texts", TIMES: "times"}
 
@@ -23,11 +23,13 @@ class Fault(NamedTuple):
         what: where, expected and got.
         is_error: whether it keeps the entry from being published.
         row: of the first one, where it is one of the rows; else -1.
+        like: of a value that comes twice, the row that has it first; else -1.
     """
 
     what: BadInput
     is_error: bool
     row: int = -1
+    like: int = -1
 
 
 def asks(
@@ -48,8 +50,8 @@ def asks(
         ends: dict[str, Any] = {}
         if one.what == NUMBERS and one.moments and one.count:
             low, high = float(one.moments.min[0]), float(one.moments.max[0])
-            ends["low"] = demand.min if demand.min is not None and low < demand.min else None
-            ends["high"] = demand.max if demand.max is not None and high > demand.max else None
+            ends["low"] = demand.min if _may_be_less(low, demand.min) else None
+            ends["high"] = demand.max if _may_be_less(demand.max, high) else None
             ends["median"] = demand.median is not None
         ask = Ask(distinct=demand.unique, values=_values(demand, one), **ends)
         if ask != Ask():
@@ -59,8 +61,18 @@ def asks(
     return found
 
 
+def _may_be_less(one: float | None, other: float | None) -> bool:
+    """Whether a number may be less than another: of integers float64 has rounded large ones."""
+    if one is None or other is None:
+        return False
+    return one < other or (one == other and abs(one) >= MOST_EXACT)
+
+
 def _values(demand: OfColumn, one: Profile) -> tuple[Any, ...] | None:
-    return demand.values if one.what in (NUMBERS, TEXTS) else None
+    """The values that may come; None where none of them is of the sort that the column has."""
+    is_text = one.what == TEXTS
+    fits = any(isinstance(value, str) == is_text for value in demand.values or ())
+    return demand.values if fits and one.what in (NUMBERS, TEXTS) else None
 
 
 def faults(
@@ -92,13 +104,15 @@ def faults(
         demand = expect.columns.get(name, OfColumn())
         is_error = (demand.level or expect.level) == "error"
         most = demand.missing if demand.missing is not None else expect.missing
-        for what, row in _of_column(demand, most, one, answers.get(name, Answer())):
+        answer = answers.get(name, Answer())
+        for what, first in _of_column(demand, most, one, answer):
             where = f"column '{_cut(name)}'"
             where = f"{where}, {what[0]}" if what[0] else where
-            yield Fault(BadInput(where, *what[1:]), is_error, row)
+            row, like = (first.row, first.like) if first else (-1, -1)
+            yield Fault(BadInput(where, *what[1:]), is_error, row, like)
 
 
-Found = Iterator[tuple[tuple[str, str, str], int]]  # where, expected, got; the row
+Found = Iterator[tuple[tuple[str, str, str], First | None]]  # where, expected, got; the first row
 
 
 def _of_column(demand: OfColumn, most: float | None, one: Profile, answer: Answer) -> Found:
@@ -107,9 +121,13 @@ def _of_column(demand: OfColumn, most: float | None, one: Profile, answer: Answe
     wanted = [name for name in named if getattr(demand, name) is not None]
     if one.what != NUMBERS and wanted:
         got = OF.get(one.what, "values that are none")
-        yield ("", f"numbers, for {_listed(wanted)}", got), -1
+        yield ("", f"numbers, for {_listed(wanted)}", got), None
     if one.what not in (NUMBERS, TEXTS) and demand.values is not None:
-        yield ("", "numbers or texts, for 'values'", OF.get(one.what, "others")), -1
+        yield ("", "numbers or texts, for 'values'", OF.get(one.what, "others")), None
+    elif demand.values is not None and one.count and not _values(demand, one):
+        got = OF[TEXTS if one.what == NUMBERS else NUMBERS]
+        expected = f"{OF[one.what]} in 'values', as the column has"
+        yield ("", expected, f"only {got}: {_some(demand.values)}"), None
     if answer.low:
         yield _row(answer.low, f"at least {_number(demand.min)}")
     if answer.high:
@@ -117,10 +135,7 @@ def _of_column(demand: OfColumn, most: float | None, one: Profile, answer: Answe
     if answer.other and demand.values is not None:
         yield _row(answer.other, f"one of {_some(demand.values)}")
     if demand.unique and answer.twice:
-        first = answer.twice
-        like = f"; row {first.like + 1} has it too" if first.like >= 0 else ""
-        (_, expected, got), row = _row(first, "values that come once")
-        yield ("", expected, f"{got}{like}"), row
+        yield _row(answer.twice, "values that come once")
     if one.moments and one.count:
         yield from _middle("mean", demand.mean, float(one.moments.mean[0]))
     if answer.median is not None:
@@ -131,14 +146,14 @@ def _missing(most: float | None, one: Profile) -> Found:
     empty = one.missing + (one.texts.empty if one.texts else 0)
     total = one.count + one.missing
     if most is not None and empty > most * total:
-        yield ("missing", f"at most {most:.4g} of all", f"{empty / total:.4g} ({empty:,})"), -1
+        yield ("missing", f"at most {most:.4g} of all", f"{empty / total:.4g} ({empty:,})"), None
 
 
 def _middle(name: str, between: Between | None, value: float) -> Found:
     if between and (expected := _outside(value, between.min, between.max)):
         few = f"{value:.6g}"  # the last digits of a mean depend on the cut
         is_apart = _outside(float(few), between.min, between.max)
-        yield (name, expected, few if is_apart else _number(value)), -1
+        yield (name, expected, few if is_apart else _number(value)), None
 
 
 def _classes(
@@ -156,12 +171,12 @@ def _classes(
         yield Fault(what, is_error)
 
 
-def _row(first: First, expected: str) -> tuple[tuple[str, str, str], int]:
+def _row(first: First, expected: str) -> tuple[tuple[str, str, str], First]:
     value = first.value
     got = _number(value) if isinstance(value, float) else f"'{_cut(str(value))}'"
-    got = str(value) if isinstance(value, int) else got
+    got = short(value) if isinstance(value, int) else got
     more = f", and {first.rows - 1:,} more" if first.rows > 1 else ""
-    return ("", expected, f"{got}{more}"), first.row
+    return ("", expected, f"{got}{more}"), first
 
 
 def _outside(value: float, low: float | None, high: float | None, of: str = "") -> str:
@@ -184,7 +199,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _some(values: tuple[Any, ...]) -> str:
-    told = [f"'{_cut(v)}'" if isinstance(v, str) else str(v) for v in values[:NAMED]]
+    told = [f"'{_cut(v)}'" if isinstance(v, str) else short(v) for v in values[:NAMED]]
     return ", ".join(told + ([f"… and {len(values) - NAMED} more"] if values[NAMED:] else []))
 
 

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from ptm import certifying, checking, joining, learning, making, profile, store
 from ptm.agreement import agreed, check_alike, check_joinable, unlike
+from ptm.assigning import FILE, assigned
 from ptm.budget import PARTS
 from ptm.errors import BadInput, InputError, PtmError
 from ptm.memory import fits_page_cache
-from ptm.model import ROWS, ArtifactRef, PartRef
+from ptm.model import ROWS, ArtifactRef, Block, PartRef
 from ptm.parts import groups
 from ptm.registry import kind_of
+from ptm.split import in_order
 from ptm.stats import merged
 from ptm.telling import told
 from ptm.wanted import Content, Plan, Wanted, of_artifacts, of_files
@@ -180,10 +182,34 @@ def _wanted_of(
 
 
 def _one(
-    function: Callable[..., Made | BadInput], *arguments: Any
+    function: Callable[..., Made | BadInput], job: Job, *arguments: Any
 ) -> Generator[list[Call], list[Any], Content]:
-    made: list[Made] = agreed(arguments[0].name, (yield [(function, arguments)]))
+    found = yield [(function, (job, *arguments))]
+    works = [one for one in arguments if isinstance(one, Work)]
+    made: list[Made] = agreed(job.name, [*found, *_misfits(job, works, found)])
     return Content([made[0].ref] if made[0].ref else [], made[0].whole)
+
+
+def _misfits(
+    job: Job, works: Sequence[Work], read: Sequence[object]
+) -> Generator[BadInput, None, None]:
+    """Files that by their names come to no split, of parts that could not be read."""
+    import pyarrow as pa
+
+    rule = job.source.rule
+    by_name = rule is not None and rule.by in ("folder", "group", "file")
+    if job.source.on_bad != "fail" or not (by_name and job.source.takes_folders):
+        return
+    for work, one in zip(works, read, strict=False):
+        if isinstance(one, BadInput):
+            part, _ = work.unpacked()
+            rows = pa.table({FILE: [file.name for file in part.files]})
+            try:
+                assigned(job.source, part, Block(rows=rows))
+            except BadInput as bad:
+                if bad.alone is not None:  # else its rows decide, not its files
+                    names = {file.url: f"{job.above}{file.name}" for file in part.files}
+                    yield bad.of_source(job.name, names.__getitem__)
 
 
 def _many(
@@ -199,7 +225,8 @@ def _many(
         ]
         for (place, _), one in zip(again, (one for g in (yield batches) for one in g), strict=True):
             read[place] = one
-    found: list[Measured] = agreed(job.name, read, [work.files for work in works])
+    files = [work.files for work in works]
+    found: list[Measured] = agreed(job.name, [*read, *_misfits(job, works, read)], files)
     aside = [bad for one in found for bad in one.bad] if job.source.on_bad != "fail" else None
     measured = [one for one in found if one.ref.files]  # all samples of the others are bad
     making.check_aside(job, aside or (), joining.good_in(measured))
@@ -217,7 +244,8 @@ def _many(
         batches = [(making.settle, (job, group, force)) for group in groups(known, tasks)]
         measured = [one for group in (yield batches) for one in group]
     with told(job):
-        by_split = merged(one.stats for one in measured)
+        found_in = merged(one.stats for one in measured)
+        by_split = {split: found_in[split] for split in in_order(found_in)}
         stats = learning.taught(job, by_split)
         learned = learning.learn(job, stats, scaling, carried)
     refs = _in_place([one.ref for one in found], [one.ref for one in measured])

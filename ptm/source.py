@@ -6,6 +6,7 @@ The options of a kind are a subclass of it. Frozen, validated, and in JSON a par
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -22,7 +23,7 @@ from pydantic import (
 )
 from pydantic_core import to_jsonable_python
 
-from ptm.demands import DriftOption, Expect
+from ptm.demands import MOST_EXACT, DriftOption, Expect, exact, short
 from ptm.names import NAME
 from ptm.spans import seconds_of
 from ptm.split import TRAIN, Rule, rule_of
@@ -31,21 +32,12 @@ Measure = Literal["continuous", "ordinal", "categorical"]
 MOST_CLASSES = 100_000  # one-hot rows longer than that are a slip of the pen
 MOST_COLUMNS = 10_000
 GIB = 1 << 30
-MOST_EXACT = 1 << 53  # up to here every integer is a float64
-LARGEST = 1 << 1023
-LETTERS = 80  # of a value in a message
 PART_BYTES = 1 << 26
 # options of every entry that decide what is stored
 STORED = ("store", "part_bytes")
 CHECKS = ("expect", "drift")  # decide whether it is published; no part depends on them
 SPLIT = ("split", "seed", "group", "near", "time", "embargo", "statistics")
 BAD = ("on_bad", "max_bad")
-
-
-def short(value: object) -> str:
-    """A value in a message."""
-    text = repr(value)
-    return text if len(text) <= LETTERS else f"{text[:LETTERS]} …"
 
 
 def _single_ascii(delimiter: str) -> str:
@@ -68,23 +60,29 @@ def _pattern(pattern: str) -> str:
     return pattern
 
 
+def _split(value: object) -> object:
+    """A table of shares, of cuts, or of a word on folders or a list; see `ptm.split`."""
+    if not isinstance(value, Mapping):
+        expected = "a table as { train = 0.8, test = 0.2 }, of cuts of a 'time' as { train = "
+        expected += "'..2012', test = '2013..' }, { folder = true } or { file = 'splits.csv' }"
+        raise ValueError(f"{expected}, got {short(value)}")
+    wrong = {name: one for name, one in value.items() if not _is_of_split(one)}
+    if wrong:
+        told = [f"for '{name}', got {short(one)}" for name, one in wrong.items()]
+        raise ValueError(f"a share above 0 and up to 1, or a cut, {'; '.join(told)}")
+    return value
+
+
+def _is_of_split(value: object) -> bool:
+    return isfinite(value) if isinstance(value, (int, float)) else isinstance(value, str)
+
+
 def _limit(value: object) -> object:
     """A count, or a share."""
     is_count = type(value) is int and value >= 0
     if value is None or is_count or (type(value) is float and 0 <= value <= 1):
         return value
-    raise ValueError(f"a count, or a share from 0.0 to 1.0, got {value!r}")
-
-
-def _exact(value: object) -> object:
-    """An integer becomes float64 without a word only where that holds it."""
-    if (
-        isinstance(value, int)
-        and abs(value) > MOST_EXACT
-        and (abs(value) > LARGEST or int(float(value)) != value)
-    ):
-        raise ValueError(f"a number that float64 can hold, got {short(value)}")
-    return value
+    raise ValueError(f"a count, or a share from 0.0 to 1.0, got {short(value)}")
 
 
 def _in_order(value: object) -> object:
@@ -102,7 +100,7 @@ def _listed(names: object) -> object:
     )
 
 
-Number = Annotated[float, BeforeValidator(_exact), Field(allow_inf_nan=False)]
+Number = Annotated[float, BeforeValidator(exact), Field(allow_inf_nan=False)]
 Span = Annotated[float, BeforeValidator(seconds_of)]
 Limit = Annotated[int | float | None, BeforeValidator(_limit)]
 Delimiter = Annotated[str, AfterValidator(_single_ascii)]
@@ -164,7 +162,9 @@ class Source(BaseModel):
     timeout: Span | None = None
     store: Literal["scaled", "raw"] = "scaled"
     part_bytes: int = Field(default=PART_BYTES, ge=1)
-    split: dict[str, float | bool | str] = Field(default_factory=dict)
+    split: Annotated[dict[str, float | bool | str], BeforeValidator(_split)] = Field(
+        default_factory=dict
+    )
     seed: int = Field(default=0, ge=0, le=MOST_EXACT)
     group: str | None = None
     near: Literal["group"] | None = None

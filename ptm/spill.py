@@ -7,9 +7,11 @@ piece, and by a 64th of the hashes.
 
 from __future__ import annotations
 
+import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from math import ceil, floor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ptm import hashing
@@ -79,18 +81,51 @@ def answered(pieces: Pieces, ask: Ask) -> Answer:
         pieces: gives those of the column, in order, as often as it is called.
         ask: what is to be known.
     """
-    import pyarrow.compute as pc
-
     distinct, twice = _distinct(pieces) if ask.distinct else (None, None)
     low, high = ask.low, ask.high
     return Answer(
         distinct,
         twice,
         median_of(pieces) if ask.median else None,
-        None if low is None else _first(pieces, lambda piece: pc.less(piece, low)),
-        None if high is None else _first(pieces, lambda piece: pc.greater(piece, high)),
+        None if low is None else _first(pieces, lambda piece: _is_beyond(piece, low, below=True)),
+        None
+        if high is None
+        else _first(pieces, lambda piece: _is_beyond(piece, high, below=False)),
         None if ask.values is None else _first(pieces, _none_of(ask.values)),
     )
+
+
+def _is_beyond(piece: pa.ChunkedArray, end: float, below: bool) -> pa.ChunkedArray:
+    """Which numbers are below an end, or above it; integers are not rounded for that."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    piece, compare = _as_numbers(piece), pc.less if below else pc.greater
+    if not pa.types.is_integer(piece.type):
+        return compare(piece, pa.scalar(end, pa.float64()))
+    whole = ceil(end) if below else floor(end)  # says the same of integers
+    least, largest = _ends(piece.type)
+    if least <= whole <= largest:
+        return compare(piece, pa.scalar(whole, piece.type))
+    are_all = whole > largest if below else whole < least
+    return pc.equal(piece, piece) if are_all else pc.not_equal(piece, piece)
+
+
+def _as_numbers(piece: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Integers as they are, bool as integers, all else as float64."""
+    import pyarrow as pa
+
+    if pa.types.is_boolean(piece.type):
+        return piece.cast(pa.int8())
+    return piece if pa.types.is_integer(piece.type) else piece.cast(pa.float64(), safe=False)
+
+
+def _ends(kind: pa.DataType) -> tuple[int, int]:
+    """The least and the largest integer of a type."""
+    import numpy as np
+
+    info = np.iinfo(kind.to_pandas_dtype())
+    return int(info.min), int(info.max)
 
 
 def _none_of(values: tuple[Any, ...]) -> Callable[[pa.ChunkedArray], Any]:
@@ -98,16 +133,26 @@ def _none_of(values: tuple[Any, ...]) -> Callable[[pa.ChunkedArray], Any]:
     import pyarrow.compute as pc
 
     def none_of(piece: pa.ChunkedArray) -> Any:
-        kind = piece.type
-        if pa.types.is_dictionary(kind):
-            piece = piece.cast(kind.value_type)
-            kind = piece.type
-        is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-        fitting = [one for one in values if isinstance(one, str) == is_text]
-        known = pa.array(fitting, kind if is_text else pa.float64())
-        return pc.invert(pc.is_in(piece if is_text else piece.cast(pa.float64()), known))
+        piece = _as_plain(piece)
+        if _is_text(piece.type):
+            fitting: list[Any] = [one for one in values if isinstance(one, str)]
+        else:
+            piece = _as_numbers(piece)
+            fitting = list(_of_type([one for one in values if not isinstance(one, str)], piece))
+        return pc.invert(pc.is_in(piece, pa.array(fitting, piece.type)))
 
     return none_of
+
+
+def _of_type(values: Sequence[float], piece: pa.ChunkedArray) -> Iterator[float]:
+    """Those of some numbers that a piece of integers, or of float64, may have."""
+    import pyarrow as pa
+
+    if pa.types.is_integer(piece.type):
+        low, high = _ends(piece.type)
+        yield from (int(one) for one in values if one == int(one) and low <= one <= high)
+    else:
+        yield from (float(one) for one in values if abs(one) <= sys.float_info.max)
 
 
 def _first(pieces: Pieces, wrong: Callable[[pa.ChunkedArray], Any]) -> First | None:
@@ -163,11 +208,29 @@ def _spill(pieces: Pieces, files: list[Any]) -> None:
 
 
 def _there(piece: pa.ChunkedArray) -> NDArray[np.bool_]:
-    """Which rows have a value, and no NaN."""
+    """Which rows have a value: no null, no NaN, and no text of nothing."""
     import numpy as np
     import pyarrow.compute as pc
 
-    return ~np.asarray(pc.is_null(piece, nan_is_null=True))
+    there = ~np.asarray(pc.is_null(piece, nan_is_null=True))
+    piece = _as_plain(piece)
+    if _is_text(piece.type):
+        blank = pc.equal(pc.utf8_trim_whitespace(piece), "")
+        there &= ~np.asarray(pc.fill_null(blank, False))
+    return there
+
+
+def _as_plain(piece: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Categories as the values that they are."""
+    import pyarrow as pa
+
+    return piece.cast(piece.type.value_type) if pa.types.is_dictionary(piece.type) else piece
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _look(file: Any) -> tuple[int, int, tuple[int, int]]:

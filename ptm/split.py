@@ -7,7 +7,8 @@ there before changes its split.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from calendar import isleap, monthrange
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -15,6 +16,7 @@ from math import inf, isclose, nan, nextafter
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
+from ptm.errors import BadInput
 from ptm.spans import seconds_of
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ class Rule:
         instants, numbers: for each split its span, by times and by numbers as the values may be;
             None where the cuts cannot be read so.
         embargo: before and behind train, what is in no split: seconds, or a number.
+        span: the embargo as it was said, where it is one of times alone, as "1d"; else "".
         file: of the list.
     """
 
@@ -84,6 +87,7 @@ class Rule:
     instants: tuple[Range, ...] | None = None
     numbers: tuple[Range, ...] | None = None
     embargo: float = 0.0
+    span: str = ""
     file: str = ""
 
 
@@ -164,12 +168,8 @@ def _by_time(
     if wrong or (numbers is None and instants is None):
         which = wrong[0] if wrong else ", ".join(f"'{cut}'" for cut in split.values())
         raise ValueError(f"cuts as '..2012-06-30' or '2012-07-01..', or of numbers, for {which}")
-    span = 0.0
-    if embargo is not None:
-        try:
-            span = float(embargo) if numbers and not instants else seconds_of(embargo)
-        except ValueError as error:
-            raise ValueError(f"'embargo' to be {error}") from error
+    width = 0.0 if embargo is None else _width(embargo, instants is not None)
+    is_span = isinstance(embargo, str) and not NUMBER.fullmatch(embargo.strip())
     for ranges in (numbers, instants):
         _check_apart(split, ranges)
     return Rule(
@@ -178,8 +178,22 @@ def _by_time(
         time=time,
         instants=instants,
         numbers=numbers,
-        embargo=span,
+        embargo=width,
+        span=str(embargo) if is_span else "",
     )
+
+
+def _width(embargo: str | float, of_times: bool) -> float:
+    """How wide an embargo is: seconds of times, else a number."""
+    try:
+        if of_times:
+            return seconds_of(embargo)
+        if 0 < (width := float(embargo)) < inf:
+            return width
+    except ValueError as error:
+        if of_times:
+            raise ValueError(f"'embargo' to be {error}") from error
+    raise ValueError(f"'embargo' to be a number above 0, as the cuts are numbers, got {embargo!r}")
 
 
 def _check_names(split: Mapping[str, Any]) -> None:
@@ -217,10 +231,9 @@ def _instants(text: str) -> list[float]:
     if not found:
         return []
     try:
-        begin, end = _span(found)
+        return [*_span(found)]
     except (ValueError, OverflowError):
         return []
-    return [begin, end]
 
 
 def instant(text: str) -> float:
@@ -239,16 +252,13 @@ def _span(found: re.Match[str]) -> tuple[float, float]:
     if zone and zone != "Z":
         hours, minutes = int(zone[1:3]), int(zone[-2:])
         begin -= timedelta(hours=hours, minutes=minutes) * (-1 if zone[0] == "-" else 1)
-    steps = {3: timedelta(days=1), 4: timedelta(hours=1), 5: timedelta(minutes=1)}
-    if len(known) == 1:
-        end = begin.replace(year=begin.year + 1)
-    elif len(known) == 2:
-        end = (begin.replace(day=28) + timedelta(days=4)).replace(day=1)
-    else:
-        end = begin + steps.get(len(known), timedelta(seconds=1))
-        if fraction:
-            end = begin + timedelta(microseconds=10 ** (6 - len(fraction)))
-    return (begin - EPOCH).total_seconds(), (end - EPOCH).total_seconds()
+    days = {1: 366 if isleap(year) else 365, 2: monthrange(year, month)[1]}
+    steps = {4: timedelta(hours=1), 5: timedelta(minutes=1), 6: timedelta(seconds=1)}
+    step = steps.get(len(known), timedelta(days=days.get(len(known), 1)))
+    if fraction:
+        step = timedelta(microseconds=10 ** (6 - len(fraction)))
+    since = begin - EPOCH
+    return since.total_seconds(), (since + step).total_seconds()  # no date is behind 9999-12-31
 
 
 def _check_apart(split: Mapping[str, str], ranges: tuple[Range, ...] | None) -> None:
@@ -261,6 +271,13 @@ def _check_apart(split: Mapping[str, str], ranges: tuple[Range, ...] | None) -> 
     for (one, name), (other, after) in pairwise(pairs):
         if other.first < one.until:
             raise ValueError(f"cuts that do not overlap, got '{split[name]}' and '{split[after]}'")
+
+
+def in_order(splits: Iterable[str]) -> list[str]:
+    """Names of splits as people look for them: train, val, test, others, what is in none."""
+    usual = dict.fromkeys(FOLDERS.values())
+    known = {name: place for place, name in enumerate([*usual, "", NOWHERE])}
+    return sorted(splits, key=lambda name: (known.get(name, len(usual)), name))
 
 
 def by_share(rule: Rule, hashes: NDArray[np.uint64]) -> NDArray[np.uint8]:
@@ -298,9 +315,14 @@ def by_time(
         rule: by time.
         values: seconds since 1970 of times, and numbers, float64 [sample].
         are_numbers: which of them are numbers; the rule has ranges for what there is.
+
+    Raises:
+        BadInput: there are numbers where the embargo is one of times, or days as 20120630 where the
+            cuts are years.
     """
     import numpy as np
 
+    _check_numbers(rule, values[np.broadcast_to(are_numbers, values.shape)])
     codes = np.full(len(values), NONE, dtype=np.uint8)
     for ranges, which in (
         (rule.numbers, are_numbers),
@@ -312,6 +334,30 @@ def by_time(
             inside = (values >= one.first) & (values < one.until) & which
             codes[inside] = code
     return codes
+
+
+def _check_numbers(rule: Rule, numbers: NDArray[np.float64]) -> None:
+    """Looks whether numbers are no times that were meant, but are not read so.
+
+    Raises:
+        BadInput: they are.
+    """
+    import numpy as np
+
+    where = f"column '{rule.time}'"
+    if rule.span and len(numbers):
+        expected = (
+            f"times for the embargo of '{rule.span}' (or an 'embargo' that is a number, as 1)"
+        )
+        raise BadInput(where, expected, "numbers")
+    if rule.instants is None or rule.numbers is None or not len(numbers):
+        return
+    rests = numbers % 10_000
+    are_days = (numbers >= 1e7) & (numbers < 1e8) & (numbers == np.floor(numbers))
+    are_days &= (rests >= 101) & (rests < 1232) & (rests % 100 >= 1) & (rests % 100 < 32)
+    if are_days.all():
+        expected = "times as 2012-06-30 beside cuts of years (or cuts as '..20121231')"
+        raise BadInput(where, expected, "numbers as 20120630")
 
 
 def _without_embargo(rule: Rule, ranges: tuple[Range, ...]) -> list[Range]:

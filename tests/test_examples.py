@@ -162,8 +162,38 @@ def test_the_page_on_training(pets: dict[str, Any]) -> None:
     assert float(pets["pixels"].max()) <= 255.001
 
 
-def test_links() -> None:
-    """What docs/training.md links to is there."""
-    text = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+def test_the_page_on_checks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The code of docs/checks.md runs as it stands there, and what it says comes of it is so."""
+    monkeypatch.chdir(tmp_path)
+    page, names = "docs/checks.md", dict[str, Any]()
+    exec(code_of(page, "", "python")[0], names)
+
+    def run(section: str) -> None:
+        [entry], [code] = (code_of(page, section, language) for language in ("toml", "python"))
+        with Path("catalog.toml").open("a", encoding="utf-8") as catalog:
+            catalog.write(entry)
+        exec(code, names)
+
+    run("Quarantine: samples that cannot be read")
+    [bad] = names["rooms"].tables["quarantine"].to_dict("records")
+    assert (bad["path"], bad["where"]) == ("rooms.csv", "row 42, column 'celsius'")
+    assert names["ref"].bad == 1 and len(names["rooms"].table) == 499
+    run("Expectations: what has to be true")
+    told = "row 14, column 'hour': expected one of 0, 1, "
+    assert names["ref"].warnings[-1].startswith(told)
+    assert names["ref"].warnings[-1].endswith(", got 13, and 225 more (rooms.csv)")
+    run("Drift: how far samples are from those before")
+    text = (ROOT / page).read_text(encoding="utf-8")
+    shown = text.rpartition("\n```\n")[0].rpartition("\n```\n")[2] + "\n"
+    changes = re.compile(r"[0-9a-f]{12}-[0-9a-f]{12}|If the data is right: .*")
+    assert changes.sub("", capsys.readouterr().out) == changes.sub("", shown)
+
+
+@pytest.mark.parametrize("page", ["training.md", "splits.md", "checks.md"])
+def test_links(page: str) -> None:
+    """What the pages link to is there."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     for link in re.findall(r"\]\(([^)#]+)", text):
         assert (ROOT / "docs" / link).exists(), link

@@ -412,7 +412,7 @@ def _length(clip: Sound, options: Options) -> int:
 
 
 def _odd(
-    files: Sequence[File], sounds: Mapping[int, Sound], options: Options, usual: str = ""
+    files: Sequence[File], sounds: Mapping[int, Sound], options: Options, usual: str | None = None
 ) -> dict[int, BadInput]:
     """The clips that are unlike most, by their places.
 
@@ -420,16 +420,17 @@ def _odd(
         files: of all.
         sounds: those that are whole, by their places.
         options: of the entry.
-        usual: what most are, as it is told, where that is known; else it is counted here.
+        usual: what most are, as it is told, where samples are set aside and all parts tell it
+            alike; "" where it is counted here. None of others: the first of most is named.
     """
     looks = {place: _told(_look(sound, options)) for place, sound in sounds.items()}
-    usual = usual or next((one for one, _ in Counter(looks.values()).most_common(1)), "")
-    like = next((files[place].name for place, look in looks.items() if look == usual), "")
-    expected = f"{usual} as in {like}" if like else f"{usual} as most have"
+    most = usual or next((one for one, _ in Counter(looks.values()).most_common(1)), "")
+    like = next((files[place].name for place, look in looks.items() if look == most), "")
+    expected = f"{most} as in {like}" if usual is None else f"{most} as most have"
     found = {}
     for place, look in looks.items():
-        if look != usual:
-            is_alike = look.split(",")[0] == usual.split(",")[0]  # but for the length
+        if look != most:
+            is_alike = look.split(",")[0] == most.split(",")[0]  # but for the length
             hint = " (or 'seconds', to cut or to fill up)" if is_alike else ""
             found[place] = BadInput("", expected + hint, look, files[place].url)
     return found

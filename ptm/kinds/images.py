@@ -34,6 +34,7 @@ from ptm.readers.pictures.batches import Batch
 from ptm.readers.pictures.decoding import CHANNELS, Picture, read_picture, read_size
 from ptm.scaling import Scaler, Scaling
 from ptm.source import GIB, Pattern, Source
+from ptm.split import FOLDERS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,11 +96,9 @@ def read(options: Options, part: Part) -> Block:
         files, batch, modes, notes, bad = _sorted_out(options, part)
         if not files:
             return Block(bad=bad)
-        labels = _labels(options, files)
     else:
-        labels = _labels(options, files)
-        with closing(_decoded(options, files)) as images:
-            batch, modes, notes = _batch(files, images, options.part_bytes)
+        batch, modes, notes = _batch(options, files)
+    labels = [label or "" for label in _labels(options, files)]
     brightness = [_brightness(image) for image in batch]
     names = CHANNELS[modes[0]]
     shape = batch.shape[2:]
@@ -173,23 +172,26 @@ def whole(
     )
 
 
-def _labels(options: Options, files: Sequence[File]) -> list[str]:
-    """The class of each file; none where they have none.
-
-    Raises:
-        BadInput: a file is in no folder that says it; all such files are told.
-    """
-    if not options.labels:
-        return []
-    above = 1 if options.split.get("folder") else 0
-    found, faults = [], Faults()
-    for file in files:
-        folders = file.name.split("/")[above:-1]
-        if not folders:
-            faults.add(BadInput("", *NO_FOLDER, file.url))
-        found.append(folders[0] if folders else "")
-    faults.check()
+def _labels(options: Options, files: Sequence[File]) -> list[str | None]:
+    """The class of each file, None where no folder says it; none at all where they have none."""
+    found: list[str | None] = []
+    for file in files if options.labels else ():
+        folders = file.name.split("/")[:-1]
+        if options.split.get("folder"):
+            split, folders = folders[:1], folders[1:]
+            if not split or split[0].lower() not in FOLDERS:
+                folders = [""]  # it is in no split, which is what is told of it
+        found.append(folders[0] if folders else None)
     return found
+
+
+def _without_class(options: Options, files: Sequence[File]) -> dict[int, BadInput]:
+    """The files that are in no folder that says their class, by their places."""
+    return {
+        place: BadInput("", *NO_FOLDER, files[place].url)
+        for place, label in enumerate(_labels(options, files))
+        if label is None
+    }
 
 
 def _sorted_out(
@@ -202,11 +204,8 @@ def _sorted_out(
     """
     import numpy as np
 
-    files, bad, seen = part.files, dict[int, BadInput](), dict[int, tuple[str, str]]()
-    above = 1 + bool(options.split.get("folder"))
-    for place, file in enumerate(files):
-        if options.labels and file.name.count("/") < above:
-            bad[place] = BadInput("", *NO_FOLDER, file.url)
+    files, seen = part.files, dict[int, tuple[str, str]]()
+    bad = _without_class(options, files)
     wanted = [place for place in range(len(files)) if place not in bad]
     batch = Batch(len(wanted), MOST * options.part_bytes)
     with closing(_decoded(options, [files[place] for place in wanted])) as images:
@@ -251,19 +250,33 @@ def _noted(image: Picture, file: File) -> str:
 
 
 def _batch(
-    files: Sequence[File], images: Iterator[Picture | BadInput], part_bytes: int
+    options: Options, files: Sequence[File]
 ) -> tuple[NDArray[np.uint8], list[str], list[str]]:
     """Images in one array, uint8 [sample, channel, height, width]; the mode of each; notes.
 
     Raises:
-        BadInput: some are bad, or not of one size; those that are wrong are told.
+        BadInput: some have no class, are bad, or not of one size; all that is wrong is told.
     """
+    faults = Faults()
+    for fault in _without_class(options, files).values():
+        faults.add(fault)
+    with closing(_decoded(options, files)) as images:
+        return _filled(files, images, options.part_bytes, faults)
+
+
+def _filled(
+    files: Sequence[File],
+    images: Iterator[Picture | BadInput],
+    part_bytes: int,
+    faults: Faults,
+) -> tuple[NDArray[np.uint8], list[str], list[str]]:
+    """As `_batch`; what is wrong is added to the faults, and all of them are raised."""
     import numpy as np
 
     batch = nothing = np.empty((0, 0, 0, 0), dtype=np.uint8)
     shapes: dict[int, tuple[int, ...]] = {}  # of the images that are whole
     first: tuple[int, ...] = ()
-    modes, notes, faults, one_size = [], [], Faults(), True
+    modes, notes, one_size = [], [], True
     for number, image in enumerate(images):
         if isinstance(image, BadInput):
             faults.add(image)
@@ -302,23 +315,24 @@ def _too_large(shape: tuple[int, ...], file: File) -> BadInput:
 
 
 def _odd(
-    files: Sequence[File], shapes: dict[int, tuple[int, ...]], usual: str = ""
+    files: Sequence[File], shapes: dict[int, tuple[int, ...]], usual: str | None = None
 ) -> dict[int, BadInput]:
     """The images that have another size than most, by their places.
 
     Args:
         files: of all.
         shapes: of those that are whole, by their places.
-        usual: what size most have, as it is told, where that is known; else it is counted here.
+        usual: what size most have, as it is told, where samples are set aside and all parts tell it
+            alike; "" where it is counted here. None of others: the first of most is named.
     """
     sizes = {place: _size(shape) for place, shape in shapes.items()}
-    usual = usual or next((one for one, _ in Counter(sizes.values()).most_common(1)), "")
-    like = next((files[place].name for place, size in sizes.items() if size == usual), "")
-    expected = f"{usual} as in {like}" if like else f"{usual} as most have"
+    most = usual or next((one for one, _ in Counter(sizes.values()).most_common(1)), "")
+    like = next((files[place].name for place, size in sizes.items() if size == most), "")
+    expected = f"{most} as in {like}" if usual is None else f"{most} as most have"
     return {
         place: BadInput("", expected, size, files[place].url)
         for place, size in sizes.items()
-        if size != usual
+        if size != most
     }
 
 

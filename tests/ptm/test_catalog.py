@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,7 +103,7 @@ MISTAKES = {
     "lists in lists": (f"[x]\na = {'[' * 5000}{']' * 5000}\n", ["TOML", "too deep"]),
     "list for a number": (
         f'[x]\nkind = "table"\ncolumns = ["a"]\nrows = {"[" * 99}1{"]" * 99}\n',
-        ["[x] rows.0.0", "a valid number", " …"],
+        ["[x] rows.0.0", "a number", " …"],
     ),
     "integer beyond float64": (
         '[x]\nkind = "table"\ncolumns = ["a"]\nrows = [[9007199254740993]]\n',
@@ -129,7 +130,7 @@ MISTAKES = {
     "root as an option": ('[x]\nkind = "text"\npath = "a"\nroot = "/"\n', ["[x] root", "unknown"]),
     "no path": ('[x]\nkind = "text"\n', ["[x] path", "got nothing"]),
     "empty path": ('[x]\nkind = "text"\npath = ""\n', ["[x] path", "a file or folder", "got ''"]),
-    "path as a number": ('[x]\nkind = "text"\npath = 3\n', ["[x] path", "valid string", "3"]),
+    "path as a number": ('[x]\nkind = "text"\npath = 3\n', ["[x] path", "a text", "3"]),
     "path upwards": ('[x]\nkind = "text"\npath = "a/../../b"\n', ["[x] path", "inside", "a/.."]),
     "absolute path": ('[x]\nkind = "text"\npath = "/etc/hosts"\n', ["[x] path", "inside", "/etc"]),
     "backslashes": ("[x]\nkind = 'text'\npath = '..\\b'\n", ["[x] path", "inside"]),
@@ -138,7 +139,7 @@ MISTAKES = {
     "name upwards": ('["../x"]\nkind = "text"\npath = "a"\n', ["[../x]", "a-z, 0-9"]),
     "text for a switch": (
         '[x]\nkind = "images"\npath = "a"\nstandardize = "yes"\n',
-        ["[x] standardize", "a valid boolean", "'yes'"],
+        ["[x] standardize", "true or false", "'yes'"],
     ),
     "wide delimiter": (
         '[x]\nkind = "table"\npath = "a"\ndelimiter = "::"\n',
@@ -146,7 +147,7 @@ MISTAKES = {
     ),
     "one class": (
         '[x]\nkind = "table"\npath = "a"\ntarget = "y"\nclasses = 1\n',
-        ["[x] classes", "greater than or equal to 2", "got 1"],
+        ["[x] classes", "at least 2", "got 1"],
     ),
     "classes of nothing": ('[x]\nkind = "table"\npath = "a"\nclasses = 3\n', ["[x]", "'target'"]),
     "unknown measure": (
@@ -162,7 +163,7 @@ MISTAKES = {
     ),
     "text in rows": (
         '[x]\nkind = "table"\ncolumns = ["a"]\nrows = [["one"]]\n',
-        ["[x] rows.0.0", "a valid number", "'one'"],
+        ["[x] rows.0.0", "a number", "'one'"],
     ),
     "nan in rows": ('[x]\nkind = "table"\ncolumns = ["a"]\nrows = [[nan]]\n', ["[x] rows.0.0"]),
     "column twice": (
@@ -176,7 +177,7 @@ MISTAKES = {
     "unknown scale": (f'[x]\n{HOURLY}scale = {{ temp = "robust" }}\n', ["[x] scale.temp"]),
     "one code": (f"[x]\n{HOURLY}onehot = {{ w = 1 }}\n", ["[x] onehot.w", "got 1"]),
     "negative line": (
-        '[x]\nkind = "text"\npath = "a"\nline = -1\n', ["[x] line", "greater than or equal to 0"],
+        '[x]\nkind = "text"\npath = "a"\nline = -1\n', ["[x] line", "at least 0"],
     ),
     "timeout of no length": (
         '[x]\nkind = "text"\npath = "a"\ntimeout = 0\n', ["[x] timeout", "above 0", "90s", "got 0"],
@@ -275,3 +276,44 @@ def test_unusual_but_valid(load: Callable[[str], Catalog]) -> None:
     catalog = load('[3-d_scan]\nkind = "images"\npath = "a folder/..b/c.d"\n')
     assert isinstance(catalog["3-d_scan"], ImagesSource)
     assert catalog["3-d_scan"].path == "a folder/..b/c.d"
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("split = 0.8", "split: expected a table as { train = 0.8, test = 0.2 }, "),
+        ("split = 0.8", "got 0.8"),
+        (
+            "split = { train = nan }",
+            "a share above 0 and up to 1, or a cut, for 'train', got nan",
+        ),
+        ("split = { a = nan, b = [1] }", "for 'a', got nan; for 'b', got [1]"),
+        (
+            "drift = true",
+            "drift: expected a limit from 0 to 1, as 0.1, or a table",
+        ),
+        ("drift = true", "got true"),
+        ("drift = 2", "drift.limit: expected at most 1.0, got 2"),
+        ("drift = { limt = 0.1 }", "drift.limt: unknown option (did you mean 'limit'?); known: "),
+        ("drift = { limt = 0.1 }", "known: limit, missing, level, against, columns"),
+        ("drift = { columns = 3 }", "drift.columns: expected a table, got 3"),
+        ("expect = { columns.rows.mi = 3 }", "expect.columns.rows.mi: unknown option"),
+        ("expect = { columns.rows.mi = 3 }", "known: min, max, unique, missing, mean, median, "),
+        ("expect = { columns.a = 3 }", "expect.columns.a: expected a table with any of min, max, "),
+        (
+            "expect = { columns.a.values = [[1]] }",
+            "values.0: expected a text, true or false, a whole number or a number, got [1]",
+        ),
+        ("embargo = [1]", "embargo: expected a number or a text, got [1]"),
+        ("expect = { columns.a.unique = 1 }", "expected true or false, got 1"),
+        ("max_bad = true", "max_bad: expected a count, or a share from 0.0 to 1.0, got true"),
+        ("seed = 1.5", "seed: expected a whole number, got 1.5"),
+        ("columns = 'a'", "columns: expected a list, got 'a'"),
+    ],
+)
+def test_plain_words(load: Callable[[str], Catalog], option: str, told: str) -> None:
+    """A slip is told once, in words of a catalog: what was expected, what came, what there is."""
+    with pytest.raises(CatalogError) as raised:
+        load(f'[x]\nkind = "table"\npath = "x.csv"\n{option}\n')
+    assert told in str(raised.value) and len(str(raised.value).splitlines()) == 2
+    assert not re.search("valid|object|array|boolean|string|True", str(raised.value))

@@ -243,6 +243,29 @@ def test_an_error_keeps_it_from_being_published(tmp_path: Path) -> None:
         make(tmp_path, "drift = { columns = { colour = 0.2 } }")
 
 
+@pytest.mark.parametrize("against", ["before", "pinned"])
+def test_the_way_out_of_an_error(tmp_path: Path, against: str) -> None:
+    """The error says what can be done, and that does it: publish with a warning, pin, go on."""
+    drift = f'drift = {{ level = "error", against = "{against}" }}'
+    write(tmp_path, rows_of(0))
+    first = make(tmp_path, drift)
+    store.pin("x", tmp_path / "store")
+    rows = rows_of(1)
+    rows["normal"] = rows["normal"] + 1
+    write(tmp_path, rows)
+    with pytest.raises(InputError) as raised:
+        make(tmp_path, drift)
+    head, *faults = str(raised.value).splitlines()
+    which = {"before": "the artifact before", "pinned": "the pinned artifact"}[against]
+    assert head.startswith(f"x: drift from {which}, {first.publication}: nothing was published. ")
+    for way in ('level = "warning"', "`ptm show x`", "'limit'", "'columns'"):
+        assert way in head
+    assert ("`ptm pin x`" in head) == (against == "pinned") and len(faults) == 2
+    assert len(make(tmp_path, drift.replace("error", "warning")).warnings) == 2
+    store.pin("x", tmp_path / "store")
+    assert make(tmp_path, drift).warnings == ()
+
+
 def test_against_a_pinned_one(tmp_path: Path) -> None:
     """Small steps that no run finds add up to one that is found beside the pinned artifact."""
     drift = 'drift = { against = "pinned", limit = 0.15 }'
@@ -275,7 +298,7 @@ def test_what_is_of_it_is_not_made_again(tmp_path: Path) -> None:
         manifest = store.current("x", root / "store").manifest
         assert manifest["stats"]["drift"]["warnings"]
         keys.append(store.digests(manifest))
-        assert list(store.content(manifest)["tables"]) == ["rows"]
+        assert list(store.content(manifest)["tables"]) == ["rows", "findings"]
         assert store.content(manifest)["warnings"] == []
     assert keys[0] == keys[1]
 

@@ -192,6 +192,45 @@ def test_missing_values(tmp_path: Path) -> None:
     ]
 
 
+def test_texts_of_nothing(tmp_path: Path) -> None:
+    """They are missing: no values that come twice, and none beside those that may come."""
+    lines = [f"{n},{'' if n % 4 else n}\n" for n in range(20)]
+    (tmp_path / "x.csv").write_text("v,w\n" + "".join(lines))
+    text = 'kind = "table"\npath = "x.csv"\nexclude = ["w"]\n'
+    expect = 'columns.w = { unique = true, values = ["0", "4", "8", "12", "16"], missing = 0.75 }'
+    assert make(tmp_path, expect, text).warnings == ()
+    with pytest.raises(InputError, match=r"column 'w', missing: expected at most 0.7 of all"):
+        make(tmp_path, "columns.w.missing = 0.7", text)
+
+
+def test_values_of_another_type(data: Path) -> None:
+    """Texts for a column of numbers, or the other way, are told as what they are, once."""
+    expect = """
+        columns.id = { values = ["0", "1"] }
+        columns.city = { values = [0, true, 2.5] }
+        columns.kind = { values = [0, "1"] }
+    """
+    assert told(data, expect) == [
+        "column 'id': expected numbers in 'values', as the column has, got only texts: '0', '1'",
+        "column 'city': expected texts in 'values', as the column has, got only numbers: 0, true, "
+        "2.5",
+        "row 2, column 'kind': expected one of 0, '1', got 1, and 148 more (x.csv)",
+    ]
+
+
+def test_large_integers(tmp_path: Path) -> None:
+    """Integers that float64 rounds are told from those beside them."""
+    (tmp_path / "x.csv").write_text("a\n" + "".join(f"{2**60 + n}\n" for n in (0, 1, 2, 1)))
+    text = 'kind = "table"\npath = "x.csv"\n'
+    expect = f"columns.a = {{ max = {2**60}, values = [{2**60}, {2**60 + 1}], unique = true }}"
+    assert told(tmp_path, expect, text) == [
+        f"row 2, column 'a': expected at most {2**60:,}, got {2**60 + 1}, and 2 more (x.csv)",
+        f"row 3, column 'a': expected one of {2**60}, {2**60 + 1}, got {2**60 + 2} (x.csv)",
+        f"row 4, column 'a': expected values that come once, got {2**60 + 1}; row 2 has it too "
+        "(x.csv)",
+    ]
+
+
 def test_photos(tmp_path: Path) -> None:
     """Brightness and size of photos are columns; the file of the first wrong one is named."""
     (tmp_path / "photos").mkdir()
@@ -199,6 +238,11 @@ def test_photos(tmp_path: Path) -> None:
         pixels = np.full((8, 9, 3), 200 if number == 4 else 100, dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / "photos" / f"{number}.png")
     text = 'kind = "images"\npath = "photos"\npart_bytes = 500\n'
+    unique = "columns.mode = { unique = true }"
+    assert told(tmp_path, unique, text) == [
+        "column 'mode': expected values that come once, got 'RGB', and 4 more; photos/0.png has it "
+        "too (photos/1.png)",
+    ]
     expect = "columns.brightness = { max = 0.5 }\ncolumns.width = { min = 100 }"
     assert told(tmp_path, expect, text) == [
         "column 'width': expected at least 100, got 9, and 5 more (photos/0.png)",
@@ -224,6 +268,7 @@ def test_of_each_split_and_none(data: Path) -> None:
         ("columns.a = { median = { min = 2, max = 1 } }", "a 'min' up to 'max', got 2 and 1"),
         ('level = "fatal"', "expect.level"),
         ("classes = 0", "expect.classes"),
+        (f"columns.a = {{ min = {10**400} }}", "a number that float64 can hold, got 1000"),
     ],
 )
 def test_slips_of_the_pen(data: Path, expect: str, message: str) -> None:

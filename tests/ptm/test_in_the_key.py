@@ -382,5 +382,5 @@ def test_types_of_options(make: Make, tmp_path: Path) -> None:
         "by_name": {"x": [1.0, 2.5]},
     }
     assert make(PETS + GIVEN, pets=TYPES)["pets"].key == ref.key
-    with pytest.raises(CatalogError, match=r"\[pets\] columns.0: expected a valid string, got 3"):
+    with pytest.raises(CatalogError, match=r"\[pets\] columns.0: expected a text, got 3"):
         make(f"{PETS}columns = [3]\n", pets=TYPES)

@@ -239,3 +239,18 @@ def test_ten_thousand_columns(tmp_path: Path) -> None:
     assert summary_of(by_split) == {}
     assert max(len(one.histogram.codes) for one in by_split["train"][OF_ROWS].values()) <= 66
     assert len(json.dumps(as_json(by_split))) < 3 * rows.nbytes
+
+
+@pytest.mark.parametrize("size", [1 << 20, 400])
+def test_order_of_splits(tmp_path: Path, size: int) -> None:
+    """Train, val, test, others, none: whatever comes first in the file, or the catalog."""
+    rows = pd.DataFrame({"day": range(100), "v": range(100)})
+    rows.to_csv(tmp_path / "x.csv", index=False)
+    cuts = "{ test = '..19', late = '90..', val = '20..39', train = '50..79' }"
+    found = made(
+        tmp_path,
+        f'kind = "table"\npath = "x.csv"\ntime = "day"\nsplit = {cuts}\npart_bytes = {size}\n',
+    )
+    order = ["train", "val", "test", "late", "none"]
+    assert found.tables["statistics"]["split"].drop_duplicates().tolist() == order
+    assert list(found.manifest["stats"]["columns"]) == order

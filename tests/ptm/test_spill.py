@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from itertools import pairwise
 from statistics import median
 from typing import Any
@@ -77,3 +78,47 @@ def test_first_of_what_is_wrong() -> None:
     assert answered(words, Ask(values=("a", 1))).other == First(2, "b", 2)
     whole = pieces_of([1, 2, 3], {1}, pa.int64())
     assert answered(whole, Ask(values=(1, 2, 3), low=1.0, high=3.0)) == spill.Answer()
+
+
+WHOLE = st.integers(-(2**63), 2**63 - 1)
+NEAR = st.one_of(WHOLE, st.integers(2**60 - 3, 2**60 + 3), st.integers(-3, 3))
+
+
+@given(st.lists(NEAR), st.one_of(NEAR.map(float), st.floats(allow_nan=False, allow_infinity=False)))
+def test_large_integers_are_compared_exactly(values: list[int], end: float) -> None:
+    """Integers that float64 rounds are compared as they are, with any number."""
+    pieces = pieces_of(values, {3}, pa.int64())
+    found = answered(pieces, Ask(low=end, high=end, values=(end, *values[:2])))
+    wrong = {
+        "low": [one for one in values if one < end],
+        "high": [one for one in values if one > end],
+        "other": [one for one in values if one not in (end, *values[:2])],
+    }
+    for what, those in wrong.items():
+        first = getattr(found, what)
+        if not those:
+            assert first is None
+        else:
+            assert (first.value, first.rows) == (those[0], len(those))
+
+
+def test_types_of_numbers() -> None:
+    """Numbers of every type that rows may have are compared; what none can be, is none."""
+    plain = [0, 1, None]
+    for kind, values in (
+        (pa.bool_(), [False, True, None]),
+        *((kind, plain) for kind in (pa.int8(), pa.uint64(), pa.float32(), pa.float64())),
+        (pa.decimal128(5), [Decimal(0), Decimal(1), None]),
+        (pa.float16(), [np.float16(0), np.float16(1), None]),
+    ):
+        pieces = pieces_of(values, set(), kind)
+        found = answered(pieces, Ask(low=0.5, high=-1e300, values=(1, 0.5, 10**30, -3)))
+        rows = [one and (one.row, one.rows) for one in (found.low, found.high, found.other)]
+        assert rows == [(0, 1), (0, 2), (0, 1)], kind
+
+
+def test_texts_of_nothing_are_no_values() -> None:
+    """As missing values they may come twice, and beside those allowed."""
+    for kind in (pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())):
+        pieces = pieces_of(["a", "", " ", None, "", "b"], {2}, kind)
+        assert answered(pieces, Ask(distinct=True, values=("a", "b"))) == spill.Answer(2)

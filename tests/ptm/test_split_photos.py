@@ -131,3 +131,62 @@ def test_statistics_by_split(tmp_path: Path) -> None:
         pixels = np.stack([files[name] for name in names]) / 255
         assert moments[split]["images"]["mean"] == pytest.approx(pixels.mean(axis=(0, 1, 2)))
         assert moments[split]["images"]["count"] == [pixels[..., 0].size] * 3
+
+
+def faults_of(root: Path, options: str) -> list[str]:
+    """What one run tells, in any order; of broken photos only that they are."""
+    with pytest.raises(InputError) as raised:
+        photos(root, {}, options)
+    told = [fault.fault for fault in raised.value.faults if fault.where != "sizes"]
+    return sorted("broken" if "a whole image" in one else one for one in told)
+
+
+@pytest.mark.parametrize("size", ["", "part_bytes = 1000", "part_bytes = 1"])
+def test_what_hides_nothing(tmp_path: Path, size: str) -> None:
+    """No class, no split and no picture: one run tells all three, however it is cut."""
+    random = np.random.default_rng(0)
+    files = {name: noise(random) for name in ("train/a/1.png", "train/a/2.png", "train/flat.png")}
+    photos(tmp_path, {**files, "other/a/1.png": noise(random), "root.png": noise(random)}, SHARES)
+    (tmp_path / "photos" / "train" / "a" / "zero.png").write_bytes(b"")
+    no_class = "expected a folder that is its class, got none"
+    no_split = "expected a file in a folder train, val or test, got"
+    assert faults_of(tmp_path, f'labels = "folder"\n{size}') == [
+        "broken",
+        f"{no_class} (photos/root.png)",
+    ]
+    assert faults_of(tmp_path, f'{FOLDERS}\nlabels = "folder"\n{size}') == [
+        "broken",
+        f"{no_split} none (photos/root.png)",
+        f"{no_split} other (photos/other/a/1.png)",
+        f"{no_class} (photos/train/flat.png)",
+    ]
+    assert faults_of(tmp_path, f"{SHARES}\ngroup = '(train|other)/'\n{size}") == [
+        "broken",
+        "expected a group by '(train|other)/' in the path of each file, got none (photos/root.png)",
+    ]
+    names = [*files, "train/a/zero.png", "other/a/1.png"]
+    listed = "file,split\n" + "".join(f"{name},train\n" for name in names)
+    (tmp_path / "splits.csv").write_text(listed)
+    assert faults_of(tmp_path, f"split = {{ file = 'splits.csv' }}\n{size}") == [
+        "broken",
+        "expected a sample that splits.csv lists, got 'root.png' (photos/root.png)",
+    ]
+
+
+@pytest.mark.parametrize("size", ["", "part_bytes = 1"])
+def test_each_is_set_aside(tmp_path: Path, size: str) -> None:
+    """Of photos in quarantine each has the reason that it has, and the rest is made."""
+    random = np.random.default_rng(0)
+    names = ["other/a/1.png", "root.png", "train/a/1.png", "train/a/2.png", "train/flat.png"]
+    files = {name: noise(random) for name in names}
+    options = f'{FOLDERS}\nlabels = "folder"\non_bad = "quarantine"\n{size}'
+    _, found = photos(tmp_path, files, options)
+    told = found.tables["quarantine"]
+    no_split = "a file in a folder train, val or test"
+    assert list(zip(told["path"], told["expected"], told["got"], strict=True)) == [
+        ("other/a/1.png", no_split, "other"),
+        ("root.png", no_split, "none"),
+        ("train/flat.png", "a folder that is its class", "none"),
+    ]
+    assert found.table["file"].tolist() == ["train/a/1.png", "train/a/2.png"]
+    assert found.manifest["facts"]["classes"] == ["a"]

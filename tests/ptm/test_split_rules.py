@@ -6,12 +6,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ptm import hashing
+from ptm.assigning import _read_times
+from ptm.errors import BadInput
 from ptm.split import NONE, by_share, by_time, instant, rule_of
+from tests.support.machine import ROOT
 
 MASK = (1 << 64) - 1
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
@@ -42,6 +46,14 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "an embargo of apples": (
         {"split": {"train": "..2012-06-30"}, "time": "t", "embargo": "2 apples"},
         "'embargo' to be a time above 0",
+    ),
+    "an embargo of days for numbers": (
+        {"split": {"train": "..1.5"}, "time": "t", "embargo": "1d"},
+        "'embargo' to be a number above 0, as the cuts are numbers, got '1d'",
+    ),
+    "an embargo below 0": (
+        {"split": {"train": "..1.5"}, "time": "t", "embargo": -1},
+        "'embargo' to be a number above 0, as the cuts are numbers, got -1",
     ),
     "near and a group": ({"split": {"train": 1.0}, "near": "group", "group": "g"}, "not both"),
     "near and folders": ({"split": {"folder": True}, "near": "group"}, "'near' with shares"),
@@ -173,3 +185,72 @@ def test_instants() -> None:
         assert instant(text) == seconds(text)
     for text in ("", "x", "2012-13-01", "2012-06-30T25:00", "30.06.2012", "2012-06-30T"):
         assert np.isnan(instant(text))
+
+
+JUNE = datetime(2012, 6, 30, tzinfo=UTC).timestamp()
+NOON = 12 * 3600
+FORMS = {  # as docs/splits.md has them
+    "2012-06": JUNE - 29 * 86400,
+    "2012-06-30": JUNE,
+    "2012-06-30T12": JUNE + NOON,
+    "2012-06-30T12:30": JUNE + NOON + 1800,
+    "2012-06-30T12:30:15": JUNE + NOON + 1815,
+    "2012-06-30T12:30:15.25": JUNE + NOON + 1815.25,
+    "2012-06-30T12:30:15.123456": JUNE + NOON + 1815.123456,
+    "2012-06-30 12:30": JUNE + NOON + 1800,
+    "2012-06-30T12:30Z": JUNE + NOON + 1800,
+    "2012-06-30T12:30+02:00": JUNE + NOON + 1800 - 7200,
+    "2012-06-30T12:30-0530": JUNE + NOON + 1800 + 5.5 * 3600,
+    "9999-12-31": 253402214400.0,
+    "0001-01-01": -62135596800.0,
+}
+NO_FORMS = (
+    *("20120630", "20120630T123015", "2012-06-30T1230", "2012-W26", "2012-182", "30.06.2012"),
+    *("06/30/2012", "2012-6-3", "2012-06-30T12:30+02", "2012-06-30Z", "2012-06-30T24:00"),
+    *("2012-06-30T23:59:60", "2012-06-30T12:30:15.1234567", "2012-02-30", "noon", ""),
+)
+
+
+@pytest.mark.parametrize("more", [[], ["2012-06"]])
+def test_forms_of_times(more: list[str]) -> None:
+    """Those that are documented are read, whatever else the column has; others are none."""
+    for text, seconds in FORMS.items():
+        values, are_numbers = _read_times(pa.array([text, *more]))
+        assert (values[0], are_numbers[0]) == (seconds, False), text
+        assert instant(text) == seconds, text
+    for text in NO_FORMS:
+        values, are_numbers = _read_times(pa.array([text, *more]))
+        assert np.isnan(values[0]) or (text == "20120630" and are_numbers[0]), text
+    document = (ROOT / "docs" / "splits.md").read_text(encoding="utf-8")
+    for text in (*list(FORMS)[:-2], "20120630", "2012-W26", "30.06.2012"):
+        assert f"`{text}`" in document, text
+
+
+def test_the_last_days() -> None:
+    """What no calendar has a day after is in a cut as any other."""
+    rule = rule_of({"train": "..9999-12-30", "test": "9999-12-31.."}, time="t")
+    late = rule_of({"train": "..9998", "test": "9999.."}, time="t")
+    values = np.array([instant("9999-12-30T23:59"), instant("9999-12-31")])
+    assert rule and by_time(rule, values).tolist() == [0, 1]
+    assert late and by_time(late, values).tolist() == [1, 1]
+
+
+def test_numbers_that_are_no_times() -> None:
+    """Days written as numbers are no years; a span of times keeps no numbers apart."""
+    years = {"train": "..2012", "test": "2013.."}
+    rule, days = rule_of(years, time="t"), np.array([20120630.0, 20131231.0])
+    assert rule is not None
+    with pytest.raises(BadInput, match=r"'t': expected times as 2012-06-30 beside cuts of years"):
+        by_time(rule, days, np.array([True, True]))
+    for numbers in ([2012.0, 2013.0], [2012.0, 20131231.0], [1e7, 20131232.0]):
+        by_time(rule, np.array(numbers), np.array([True, True]))
+    apart = rule_of(years, time="t", embargo="1d")
+    assert apart and by_time(apart, np.array([instant("2012"), instant("2013")])).tolist() == [0, 1]
+    with pytest.raises(BadInput, match=r"'t': expected times for the embargo of '1d' \(or an"):
+        by_time(apart, np.array([2012.0, 2013.0]), True)
+    whole = rule_of(years, time="t", embargo=1)
+    assert whole and by_time(whole, np.array([2011.0, 2012.0, 2013.0]), True).tolist() == [
+        0,
+        NONE,
+        1,
+    ]
