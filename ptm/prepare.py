@@ -237,8 +237,8 @@ def _many(
     left = [work for work, one in zip(works, found, strict=True) if one.ref.files]
     marks = yield from _marked(job, left, measured, tasks)
     if job.source.rule and job.source.rule.by == "near":
-        files = [file for work in left for file in work.unpacked()[0].files]
-        with told(job, files=files):
+        inputs = [file for work in left for file in work.unpacked()[0].files]
+        with told(job, files=inputs):
             codes = certifying.codes_of_near(job, left, measured, marks)
         known = list(zip(measured, codes, strict=True))
         batches = [(making.settle, (job, group, force)) for group in groups(known, tasks)]

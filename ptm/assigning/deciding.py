@@ -141,7 +141,7 @@ def times_of(rule: Rule, part: Part, block: Block) -> tuple[NDArray[np.float64],
     column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    values, are_numbers = _read_times(column)
+    values, are_numbers = read_times(column)
     wrong, cut = np.isnan(values), rule.by == "time"
     if cut and rule.numbers is None:
         wrong |= are_numbers
@@ -152,7 +152,7 @@ def times_of(rule: Rule, part: Part, block: Block) -> tuple[NDArray[np.float64],
     return values, are_numbers
 
 
-def _read_times(column: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def read_times(column: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Times, NaN where there is none; and which of them are numbers."""
     import numpy as np
     import pyarrow as pa

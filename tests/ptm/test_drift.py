@@ -298,7 +298,7 @@ def test_what_is_of_it_is_not_made_again(tmp_path: Path) -> None:
         manifest = store.current("x", root / "store").manifest
         assert manifest["stats"]["drift"]["warnings"]
         keys.append(store.digests(manifest))
-        assert list(store.content(manifest)["tables"]) == ["rows", "findings"]
+        assert list(store.content(manifest)["tables"]) == ["rows"]
         assert store.content(manifest)["warnings"] == []
     assert keys[0] == keys[1]
 

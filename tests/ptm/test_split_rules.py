@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ptm import hashing
-from ptm.assigning import _read_times
+from ptm.assigning.deciding import read_times
 from ptm.errors import BadInput
 from ptm.split import NONE, by_share, by_time, instant, rule_of
 from tests.support.machine import ROOT
@@ -215,11 +215,11 @@ NO_FORMS = (
 def test_forms_of_times(more: list[str]) -> None:
     """Those that are documented are read, whatever else the column has; others are none."""
     for text, seconds in FORMS.items():
-        values, are_numbers = _read_times(pa.array([text, *more]))
+        values, are_numbers = read_times(pa.array([text, *more]))
         assert (values[0], are_numbers[0]) == (seconds, False), text
         assert instant(text) == seconds, text
     for text in NO_FORMS:
-        values, are_numbers = _read_times(pa.array([text, *more]))
+        values, are_numbers = read_times(pa.array([text, *more]))
         assert np.isnan(values[0]) or (text == "20120630" and are_numbers[0]), text
     document = (ROOT / "docs" / "splits.md").read_text(encoding="utf-8")
     for text in (*list(FORMS)[:-2], "20120630", "2012-W26", "30.06.2012"):
