@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Generator, Iterator, Mapping
 from functools import cached_property
 from itertools import islice
 from typing import Any, TypeGuard
@@ -22,10 +23,13 @@ from ptm.loading.workers import Workers
 TARGET = "target"
 STATE = ("seed", "epoch", "batch", "samples", "batch_size", "world_size", "shuffle", "balanced")
 WORDS = 1 << 64
+FRESH = ("_latest", "_lock", "_here", "_processes")  # what a copy makes anew
 
 
 class Loader:
     """Batches of the samples of a split, as dicts of tensors by name; see `Artifact.loader`.
+
+    It can be pickled: a copy stands where this one stood, with memory and workers of its own.
 
     Args:
         samples: of the artifact.
@@ -71,13 +75,22 @@ class Loader:
         self._workers, self._pin_memory = workers, pin_memory
         self._change = Change(samples.name, transform_samples, seed, share.rank)
         self._epoch, self._batch, self._begun = epoch, 0, False
-        self._latest = object()
-        self._here = Here(samples, self._change)
-        self._processes: Workers | None = None
+        self.__setstate__({})
         if balanced and not shuffle:
             raise self._error("shuffle to be left out, or True, to balance", shuffle)
         if balanced:
             self._classes  # noqa: B018 - what is wrong with them is told now
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what belongs to this process."""
+        return {name: value for name, value in vars(self).items() if name not in FRESH}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        vars(self).update(state)
+        self._latest = object()
+        self._lock = threading.RLock()
+        self._here = Here(self._samples, self._change)
+        self._processes: Workers | None = None
 
     def __len__(self) -> int:
         """Batches of an epoch on this rank."""
@@ -86,7 +99,7 @@ class Loader:
     def __iter__(self) -> Iterator[Batch]:
         """The batches of an epoch, or the rest of one after `load_state_dict`; then of the next.
 
-        It ends an iteration that is not at its end.
+        It ends an iteration that is not at its end. Several threads may share one.
         """
         if self._workers and is_worker():
             raise PtmError(
@@ -94,10 +107,12 @@ class Loader:
                 "running it, got a loader that begins; put what trains below `if __name__ == "
                 '"__main__":`, or transform_samples into a module of its own'
             )
-        if self._begun:
-            self._epoch, self._batch = self._epoch + 1, 0
-        self._begun, self._latest = True, object()
-        return self._batches(self._latest, self._epoch, self._batch)
+        with self._lock:
+            if self._begun:
+                self._epoch, self._batch = self._epoch + 1, 0
+            self._begun, self._latest = True, object()
+            batches = self._batches(self._latest, self._epoch, self._batch)
+        return _Iteration(batches, self._lock)
 
     def state_dict(self) -> dict[str, int]:
         """Where it stands: after so many batches that were given out in an epoch.
@@ -105,11 +120,14 @@ class Loader:
         Returns:
             Numbers by name, which JSON can hold too.
         """
-        values = (self._seed, self._epoch, self._batch, *self._fixed)
+        with self._lock:
+            values = (self._seed, self._epoch, self._batch, *self._fixed)
         return dict(zip(STATE, values, strict=True))
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
         """The next iteration gives the rest of the epoch that `state_dict` was asked in.
+
+        It ends an iteration that is not at its end.
 
         Raises:
             PtmError: it is of another seed, order, or number of samples, batches or ranks.
@@ -123,14 +141,16 @@ class Loader:
         known = all(_is_count(at) and 0 <= at <= most[name] for name, at in places.items())
         if got != expected or not known:
             raise self._error(f"the state of a loader with {_listed(expected)}", _listed(state))
-        self._epoch, self._batch, self._begun = state["epoch"], state["batch"], False
+        with self._lock:
+            self._epoch, self._batch, self._begun = state["epoch"], state["batch"], False
+            self._latest = object()
 
     @property
     def _fixed(self) -> tuple[int, ...]:
         share, how = self._share, (int(self._shuffle), int(self._balanced))
         return share.count, share.batch_size, share.world_size, *how
 
-    def _batches(self, mine: object, epoch: int, first: int) -> Iterator[Batch]:
+    def _batches(self, mine: object, epoch: int, first: int) -> Generator[Batch]:
         share = self._share
         batch_bytes = self._samples.bytes * share.batch_size
         made = tasks(
@@ -180,6 +200,22 @@ class Loader:
 
     def _error(self, expected: str, got: Any) -> PtmError:
         return PtmError(f"{self._samples.name}: expected {expected}, got {got}")
+
+
+class _Iteration(Iterator[Batch]):
+    """The batches of a generator for several threads, which get one after the other."""
+
+    def __init__(self, batches: Generator[Batch], lock: threading.RLock) -> None:
+        self._batches, self._lock = batches, lock
+
+    def __next__(self) -> Batch:
+        with self._lock:
+            return next(self._batches)
+
+    def close(self) -> None:
+        """Ends it, as that of a generator does."""
+        with self._lock:
+            self._batches.close()
 
 
 def _is_count(value: Any) -> TypeGuard[int]:
