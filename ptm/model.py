@@ -422,9 +422,10 @@ class Artifact:
                 else of the only one with one axis. Of N samples in C classes each comes N // C
                 times, N % C of them once more; its members in turn, as often as it takes.
             transform_samples: is called once for each batch with a dict of tensors [sample, …], and
-                gives a dict; in the workers, if there are any. It may change what it gets. The
-                generators of torch, NumPy and `random` are seeded by seed, epoch, number of the
-                batch and rank while it runs.
+                gives a dict; in the workers alone, if there are any, so that the first batch waits
+                for them. It may change what it gets. The generators of torch, NumPy and `random`
+                are seeded by seed, epoch, number of the batch and rank while it runs; for that, it
+                is called in one thread of a process at a time.
 
         Raises:
             PtmError: as `split`; a number is out of range; classes are asked for where there are

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import islice
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -265,3 +266,47 @@ def test_a_store_that_can_only_be_read(large: Artifact, tmp_path: Path) -> None:
     finally:
         for folder in folders:
             folder.chmod(0o755)
+
+
+def test_a_transform_is_called_in_workers(planted: Artifact) -> None:
+    """Never in the process of the loader, the first batches neither."""
+    found = planted.loader("train", 4, workers=2, transform_samples=samples.where_it_is_called)
+    processes = {batch["process"] for batch in found}
+    assert processes <= {worker.pid for worker in workers()} and os.getpid() not in processes
+    [] = planted.loader("train", COUNT, drop_last=True, workers=1, transform_samples=samples.slow)
+
+
+def test_an_interrupted_iteration(large: Artifact) -> None:
+    """After one the next gives its own batches, whatever workers had answered meanwhile."""
+    loader = wait_for(large.loader("train", 4, workers=1))
+    receive = Connection.recv
+
+    def interrupted(pipe: Connection) -> Any:
+        receive(pipe)
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Connection, "recv", interrupted)
+        list(loader)
+    expected = large.loader("train", 4, epoch=1)
+    for one, other in zip(loader, expected, strict=True):
+        assert same(one, other)
+
+
+def test_a_fork_has_workers_of_its_own(large: Artifact) -> None:
+    """A forked process that uses the loader does not take from the workers of the one before."""
+    loader = wait_for(large.loader("train", 4, workers=1))
+    expected = [positions(batch) for batch in large.loader("train", 4)]
+    iterator = iter(loader)
+    first = positions(next(iterator))
+    child = os.fork()
+    if not child:
+        try:
+            loader.load_state_dict({**loader.state_dict(), "batch": 0})
+            found = [positions(batch) for batch in loader]
+            loader._processes.end()
+            os._exit(found != expected)
+        finally:
+            os._exit(2)
+    assert [first, *map(positions, iterator)] == expected
+    assert os.waitpid(child, 0)[1] == 0

@@ -141,3 +141,8 @@ def slow(batch: Batch) -> Batch:
     """Takes its time."""
     time.sleep(0.05)
     return batch
+
+
+def where_it_is_called(batch: Batch) -> Batch:
+    """Says in which process it was."""
+    return {**batch, "process": os.getpid()}
