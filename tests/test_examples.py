@@ -142,7 +142,7 @@ def test_the_page_on_training(pets: dict[str, Any]) -> None:
     shapes = {name: (value.dtype, list(value.shape)) for name, value in sample.items()}
     assert shapes == {"images": (torch.float32, [3, 32, 32]), "target": (torch.int64, [])}
     assert {"file", "label", "split"} <= set(split) and set(split["split"]) == {"test"}
-    state = {"seed": 0, "epoch": 3, "batch": 1}
+    state = {"split": "train", "seed": 0, "epoch": 3, "batch": 1}
     assert state.items() <= pets["state"].items() == json.loads(json.dumps(pets["state"])).items()
     same = made.loader("train", batch_size=8, seed=0, epoch=3)
     for one, other in zip(pets["rest"], list(same)[1:], strict=True):

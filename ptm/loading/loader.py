@@ -21,7 +21,6 @@ from ptm.loading.worker import is_worker
 from ptm.loading.workers import Workers
 
 TARGET = "target"
-STATE = ("seed", "epoch", "batch", "samples", "batch_size", "world_size", "shuffle", "balanced")
 WORDS = 1 << 64
 FRESH = ("_latest", "_lock", "_here", "_processes")  # what a copy makes anew
 
@@ -35,6 +34,8 @@ class Loader:
         samples: of the artifact.
         positions: int64, of those of the split; None for all.
         share: of this rank, in batches.
+        key: of the artifact.
+        split: whose samples they are.
         seed: of all random numbers, from 0.
         epoch: of the first iteration, from 0.
         shuffle: whether each epoch has an order of its own.
@@ -52,6 +53,8 @@ class Loader:
         samples: Samples,
         positions: Positions | None,
         share: Share,
+        key: str,
+        split: str,
         seed: int = 0,
         epoch: int = 0,
         shuffle: bool = False,
@@ -61,6 +64,7 @@ class Loader:
         transform_samples: Transform | None = None,
     ) -> None:
         self._samples, self._positions, self._share = samples, positions, share
+        self._key, self._split = key, split
         least = {"batch_size": 1, "world_size": 1, "seed": 0, "epoch": 0, "workers": 0}
         given = {"seed": seed, "epoch": epoch, "workers": workers}
         given |= {"batch_size": share.batch_size, "world_size": share.world_size}
@@ -114,27 +118,27 @@ class Loader:
             batches = self._batches(self._latest, self._epoch, self._batch)
         return _Iteration(batches, self._lock)
 
-    def state_dict(self) -> dict[str, int]:
+    def state_dict(self) -> dict[str, int | str]:
         """Where it stands: after so many batches that were given out in an epoch.
 
         Returns:
-            Numbers by name, which JSON can hold too.
+            By name the key of the artifact, the split, and numbers: what JSON can hold too.
         """
         with self._lock:
-            values = (self._seed, self._epoch, self._batch, *self._fixed)
-        return dict(zip(STATE, values, strict=True))
+            return {**self._fixed, "epoch": self._epoch, "batch": self._batch}
 
-    def load_state_dict(self, state: Mapping[str, int]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """The next iteration gives the rest of the epoch that `state_dict` was asked in.
 
         It ends an iteration that is not at its end.
 
         Raises:
-            PtmError: it is of another seed, order, or number of samples, batches or ranks.
+            PtmError: it is of another artifact (one with another key), split, seed, order, or
+                number of samples, batches or ranks.
         """
         if not isinstance(state, Mapping):
-            raise self._error("the state of a loader, numbers by name", repr(state))
-        expected = dict(zip((STATE[0], *STATE[3:]), (self._seed, *self._fixed), strict=True))
+            raise self._error("the state of a loader, values by name", repr(state))
+        expected = self._fixed
         got = {name: state.get(name) for name in expected}
         most = {"epoch": WORDS - 1, "batch": len(self)}
         places = {name: state.get(name) for name in most}
@@ -146,9 +150,18 @@ class Loader:
             self._latest = object()
 
     @property
-    def _fixed(self) -> tuple[int, ...]:
-        share, how = self._share, (int(self._shuffle), int(self._balanced))
-        return share.count, share.batch_size, share.world_size, *how
+    def _fixed(self) -> dict[str, int | str]:
+        """What a state has to have in common with this loader."""
+        return {
+            "key": self._key,
+            "split": self._split,
+            "seed": self._seed,
+            "samples": self._share.count,
+            "batch_size": self._share.batch_size,
+            "world_size": self._share.world_size,
+            "shuffle": int(self._shuffle),
+            "balanced": int(self._balanced),
+        }
 
     def _batches(self, mine: object, epoch: int, first: int) -> Generator[Batch]:
         share = self._share

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 
+import ptm
 from ptm.errors import PtmError
 from ptm.loading.order import permuted
 from ptm.model import Artifact
@@ -183,11 +184,28 @@ def test_resuming_at_every_batch(planted: Artifact, epochs: int) -> None:
         assert [positions(batch) for batch in iterator] == orders[epochs][stop:]
 
 
+def test_the_state_of_other_samples(tmp_path: Path) -> None:
+    """As many of another artifact, or of another split, are others, which is told."""
+    halves = [("train", "val")[n % 2] for n in range(COUNT)]
+    first = plant(tmp_path, tensors(COUNT), CUTS, halves)
+    state = json.loads(json.dumps(first.loader("train", 7).state_dict()))
+    other = plant(tmp_path, tensors(COUNT), CUTS, halves, number=1)
+    for artifact, split in ((other, "train"), (first, "val")):
+        loader = artifact.loader(split, 7, shuffle=True)
+        key, old = artifact.manifest["key"], first.manifest["key"]
+        expected = f"planted: expected the state of a loader with key {key}, split {split}, seed 0"
+        with pytest.raises(PtmError, match=rf"^{expected}, .*, got key {old}, split train, seed 0"):
+            loader.load_state_dict(state)
+    ptm.load("planted", tmp_path).loader("train", 9).load_state_dict(
+        {**state, "key": other.manifest["key"], "batch_size": 9}
+    )
+
+
 def test_the_state_of_another_loader(planted: Artifact) -> None:
     """It is refused, and says what differs."""
     state = planted.loader("train", 7).state_dict()
     for other in (planted.loader("train", 8), planted.loader("val", 7)):
-        with pytest.raises(PtmError, match=r"^planted: expected the state of a loader with seed 0"):
+        with pytest.raises(PtmError, match=r"^planted: expected the state of a loader with key"):
             other.load_state_dict(state)
     with pytest.raises(PtmError, match="got nothing"):
         planted.loader("train", 7).load_state_dict({})
