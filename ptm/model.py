@@ -372,10 +372,12 @@ class Artifact:
         Args:
             split: its name.
             transform_samples: gets samples that are asked for together as a dict of tensors
-                [sample, …], a single one too, and gives a dict of such.
+                [sample, …], a single one too, and gives a dict of such, or of arrays and lists
+                with a value for each sample.
 
         Raises:
-            PtmError: as `split`. Later, when samples are read: ArtifactCorrupt, StoreError.
+            PtmError: as `split`; `transform_samples` is no function. Later, when samples are read:
+                ArtifactCorrupt, StoreError.
         """
         return self._by_row.dataset(split, transform_samples)
 

@@ -51,6 +51,18 @@ class Change(NamedTuple):
             return checked(self.name, self.function(batch))
 
 
+def expected_function(name: str, given: Any) -> Transform | None:
+    """What is given as transform_samples; None for nothing.
+
+    Raises:
+        PtmError: it cannot be called.
+    """
+    if given is not None and not callable(given):
+        raise PtmError(f"{name}: expected transform_samples to be a function, got {given!r}")
+    function: Transform | None = given
+    return function
+
+
 def checked(name: str, changed: Any) -> Batch:
     """What a function gave, which has to be a dict.
 

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from ptm.errors import PtmError
-from ptm.loading.changing import Batch, Change, Transform
+from ptm.loading.changing import Batch, Change, Transform, expected_function
 from ptm.loading.here import Here, together
 from ptm.loading.order import Positions, Share, balanced, permuted, tasks
 from ptm.loading.samples import Samples
@@ -73,11 +73,10 @@ class Loader:
                 raise self._error(f"{name} to be a whole number from {least[name]}", repr(value))
         if not _is_count(share.rank) or not 0 <= share.rank < share.world_size:
             raise self._error(f"rank from 0 below world_size {share.world_size}", repr(share.rank))
-        if transform_samples is not None and not callable(transform_samples):
-            raise self._error("transform_samples to be a function", repr(transform_samples))
         self._seed, self._shuffle, self._balanced = seed, shuffle, balanced
         self._workers, self._pin_memory = workers, pin_memory
-        self._change = Change(samples.name, transform_samples, seed, share.rank)
+        function = expected_function(samples.name, transform_samples)
+        self._change = Change(samples.name, function, seed, share.rank)
         self._epoch, self._batch, self._begun = epoch, 0, False
         self.__setstate__({})
         if balanced and not shuffle:
