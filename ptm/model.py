@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ptm.errors import PtmError
 from ptm.frames import frame_of as frame_of
 from ptm.split import TRAIN
 
@@ -340,13 +341,25 @@ class Artifact:
     def invert(self, name: str, values: torch.Tensor) -> torch.Tensor:
         """Scaled values of a tensor as raw ones, float64: see `ptm.Learned.invert`.
 
+        For what is always scaled: `transform`, batches, datasets, what a model gives. Of `tensors`,
+        which are scaled or raw as the entry stores them, see `raw`.
+
         Raises:
             AttributeError, PtmError: as `transform`.
         """
         return self._learned().invert(name, values)
 
     def raw(self, name: str, values: torch.Tensor) -> torch.Tensor:
-        """Values of a tensor as they are stored, as raw ones: as they are where they are raw."""
+        """Values of a tensor as they are stored, as raw ones: as they are where they are raw.
+
+        For `tensors` alone: batches and datasets are scaled however it is stored, see `invert`.
+
+        Raises:
+            PtmError: there is no such tensor; the values have other channels.
+        """
+        if name not in self.manifest["tensors"]:
+            known = ", ".join(self.manifest["tensors"])
+            raise PtmError(f"{self.name}: expected one of the tensors {known}, got '{name}'")
         learned = self.learned
         if learned is None or name not in learned.scalers or name in learned.raw:
             return values

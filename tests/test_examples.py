@@ -158,6 +158,14 @@ def test_the_page_on_training(pets: dict[str, Any]) -> None:
     assert any(kept) and any(turned) and all(map(operator.xor, kept, turned))
     assert torch.allclose(pets["new"]["images"], pets["batch"]["images"], atol=1e-6)
     assert float(pets["pixels"].max()) <= 255.001
+    assert torch.equal(pets["raw"]["images"], pets["pixels"]) and len(pets["raw"]) == 2
+    assert torch.equal(pets["raw"]["target"], pets["batch"]["target"])
+    assert torch.allclose(pets["stored"][made.split("test")], made.invert("images", test_of(made)))
+
+
+def test_of(pets: ptm.Artifact) -> torch.Tensor:
+    """The photos of its split test, as batches have them."""
+    return torch.cat([batch["images"] for batch in pets.loader("test", 8)])
 
 
 def test_links() -> None:

@@ -239,6 +239,23 @@ def test_a_copy_opens_the_store_itself(tmp_path: Path) -> None:
     assert store.gc(tmp_path, keep=1)  # it is let go of with its last user
 
 
+@pytest.mark.parametrize("raw", [(), ("images",)], ids=["scaled", "raw"])
+def test_raw_values_again(tmp_path: Path, raw: tuple[str, ...]) -> None:
+    """`invert` gives those of batches, `raw` those of the stored tensors, however these are."""
+    pixels = tensors(COUNT)["images"]
+    stored = pixels if raw else torch.from_numpy(PIXELS.scaled(pixels.numpy()))
+    found = {**tensors(COUNT), "images": stored}
+    artifact = plant(tmp_path, found, CUTS, splits(COUNT), Learned({"images": PIXELS}, raw=raw))
+    for batch in artifact.loader("train", 7):
+        back = artifact.invert("images", batch["images"])
+        assert back.dtype == torch.float64
+        assert torch.allclose(back, pixels[positions(batch)].double(), atol=1e-4)
+    assert torch.equal(artifact.raw("images", artifact.tensors["images"]).round(), pixels)
+    assert torch.equal(artifact.raw("target", found["target"]), found["target"])
+    with pytest.raises(PtmError, match=r"^planted: expected one of the tensors x, .* got 'image'$"):
+        artifact.raw("image", pixels)
+
+
 @pytest.mark.parametrize("name", ["x", "images"])
 @pytest.mark.parametrize("cuts", [(), CUTS], ids=["one part", "parts"])
 def test_raw_equals_scaled(tmp_path: Path, name: str, cuts: tuple[int, ...]) -> None:
