@@ -245,8 +245,8 @@ class Workers:
 
 
 def copied(batch: Batch) -> Batch:
-    """A batch with its tensors in memory of their own."""
-    return {n: v.clone() if isinstance(v, torch.Tensor) else v for n, v in batch.items()}
+    """A batch with its tensors in memory of their own, as others than plain ones are already."""
+    return {n: v.clone() if type(v) is torch.Tensor else v for n, v in batch.items()}
 
 
 def _start(job: Job, workers: list[_Worker], count: int, files: Sequence[int]) -> None:

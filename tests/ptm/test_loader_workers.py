@@ -76,7 +76,7 @@ def wait_for(loader: Any) -> Any:
     return loader
 
 
-TRANSFORMS = [None, samples.noisy, samples.with_texts, samples.transposed]
+TRANSFORMS = [None, samples.noisy, samples.with_texts, samples.transposed, samples.conjugated]
 
 
 @pytest.mark.parametrize("change", TRANSFORMS)
@@ -96,6 +96,7 @@ def test_the_same_whatever_the_workers(
             for name, value in one.items():
                 if isinstance(value, torch.Tensor):
                     assert value.dtype == other[name].dtype and torch.equal(value, other[name])
+                    assert type(value) is type(other[name])
                 else:
                     assert value == other[name]
     assert len(workers()) == count
@@ -134,6 +135,22 @@ def test_errors_of_a_transform(large: Artifact) -> None:
             got += positions(batch)
     assert got == list(range(16))
     assert "in wrong" in str(raised.value.__cause__) and "samples.py" in str(raised.value.__cause__)
+
+
+@pytest.mark.parametrize("size", ["planted", "large"])
+def test_what_a_transform_may_not_do_in_a_worker(request: pytest.FixtureRequest, size: str) -> None:
+    """To give what cannot be sent, and to keep memory that is used again, are told."""
+    artifact, given = request.getfixturevalue(size), {"workers": 1}
+    loader = artifact.loader("train", 4, transform_samples=samples.unsendable, **given)
+    expected = r"^planted: expected transform_samples to give what can be pickled, .* got TypeError"
+    with pytest.raises(PtmError, match=expected):
+        list(loader)
+    loader = artifact.loader("train", 4, transform_samples=samples.keeping, **given)
+    first = next(iter(artifact.loader("train", 4)))["images"]
+    with pytest.raises(PtmError, match=r"transform_samples to keep clones, in workers, got"):
+        for _ in range(5):
+            for batch in loader:
+                assert torch.equal(batch["first"], first)
 
 
 def test_a_killed_worker(large: Artifact) -> None:

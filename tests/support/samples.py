@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -116,6 +117,27 @@ def with_texts(batch: Batch) -> Batch:
 def transposed(batch: Batch) -> Batch:
     """Views: of other strides, a part, one that is not there twice."""
     return {"t": batch["images"].transpose(1, 2), "part": batch["x"][:, 1], "x": batch["x"]}
+
+
+def conjugated(batch: Batch) -> Batch:
+    """Views that say of their bytes that they are to be read otherwise, and a subclass."""
+    found = torch.view_as_complex(batch["x"]).conj()
+    parameter = torch.nn.Parameter(batch["x"].clone())
+    return {"x": batch["x"], "conj": found, "neg": found.imag, "parameter": parameter}
+
+
+def unsendable(batch: Batch) -> Batch:
+    """Something that no other process can have."""
+    return {**batch, "lock": threading.Lock()}
+
+
+_kept: list[torch.Tensor] = []
+
+
+def keeping(batch: Batch) -> Batch:
+    """Keeps the first batch that it gets, and gives it with each."""
+    _kept.append(batch["images"])
+    return {**batch, "first": _kept[0]}
 
 
 def wrong(batch: Batch) -> Batch:
