@@ -71,6 +71,10 @@ class Loader:
         for name, value in given.items():
             if not _is_count(value) or not least[name] <= value < WORDS:
                 raise self._error(f"{name} to be a whole number from {least[name]}", repr(value))
+        flags = {"balanced": balanced, "shuffle": shuffle, "pin_memory": pin_memory}
+        for name, value in (flags | {"drop_last": share.drop_last}).items():
+            if value not in (False, True):
+                raise self._error(f"{name} to be True or False", repr(value))
         if not _is_count(share.rank) or not 0 <= share.rank < share.world_size:
             raise self._error(f"rank from 0 below world_size {share.world_size}", repr(share.rank))
         self._seed, self._shuffle, self._balanced = seed, shuffle, balanced
@@ -143,7 +147,8 @@ class Loader:
         places = {name: state.get(name) for name in most}
         known = all(_is_count(at) and 0 <= at <= most[name] for name, at in places.items())
         if got != expected or not known:
-            raise self._error(f"the state of a loader with {_listed(expected)}", _listed(state))
+            wanted = {**expected, "epoch": "from 0", "batch": f"from 0 to {len(self)}"}
+            raise self._error(f"the state of a loader with {_listed(wanted)}", _listed(state))
         with self._lock:
             self._epoch, self._batch, self._begun = state["epoch"], state["batch"], False
             self._latest = object()

@@ -56,7 +56,7 @@ class Place(NamedTuple):
     def tensor(self, found: Bytes) -> torch.Tensor:
         """The tensor of these bytes, which are its own, without a copy."""
         if not self.bytes:
-            return torch.empty(self.shape, dtype=self.dtype)
+            return torch.empty(self.shape, dtype=self.dtype, device="cpu")
         return torch.from_numpy(found).view(self.dtype).view(self.shape)
 
 

@@ -209,6 +209,11 @@ def test_the_state_of_another_loader(planted: Artifact) -> None:
             other.load_state_dict(state)
     with pytest.raises(PtmError, match="got nothing"):
         planted.loader("train", 7).load_state_dict({})
+    again = planted.loader("train", 7)
+    for wrong in ({"batch": len(again) + 1}, {"batch": True}, {"epoch": -1}, {"batch": 1.0}):
+        with pytest.raises(PtmError, match=rf"epoch from 0, batch from 0 to {len(again)}, got key"):
+            again.load_state_dict({**state, **wrong})
+    assert order_of(again) == order_of(planted.loader("train", 7))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -253,6 +258,21 @@ def test_numbers_out_of_range(planted: Artifact, wrong: dict[str, int]) -> None:
         planted.loader("train", 4, **wrong)  # type: ignore[arg-type]
     with pytest.raises(PtmError, match="expected batch_size to be a whole number from 1, got 0"):
         planted.loader("train", 0)
+
+
+@pytest.mark.parametrize("name", ["shuffle", "drop_last", "balanced", "pin_memory"])
+def test_flags(planted: Artifact, name: str) -> None:
+    """What is neither true nor false is refused when the loader is made."""
+    with pytest.raises(PtmError, match=rf"^planted: expected {name} to be True or False, got 'no'"):
+        planted.loader("train", 4, **{name: "no"})  # type: ignore[arg-type]
+
+
+def test_another_default_device(tmp_path: Path) -> None:
+    """Batches are on the CPU whatever the default is, what has no numbers too."""
+    planted = plant(tmp_path, {**tensors(COUNT), "none": torch.zeros(COUNT, 0)}, CUTS)
+    with torch.device("meta"):
+        batches = list(planted.loader("train", 7))
+    assert {value.device.type for batch in batches for value in batch.values()} == {"cpu"}
 
 
 def test_random_numbers_of_a_transform(planted: Artifact) -> None:
