@@ -76,11 +76,13 @@ class ByRow:
     Attributes:
         samples: of its tensors.
         rows: of its table.
+        key: of the artifact.
         named: its splits, those without samples too; none where its entry says none.
     """
 
     samples: Samples
     rows: Rows
+    key: str
     named: Sequence[str] = ()
 
     @cached_property
@@ -115,7 +117,7 @@ class ByRow:
         share = Share(count, batch_size, drop_last, rank, world_size)
         shuffles = balanced or split == TRAIN if shuffle is None else shuffle
         how |= {"shuffle": shuffles, "balanced": balanced}
-        return Loader(self.samples, positions, share, **how)
+        return Loader(self.samples, positions, share, self.key, split, **how)
 
 
 class _Whole(NamedTuple):
@@ -166,4 +168,5 @@ def by_row(artifact: Artifact, table: Mapping[str, Any] | None, along: Sequence[
         homes.append(Home(parted, parts, lengths))
     rows = Rows(table, artifact.parts, artifact.file)
     named = artifact.manifest["split"].get("names", ())
-    return ByRow(Samples(artifact.name, count, homes, names), rows, named)
+    samples = Samples(artifact.name, count, homes, names)
+    return ByRow(samples, rows, artifact.manifest["key"], named)

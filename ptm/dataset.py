@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ptm.errors import PtmError
 from ptm.frames import frame_of
 from ptm.huggingface import dataset_of
-from ptm.loading.changing import Transform, checked
+from ptm.loading.changing import Transform, checked, expected_function
 from ptm.loading.samples import Samples
 
 if TYPE_CHECKING:
@@ -36,7 +36,11 @@ class Dataset(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
         positions: int64, of those of the split; None for all.
         rows: gives the rows of the artifact, piece by piece; nothing where it has none.
         transform_samples: gets samples that are asked for together as a dict of tensors
-            [sample, …], a single one too, and gives a dict of such.
+            [sample, …], a single one too, and gives a dict of such, or of arrays and lists with a
+            value for each sample.
+
+    Raises:
+        PtmError: `transform_samples` is no function.
     """
 
     def __init__(
@@ -47,13 +51,20 @@ class Dataset(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
         transform_samples: Transform | None = None,
     ) -> None:
         self._samples, self._positions, self._rows = samples, positions, rows
-        self._transform = transform_samples
+        self._transform = expected_function(samples.name, transform_samples)
 
     def __len__(self) -> int:
         return self._samples.count if self._positions is None else len(self._positions)
 
     def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
-        """One sample; raises IndexError, and what `numpy` raises."""
+        """One sample.
+
+        Raises:
+            IndexError: there is none of that number.
+            PtmError: `transform_samples` gives no dict, or something without a value for each
+                sample. What it raises comes through.
+            ArtifactCorrupt, StoreError: a file is damaged, or may not be read.
+        """
         return self.__getitems__([number])[0]
 
     def __getitems__(self, numbers: Sequence[int]) -> list[dict[str, torch.Tensor]]:
@@ -74,16 +85,17 @@ class Dataset(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
         Those that stand as they are in one file are mapped, if the split has all samples.
 
         Raises:
-            PtmError: NumPy has no dtype for a tensor.
+            PtmError: NumPy has no dtype for a tensor; the dataset has `transform_samples`.
             ArtifactCorrupt, StoreError: a file is damaged, or may not be read.
         """
-        return {name: self._array(name) for name in self._samples.kinds}
+        return self._arrays("numpy")
 
     def to_arrow(self) -> pa.Table:
-        """The rows of the split.
+        """The rows of the split, to which `transform_samples` does nothing.
 
         Raises:
-            PtmError: the artifact has no rows. Else what `numpy` raises.
+            PtmError: the artifact has no rows.
+            ArtifactCorrupt, StoreError: a file is damaged, or may not be read.
         """
         import pyarrow as pa
 
@@ -114,16 +126,31 @@ class Dataset(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
         Raises:
             PtmError: the package `datasets` is not there. Else what `numpy` raises.
         """
-        rows = self.to_arrow() if self._rows.exist else None
-        return dataset_of(rows, self.numpy())
+        arrays = self._arrays("to_hf")
+        return dataset_of(self.to_arrow() if self._rows.exist else None, arrays)
+
+    def _arrays(self, asked: str) -> dict[str, NDArray[Any]]:
+        if self._transform:
+            name = self._samples.name
+            got = getattr(self._transform, "__qualname__", repr(self._transform))
+            raise PtmError(
+                f"{name}: expected a dataset without transform_samples for {asked}(), which "
+                f"changes no samples, got one with '{got}'; make one without it, or ask for "
+                "samples by number, as DataLoader does"
+            )
+        return {name: self._array(name) for name in self._samples.kinds}
 
     def _expect_samples(self, found: dict[str, Any], count: int) -> None:
         for name, each in found.items():
-            shape = list(each.shape) if isinstance(each, torch.Tensor) else [len(each)]
-            if shape[:1] != [count]:
+            got, length = type(each).__name__, None
+            if hasattr(each, "shape"):
+                got, length = f"{got} of shape {list(each.shape)}", next(iter(each.shape), None)
+            elif isinstance(each, Sequence) and not isinstance(each, (str, bytes)):
+                got, length = f"{got} of {len(each)}", len(each)
+            if length != count:
                 raise PtmError(
                     f"{self._samples.name}: expected transform_samples to give a value for each "
-                    f"of {count} samples, got '{name}' of shape {shape}"
+                    f"of {count} samples, got '{name}' {got}"
                 )
 
     def _place(self, number: int) -> int:

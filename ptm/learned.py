@@ -108,23 +108,39 @@ class Learned:
     def invert(self, name: str, values: torch.Tensor) -> torch.Tensor:
         """Scaled values of a tensor as raw ones, float64.
 
+        Args:
+            name: of the tensor.
+            values: as `transform`, batches and datasets give them: [sample, …], all channels.
+
+        Returns:
+            Of the same shape, on the same device, in the units of the files.
+
         Raises:
-            PtmError: no such tensor was scaled.
+            PtmError: no such tensor was scaled; the values are no tensor, or have other channels.
         """
+        import torch
+
         if name not in self.scalers:
             raise PtmError(f"expected one of {', '.join(self.scalers) or 'none'}, got '{name}'")
-        return self.scalers[name].invert(values)
+        if not isinstance(values, torch.Tensor):
+            raise PtmError(f"'{name}': expected a tensor, got {type(values).__name__}")
+        self._expect_channels(name, values.shape)
+        with values.device:  # what a scaler makes of its numbers is there too
+            return self.scalers[name].invert(values)
 
     def _tensor(self, name: str, values: Any) -> NDArray[Any]:
         """The values of a tensor that its scaler takes."""
-        scaler = self.scalers[name]
         found = _numbers(f"'{name}'", values)
-        if found.ndim <= scaler.axis or found.shape[scaler.axis] != len(scaler.names):
+        self._expect_channels(name, found.shape)
+        return found
+
+    def _expect_channels(self, name: str, shape: Sequence[int]) -> None:
+        scaler = self.scalers[name]
+        if len(shape) <= scaler.axis or shape[scaler.axis] != len(scaler.names):
             raise PtmError(
                 f"'{name}': expected {len(scaler.names)} channels along axis {scaler.axis} "
-                f"({', '.join(scaler.names)}), got shape {list(found.shape)}"
+                f"({', '.join(scaler.names)}), got shape {list(shape)}"
             )
-        return found
 
     def _of_columns(self, raw: Mapping[str, Any]) -> tuple[str, Scaler]:
         """The one tensor whose channels these columns make."""

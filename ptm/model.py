@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ptm.errors import PtmError
 from ptm.frames import frame_of as frame_of
 from ptm.split import TRAIN
 
@@ -340,13 +341,25 @@ class Artifact:
     def invert(self, name: str, values: torch.Tensor) -> torch.Tensor:
         """Scaled values of a tensor as raw ones, float64: see `ptm.Learned.invert`.
 
+        For what is always scaled: `transform`, batches, datasets, what a model gives. Of `tensors`,
+        which are scaled or raw as the entry stores them, see `raw`.
+
         Raises:
             AttributeError, PtmError: as `transform`.
         """
         return self._learned().invert(name, values)
 
     def raw(self, name: str, values: torch.Tensor) -> torch.Tensor:
-        """Values of a tensor as they are stored, as raw ones: as they are where they are raw."""
+        """Values of a tensor as they are stored, as raw ones: as they are where they are raw.
+
+        For `tensors` alone: batches and datasets are scaled however it is stored, see `invert`.
+
+        Raises:
+            PtmError: there is no such tensor; the values have other channels.
+        """
+        if name not in self.manifest["tensors"]:
+            known = ", ".join(self.manifest["tensors"])
+            raise PtmError(f"{self.name}: expected one of the tensors {known}, got '{name}'")
         learned = self.learned
         if learned is None or name not in learned.scalers or name in learned.raw:
             return values
@@ -373,10 +386,12 @@ class Artifact:
         Args:
             split: its name.
             transform_samples: gets samples that are asked for together as a dict of tensors
-                [sample, …], a single one too, and gives a dict of such.
+                [sample, …], a single one too, and gives a dict of such, or of arrays and lists
+                with a value for each sample.
 
         Raises:
-            PtmError: as `split`. Later, when samples are read: ArtifactCorrupt, StoreError.
+            PtmError: as `split`; `transform_samples` is no function. Later, when samples are read:
+                ArtifactCorrupt, StoreError.
         """
         return self._by_row.dataset(split, transform_samples)
 
@@ -423,9 +438,10 @@ class Artifact:
                 else of the only one with one axis. Of N samples in C classes each comes N // C
                 times, N % C of them once more; its members in turn, as often as it takes.
             transform_samples: is called once for each batch with a dict of tensors [sample, …], and
-                gives a dict; in the workers, if there are any. It may change what it gets. The
-                generators of torch, NumPy and `random` are seeded by seed, epoch, number of the
-                batch and rank while it runs.
+                gives a dict; in the workers alone, if there are any, so that the first batch waits
+                for them. It may change what it gets. The generators of torch, NumPy and `random`
+                are seeded by seed, epoch, number of the batch and rank while it runs; for that, it
+                is called in one thread of a process at a time.
 
         Raises:
             PtmError: as `split`; a number is out of range; classes are asked for where there are

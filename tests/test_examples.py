@@ -144,7 +144,7 @@ def test_the_page_on_training(pets: dict[str, Any]) -> None:
     shapes = {name: (value.dtype, list(value.shape)) for name, value in sample.items()}
     assert shapes == {"images": (torch.float32, [3, 32, 32]), "target": (torch.int64, [])}
     assert {"file", "label", "split"} <= set(split) and set(split["split"]) == {"test"}
-    state = {"seed": 0, "epoch": 3, "batch": 1}
+    state = {"split": "train", "seed": 0, "epoch": 3, "batch": 1}
     assert state.items() <= pets["state"].items() == json.loads(json.dumps(pets["state"])).items()
     same = made.loader("train", batch_size=8, seed=0, epoch=3)
     for one, other in zip(pets["rest"], list(same)[1:], strict=True):
@@ -160,6 +160,14 @@ def test_the_page_on_training(pets: dict[str, Any]) -> None:
     assert any(kept) and any(turned) and all(map(operator.xor, kept, turned))
     assert torch.allclose(pets["new"]["images"], pets["batch"]["images"], atol=1e-6)
     assert float(pets["pixels"].max()) <= 255.001
+    assert torch.equal(pets["raw"]["images"], pets["pixels"]) and len(pets["raw"]) == 2
+    assert torch.equal(pets["raw"]["target"], pets["batch"]["target"])
+    assert torch.allclose(pets["stored"][made.split("test")], made.invert("images", test_of(made)))
+
+
+def test_of(pets: ptm.Artifact) -> torch.Tensor:
+    """The photos of its split test, as batches have them."""
+    return torch.cat([batch["images"] for batch in pets.loader("test", 8)])
 
 
 def test_the_page_on_checks(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -14,6 +15,8 @@ from ptm.errors import PtmError
 
 Batch = dict[str, Any]
 Transform = Callable[[Batch], Batch]
+
+_seeding = threading.RLock()  # the generators are those of the process: one thread at a time
 
 
 class Change(NamedTuple):
@@ -48,6 +51,18 @@ class Change(NamedTuple):
             return checked(self.name, self.function(batch))
 
 
+def expected_function(name: str, given: Any) -> Transform | None:
+    """What is given as transform_samples; None for nothing.
+
+    Raises:
+        PtmError: it cannot be called.
+    """
+    if given is not None and not callable(given):
+        raise PtmError(f"{name}: expected transform_samples to be a function, got {given!r}")
+    function: Transform | None = given
+    return function
+
+
 def checked(name: str, changed: Any) -> Batch:
     """What a function gave, which has to be a dict.
 
@@ -64,19 +79,20 @@ def checked(name: str, changed: Any) -> Batch:
 def seeded(*numbers: int) -> Iterator[None]:
     """While the body runs, the generators of torch (on the CPU), NumPy and `random` are seeded.
 
-    Afterwards they go on as if nothing had been drawn.
+    Afterwards they go on as if nothing had been drawn. Other threads that come here wait.
 
     Args:
         numbers: from which the seeds are made, each from 0.
     """
     words = np.random.SeedSequence(numbers).generate_state(4)
-    before = torch.get_rng_state(), np.random.get_state(), random.getstate()
-    torch.default_generator.manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)
-    np.random.seed(words[2])
-    random.seed(int(words[3]))
-    try:
-        yield
-    finally:
-        torch.set_rng_state(before[0])
-        np.random.set_state(before[1])
-        random.setstate(before[2])
+    with _seeding:
+        before = torch.get_rng_state(), np.random.get_state(), random.getstate()
+        try:
+            torch.default_generator.manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)
+            np.random.seed(words[2])
+            random.seed(int(words[3]))
+            yield
+        finally:
+            torch.set_rng_state(before[0])
+            np.random.set_state(before[1])
+            random.setstate(before[2])

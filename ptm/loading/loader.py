@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Generator, Iterator, Mapping
 from functools import cached_property
 from itertools import islice
 from typing import Any, TypeGuard
@@ -12,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from ptm.errors import PtmError
-from ptm.loading.changing import Batch, Change, Transform
+from ptm.loading.changing import Batch, Change, Transform, expected_function
 from ptm.loading.here import Here, together
 from ptm.loading.order import Positions, Share, balanced, permuted, tasks
 from ptm.loading.samples import Samples
@@ -20,17 +21,21 @@ from ptm.loading.worker import is_worker
 from ptm.loading.workers import Workers
 
 TARGET = "target"
-STATE = ("seed", "epoch", "batch", "samples", "batch_size", "world_size", "shuffle", "balanced")
 WORDS = 1 << 64
+FRESH = ("_latest", "_lock", "_here", "_processes")  # what a copy makes anew
 
 
 class Loader:
     """Batches of the samples of a split, as dicts of tensors by name; see `Artifact.loader`.
 
+    It can be pickled: a copy stands where this one stood, with memory and workers of its own.
+
     Args:
         samples: of the artifact.
         positions: int64, of those of the split; None for all.
         share: of this rank, in batches.
+        key: of the artifact.
+        split: whose samples they are.
         seed: of all random numbers, from 0.
         epoch: of the first iteration, from 0.
         shuffle: whether each epoch has an order of its own.
@@ -48,6 +53,8 @@ class Loader:
         samples: Samples,
         positions: Positions | None,
         share: Share,
+        key: str,
+        split: str,
         seed: int = 0,
         epoch: int = 0,
         shuffle: bool = False,
@@ -57,27 +64,40 @@ class Loader:
         transform_samples: Transform | None = None,
     ) -> None:
         self._samples, self._positions, self._share = samples, positions, share
+        self._key, self._split = key, split
         least = {"batch_size": 1, "world_size": 1, "seed": 0, "epoch": 0, "workers": 0}
         given = {"seed": seed, "epoch": epoch, "workers": workers}
         given |= {"batch_size": share.batch_size, "world_size": share.world_size}
         for name, value in given.items():
             if not _is_count(value) or not least[name] <= value < WORDS:
                 raise self._error(f"{name} to be a whole number from {least[name]}", repr(value))
+        flags = {"balanced": balanced, "shuffle": shuffle, "pin_memory": pin_memory}
+        for name, value in (flags | {"drop_last": share.drop_last}).items():
+            if value not in (False, True):
+                raise self._error(f"{name} to be True or False", repr(value))
         if not _is_count(share.rank) or not 0 <= share.rank < share.world_size:
             raise self._error(f"rank from 0 below world_size {share.world_size}", repr(share.rank))
-        if transform_samples is not None and not callable(transform_samples):
-            raise self._error("transform_samples to be a function", repr(transform_samples))
         self._seed, self._shuffle, self._balanced = seed, shuffle, balanced
         self._workers, self._pin_memory = workers, pin_memory
-        self._change = Change(samples.name, transform_samples, seed, share.rank)
+        function = expected_function(samples.name, transform_samples)
+        self._change = Change(samples.name, function, seed, share.rank)
         self._epoch, self._batch, self._begun = epoch, 0, False
-        self._latest = object()
-        self._here = Here(samples, self._change)
-        self._processes: Workers | None = None
+        self.__setstate__({})
         if balanced and not shuffle:
             raise self._error("shuffle to be left out, or True, to balance", shuffle)
         if balanced:
             self._classes  # noqa: B018 - what is wrong with them is told now
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what belongs to this process."""
+        return {name: value for name, value in vars(self).items() if name not in FRESH}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        vars(self).update(state)
+        self._latest = object()
+        self._lock = threading.RLock()
+        self._here = Here(self._samples, self._change)
+        self._processes: Workers | None = None
 
     def __len__(self) -> int:
         """Batches of an epoch on this rank."""
@@ -86,7 +106,7 @@ class Loader:
     def __iter__(self) -> Iterator[Batch]:
         """The batches of an epoch, or the rest of one after `load_state_dict`; then of the next.
 
-        It ends an iteration that is not at its end.
+        It ends an iteration that is not at its end. Several threads may share one.
         """
         if self._workers and is_worker():
             raise PtmError(
@@ -94,43 +114,60 @@ class Loader:
                 "running it, got a loader that begins; put what trains below `if __name__ == "
                 '"__main__":`, or transform_samples into a module of its own'
             )
-        if self._begun:
-            self._epoch, self._batch = self._epoch + 1, 0
-        self._begun, self._latest = True, object()
-        return self._batches(self._latest, self._epoch, self._batch)
+        with self._lock:
+            if self._begun:
+                self._epoch, self._batch = self._epoch + 1, 0
+            self._begun, self._latest = True, object()
+            batches = self._batches(self._latest, self._epoch, self._batch)
+        return _Iteration(batches, self._lock)
 
-    def state_dict(self) -> dict[str, int]:
+    def state_dict(self) -> dict[str, int | str]:
         """Where it stands: after so many batches that were given out in an epoch.
 
         Returns:
-            Numbers by name, which JSON can hold too.
+            By name the key of the artifact, the split, and numbers: what JSON can hold too.
         """
-        values = (self._seed, self._epoch, self._batch, *self._fixed)
-        return dict(zip(STATE, values, strict=True))
+        with self._lock:
+            return {**self._fixed, "epoch": self._epoch, "batch": self._batch}
 
-    def load_state_dict(self, state: Mapping[str, int]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """The next iteration gives the rest of the epoch that `state_dict` was asked in.
 
+        It ends an iteration that is not at its end.
+
         Raises:
-            PtmError: it is of another seed, order, or number of samples, batches or ranks.
+            PtmError: it is of another artifact (one with another key), split, seed, order, or
+                number of samples, batches or ranks.
         """
         if not isinstance(state, Mapping):
-            raise self._error("the state of a loader, numbers by name", repr(state))
-        expected = dict(zip((STATE[0], *STATE[3:]), (self._seed, *self._fixed), strict=True))
+            raise self._error("the state of a loader, values by name", repr(state))
+        expected = self._fixed
         got = {name: state.get(name) for name in expected}
         most = {"epoch": WORDS - 1, "batch": len(self)}
         places = {name: state.get(name) for name in most}
         known = all(_is_count(at) and 0 <= at <= most[name] for name, at in places.items())
         if got != expected or not known:
-            raise self._error(f"the state of a loader with {_listed(expected)}", _listed(state))
-        self._epoch, self._batch, self._begun = state["epoch"], state["batch"], False
+            wanted = {**expected, "epoch": "from 0", "batch": f"from 0 to {len(self)}"}
+            raise self._error(f"the state of a loader with {_listed(wanted)}", _listed(state))
+        with self._lock:
+            self._epoch, self._batch, self._begun = state["epoch"], state["batch"], False
+            self._latest = object()
 
     @property
-    def _fixed(self) -> tuple[int, ...]:
-        share, how = self._share, (int(self._shuffle), int(self._balanced))
-        return share.count, share.batch_size, share.world_size, *how
+    def _fixed(self) -> dict[str, int | str]:
+        """What a state has to have in common with this loader."""
+        return {
+            "key": self._key,
+            "split": self._split,
+            "seed": self._seed,
+            "samples": self._share.count,
+            "batch_size": self._share.batch_size,
+            "world_size": self._share.world_size,
+            "shuffle": int(self._shuffle),
+            "balanced": int(self._balanced),
+        }
 
-    def _batches(self, mine: object, epoch: int, first: int) -> Iterator[Batch]:
+    def _batches(self, mine: object, epoch: int, first: int) -> Generator[Batch]:
         share = self._share
         batch_bytes = self._samples.bytes * share.batch_size
         made = tasks(
@@ -180,6 +217,22 @@ class Loader:
 
     def _error(self, expected: str, got: Any) -> PtmError:
         return PtmError(f"{self._samples.name}: expected {expected}, got {got}")
+
+
+class _Iteration(Iterator[Batch]):
+    """The batches of a generator for several threads, which get one after the other."""
+
+    def __init__(self, batches: Generator[Batch], lock: threading.RLock) -> None:
+        self._batches, self._lock = batches, lock
+
+    def __next__(self) -> Batch:
+        with self._lock:
+            return next(self._batches)
+
+    def close(self) -> None:
+        """Ends it, as that of a generator does."""
+        with self._lock:
+            self._batches.close()
 
 
 def _is_count(value: Any) -> TypeGuard[int]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import mmap
 import os
 import tempfile
+import threading
 import weakref
 from collections.abc import Iterable, Sequence
 from math import prod
@@ -55,7 +56,7 @@ class Place(NamedTuple):
     def tensor(self, found: Bytes) -> torch.Tensor:
         """The tensor of these bytes, which are its own, without a copy."""
         if not self.bytes:
-            return torch.empty(self.shape, dtype=self.dtype)
+            return torch.empty(self.shape, dtype=self.dtype, device="cpu")
         return torch.from_numpy(found).view(self.dtype).view(self.shape)
 
 
@@ -145,16 +146,18 @@ class Ring:
     def __init__(self, most: int) -> None:
         self._most = most
         self._slots: list[Slot] = []
+        self._taking = threading.Lock()
 
     def take(self, size: int) -> Lent:
-        """A slot that was free, of so many bytes at least."""
-        for slot in self._slots:
-            if len(slot.memory) >= size and slot.is_free:
-                return slot.take()
-        fresh = Slot(size)
-        if len(self._slots) < self._most:
-            self._slots.append(fresh)
-        return fresh.take()
+        """A slot that was free, of so many bytes at least; of no two threads the same."""
+        with self._taking:
+            for slot in self._slots:
+                if len(slot.memory) >= size and slot.is_free:
+                    return slot.take()
+            fresh = Slot(size)
+            if len(self._slots) < self._most:
+                self._slots.append(fresh)
+            return fresh.take()
 
 
 def shared_file() -> int:

@@ -5,6 +5,7 @@ When the process that started it ends, it ends at once, whatever it does.
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import threading
@@ -125,7 +126,7 @@ def _take(pipe: Connection, orders: SimpleQueue[bytes], parent: int) -> None:
 
 def _answer(work: _Work, message: bytes) -> bytes:
     try:
-        return pickle.dumps(work.do(message))
+        return work.answer(message)
     except BaseException as error:
         lines = traceback.format_exc()
         try:
@@ -146,10 +147,19 @@ class _Work:
         self._messages = iter(first)
         self._slots: list[Slot] = []
 
-    def do(self, message: bytes) -> Answer | None:
-        """What is to be answered to a message; None for nothing but that it was understood."""
-        step = next(self._messages, self._make)
-        return step(pickle.loads(message))
+    def answer(self, message: bytes) -> bytes:
+        """What is to be answered to a message, pickled: an Answer, or None for "understood".
+
+        Raises:
+            PtmError: the change gives what cannot be pickled, or keeps what it got. What it raises
+                comes through.
+        """
+        answer = next(self._messages, self._make)(pickle.loads(message))
+        try:
+            return pickle.dumps(answer)
+        except Exception as error:
+            got = f"{type(error).__name__}: {error}"
+            raise self._error("to give what can be pickled, besides tensors", got) from error
 
     def _prepare(self, process: dict[str, Any]) -> None:
         spawn.prepare(process)
@@ -161,6 +171,10 @@ class _Work:
 
     def _make(self, order: Order) -> Answer:
         task, slot = order.task, self._slots[order.slot]
+        if not slot.is_free:
+            gc.collect()
+        if not slot.is_free:
+            raise self._error("to keep clones, in workers", "a tensor of an earlier batch")
         places, end = self._samples.places(len(task.positions))
         if len(slot.memory) < end:
             slot.resize(end)
@@ -173,6 +187,9 @@ class _Work:
             entries, end = packed(lent, changed, end)
             found.append(entries)
         return Answer(found, len(slot.memory))
+
+    def _error(self, expected: str, got: str) -> PtmError:
+        return PtmError(f"{self._change.name}: expected transform_samples {expected}, got {got}")
 
 
 def packed(lent: Lent, batch: Batch, end: int) -> tuple[list[Entry], int]:
@@ -191,7 +208,7 @@ def packed(lent: Lent, batch: Batch, end: int) -> tuple[list[Entry], int]:
         if not _is_plain(value):
             entries.append(Entry(name, None, value))
             continue
-        tensor = value.detach()
+        tensor = value.detach().resolve_conj().resolve_neg()
         place = _within(lent, name, tensor)
         if place is None:
             [place], end = layout([(name, tensor.dtype, tensor.shape)], end)
@@ -204,7 +221,8 @@ def packed(lent: Lent, batch: Batch, end: int) -> tuple[list[Entry], int]:
 
 def _is_plain(value: Any) -> bool:
     """Whether it is a tensor that is no more than its bytes."""
-    return type(value) is torch.Tensor and value.layout == torch.strided and value.is_cpu
+    is_strided = type(value) is torch.Tensor and value.layout == torch.strided
+    return is_strided and value.is_cpu and not value.is_quantized
 
 
 def _within(lent: Lent, name: str, tensor: torch.Tensor) -> Place | None:

@@ -3,7 +3,7 @@
 Nothing that is shared has a name, so that nothing is left over however the processes end. A batch
 goes out as it lies in a slot, which a worker gets again when nobody holds it; where more are held
 than can be spared, a batch is copied out. Until the first worker is there, which takes seconds,
-batches are made in this process.
+batches are made in this process, if nothing is called for them.
 """
 
 from __future__ import annotations
@@ -69,11 +69,11 @@ class Workers:
     def __init__(self, samples: Samples, change: Change, count: int, size: int) -> None:
         self._samples, self._change = samples, change
         self._name = samples.name
-        files = [shared_file() for _ in range(count + 1 + HELD)]
+        self._workers, files, self._owner = list[_Worker](), list[int](), os.getpid()
+        self._end = weakref.finalize(self, _ended, self._workers, files, self._owner)
+        files.extend(shared_file() for _ in range(count + 1 + HELD))
         self._slots = [Slot(size, file) for file in files]
-        job = Job(samples, change, (size,) * len(files))
-        self._workers = _started(job, count, files)
-        self._end = weakref.finalize(self, _ended, self._workers, files, os.getpid())
+        _start(Job(samples, change, (size,) * len(files)), self._workers, count, files)
         # each has first to answer what it is told of the process, then that it is ready
         self._starting = {worker.pipe: len(("process", "job")) for worker in self._workers}
         self._queues = dict[Connection, list[int]]((worker.pipe, []) for worker in self._workers)
@@ -84,8 +84,8 @@ class Workers:
 
     @property
     def ended(self) -> bool:
-        """Whether the processes were ended."""
-        return not self._end.alive
+        """Whether the processes were ended, or are those of the process that forked this one."""
+        return not self._end.alive or os.getpid() != self._owner
 
     def end(self) -> None:
         """Ends the processes."""
@@ -96,14 +96,18 @@ class Workers:
 
         Raises:
             PtmError: a worker ended. What is raised in one comes through, with its traceback.
+                Whatever is raised, Ctrl-C too, all of them end: an answer may be read in part.
         """
         todo, wanted = iter(tasks), deque[int]()
         self._abandoned |= self._orders.keys()  # of an iterator that is not at its end
         self._done.clear()
         try:
-            while True:
+            task = next(todo, None)
+            while task or wanted:
                 self._look(0)
-                wanted.extend(self._ordered(todo))
+                while task and (number := self._ordered(task)):
+                    wanted.append(number)
+                    task = next(todo, None)
                 if wanted:
                     while wanted[0] not in self._done:
                         self._look(None)
@@ -111,32 +115,34 @@ class Workers:
                         yield from self._several(self._done.pop(wanted.popleft()))
                     else:
                         yield self._one(self._done.pop(wanted.popleft()))
-                elif not any(slot.is_free for slot in self._slots):
-                    self._look(None)  # what is made for an iterator that was given up
-                elif (task := next(todo, None)) is None:
-                    return
-                elif len(task.sizes) > 1:
-                    yield from several(self._samples, self._change, self._gathered(task))
+                elif self._change.function or not any(slot.is_free for slot in self._slots):
+                    # until workers are there, or have made what is for an iterator that was left
+                    self._look(None)
                 else:
-                    yield one(self._samples, self._change, self._gathered(task), self._is_full())
+                    assert task
+                    yield from self._made_here(task)
+                    task = next(todo, None)
+        except GeneratorExit:
+            raise
+        except BaseException:
+            self.end()
+            raise
         finally:
             self._abandoned |= set(wanted) & self._orders.keys()
             for number in wanted:
                 self._done.pop(number, None)
 
-    def _ordered(self, todo: Iterator[Task]) -> Iterator[int]:
-        """Gives tasks to workers that are ready, as long as there are slots; their numbers."""
-        for slot in range(len(self._slots)):
-            pipe = min(self._queues, key=self._load)
-            if not self._slots[slot].is_free:
-                continue
-            if self._load(pipe) >= QUEUED or (task := next(todo, None)) is None:
-                return
-            number = next(self._numbers)
-            self._orders[number] = task, self._slots[slot].take()
-            self._queues[pipe].append(number)
-            self._send(pipe, Order(task, slot))
-            yield number
+    def _ordered(self, task: Task) -> int | None:
+        """Gives a task to a worker that is ready, if there is a slot; its number, None for none."""
+        pipe = min(self._queues, key=self._load)
+        slot = next((n for n, one in enumerate(self._slots) if one.is_free), None)
+        if slot is None or self._load(pipe) >= QUEUED:
+            return None
+        number = next(self._numbers)
+        self._orders[number] = task, self._slots[slot].take()
+        self._queues[pipe].append(number)
+        self._send(pipe, Order(task, slot))
+        return number
 
     def _load(self, pipe: Connection) -> int:
         """How many tasks a worker has; as many as it can have before it is ready."""
@@ -180,8 +186,13 @@ class Workers:
             f"import, one of a module, got {got}; or use workers=0"
         ) from Traceback(answer.lines)
 
+    def _made_here(self, task: Task) -> Iterator[Batch]:
+        if len(task.sizes) > 1:
+            yield from several(self._samples, self._change, self._gathered(task))
+        else:
+            yield one(self._samples, self._change, self._gathered(task), self._is_full())
+
     def _gathered(self, task: Task) -> Gathered:
-        """The samples of a task, made here."""
         _, size = self._samples.places(len(task.positions))
         lent = next(slot for slot in self._slots if slot.is_free).take()
         if len(lent.memory) < size:
@@ -234,12 +245,12 @@ class Workers:
 
 
 def copied(batch: Batch) -> Batch:
-    """A batch with its tensors in memory of their own."""
-    return {n: v.clone() if isinstance(v, torch.Tensor) else v for n, v in batch.items()}
+    """A batch with its tensors in memory of their own, as others than plain ones are already."""
+    return {n: v.clone() if type(v) is torch.Tensor else v for n, v in batch.items()}
 
 
-def _started(job: Job, count: int, files: Sequence[int]) -> list[_Worker]:
-    """Starts workers, which are not ready yet."""
+def _start(job: Job, workers: list[_Worker], count: int, files: Sequence[int]) -> None:
+    """Starts so many workers, which are not ready yet, and adds each to those there are."""
     try:
         messages = [pickle.dumps(_of_this_process(pickle.dumps(job))), pickle.dumps(job)]
     except (pickle.PicklingError, AttributeError, TypeError) as error:
@@ -248,7 +259,6 @@ def _started(job: Job, count: int, files: Sequence[int]) -> list[_Worker]:
             f"other processes can import, got what cannot be pickled ({error}); or use workers=0"
         ) from error
     code = f"import sys; sys.path[:] = {sys.path!r}; from ptm.loading.worker import main"
-    workers = list[_Worker]()
     for _ in range(count):
         ours, theirs = Pipe()
         with theirs:
@@ -262,7 +272,6 @@ def _started(job: Job, count: int, files: Sequence[int]) -> list[_Worker]:
         with suppress(OSError):  # one that ended already is told of when it is waited for
             for message in messages:
                 ours.send_bytes(message)
-    return workers
 
 
 def _of_this_process(job: bytes) -> dict[str, Any]:

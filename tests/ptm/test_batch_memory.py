@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import pickle
 import random
+import time
 import weakref
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
@@ -99,6 +101,23 @@ def test_a_ring_does_not_grow() -> None:
     gc.collect()
     assert [end() is not None for end in ends] == [True, True, False, False, False]
     assert {ring.take(10).slot for _ in range(4)} <= {end() for end in ends[:2]}
+
+
+def test_a_ring_of_several_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No slot is lent to two that ask for one at once."""
+    ring = Ring(1)
+    ring.take(10)
+    is_free = Slot.is_free.fget  # type: ignore[attr-defined]
+
+    def slowly(slot: Slot) -> bool:
+        found = is_free(slot)
+        time.sleep(0.01)
+        return bool(found)
+
+    monkeypatch.setattr(Slot, "is_free", property(slowly))
+    with ThreadPoolExecutor(3) as pool:
+        lent = list(pool.map(ring.take, [10] * 3))
+    assert len({one.slot for one in lent}) == 3
 
 
 def test_memory_is_used_again(large: Artifact) -> None:

@@ -99,6 +99,9 @@ def test_rows_of_no_split(tmp_path: Path) -> None:
     given = [None if n % 3 == 0 else "train" for n in range(COUNT)]
     artifact = plant(tmp_path, tensors(COUNT), CUTS, given)
     assert artifact.split("train").tolist() == [n for n in range(COUNT) if n % 3]
+    nowhere = plant(tmp_path / "nowhere", tensors(COUNT), CUTS, [None] * COUNT)
+    with pytest.raises(PtmError, match=r"one of the splits none: no row has one, got 'train'$"):
+        nowhere.dataset("train")
 
 
 def test_only_the_column_is_read(planted: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,8 +163,64 @@ def test_transform_samples(planted: Artifact) -> None:
     assert len(found.__getitems__([1, 2, 3])) == 3 and sizes == [1, 3]
     with pytest.raises(PtmError, match="transform_samples to return a dict of tensors, got Tensor"):
         planted.dataset("train", lambda batch: batch["x"])[0]  # type: ignore[arg-type,return-value]
-    with pytest.raises(PtmError, match=r"for each of 1 samples, got 's' of shape \[\]"):
+    with pytest.raises(PtmError, match=r"for each of 1 samples, got 's' Tensor of shape \[\]"):
         planted.dataset("train", lambda batch: {"s": batch["x"].sum()})[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "got"),
+    [
+        (3, "int"),
+        (1.5, "float"),
+        (np.float64(2), r"float64 of shape \[\]"),
+        (None, "NoneType"),
+        ("abc", "str"),
+        ({0: 1, 1: 2, 2: 3}, "dict"),
+        ([1, 2], r"list of 2"),
+        (np.zeros((2, 3)), r"ndarray of shape \[2, 3\]"),
+        (torch.tensor(1), r"Tensor of shape \[\]"),
+    ],
+)
+def test_what_is_no_value_for_each_sample(planted: Artifact, value: Any, got: str) -> None:
+    """What a transform gives is refused if it has nothing for each sample, whatever it is."""
+    found = planted.dataset("train", lambda batch: {"x": batch["x"], "a": value})
+    expected = "planted: expected transform_samples to give a value for each of 3 samples"
+    with pytest.raises(PtmError, match=rf"^{expected}, got 'a' {got}$"):
+        found.__getitems__([4, 5, 6])
+
+
+def test_values_that_are_no_tensors(planted: Artifact) -> None:
+    """Arrays and lists of a value for each sample come along, as batches of a loader have them."""
+
+    def numbered(batch: dict[str, Any]) -> dict[str, Any]:
+        return {"n": batch["x"].numpy(), "l": [f"{n}" for n in positions(batch)], "t": batch["x"]}
+
+    found = planted.dataset("val", numbered).__getitems__([0, 2])
+    for sample, position in zip(found, (where("val")[0], where("val")[2]), strict=True):
+        assert sample["n"].tolist() == sample["t"].tolist() and sample["l"] == f"{position}"
+    for batch in planted.loader("val", 4, transform_samples=numbered):
+        assert batch["n"].tolist() == batch["t"].tolist() and isinstance(batch["l"], list)
+
+
+@pytest.mark.parametrize("ask", ["numpy", "to_hf"])
+def test_tensors_that_a_transform_would_change(tmp_path: Path, ask: str) -> None:
+    """All of them at once are refused where there is a transform; rows are not its business."""
+    planted = plant(tmp_path, without_halves(), CUTS, splits(COUNT))
+    found = planted.dataset("val", with_texts)
+    said = rf"^planted: expected a dataset without transform_samples for {ask}\(\), .* 'with_texts'"
+    with pytest.raises(PtmError, match=said):
+        getattr(found, ask)()
+    rows = planted.dataset("val").to_arrow()
+    assert found.to_arrow().equals(rows) and found.to_pandas()["file"].tolist() == [
+        f"{number:05}.png" for number in where("val")
+    ]
+
+
+def test_a_transform_that_is_no_function(planted: Artifact) -> None:
+    """It is refused when the dataset is made, as by a loader."""
+    for make in (planted.dataset, lambda split, f: planted.loader(split, 4, transform_samples=f)):
+        with pytest.raises(PtmError, match=r"^planted: expected transform_samples to be a func"):
+            make("train", 3)  # type: ignore[arg-type]
 
 
 def test_a_copy_opens_the_store_itself(tmp_path: Path) -> None:
@@ -181,6 +240,23 @@ def test_a_copy_opens_the_store_itself(tmp_path: Path) -> None:
     del copy
     gc.collect()
     assert store.gc(tmp_path, keep=1)  # it is let go of with its last user
+
+
+@pytest.mark.parametrize("raw", [(), ("images",)], ids=["scaled", "raw"])
+def test_raw_values_again(tmp_path: Path, raw: tuple[str, ...]) -> None:
+    """`invert` gives those of batches, `raw` those of the stored tensors, however these are."""
+    pixels = tensors(COUNT)["images"]
+    stored = pixels if raw else torch.from_numpy(PIXELS.scaled(pixels.numpy()))
+    found = {**tensors(COUNT), "images": stored}
+    artifact = plant(tmp_path, found, CUTS, splits(COUNT), Learned({"images": PIXELS}, raw=raw))
+    for batch in artifact.loader("train", 7):
+        back = artifact.invert("images", batch["images"])
+        assert back.dtype == torch.float64
+        assert torch.allclose(back, pixels[positions(batch)].double(), atol=1e-4)
+    assert torch.equal(artifact.raw("images", artifact.tensors["images"]).round(), pixels)
+    assert torch.equal(artifact.raw("target", found["target"]), found["target"])
+    with pytest.raises(PtmError, match=r"^planted: expected one of the tensors x, .* got 'image'$"):
+        artifact.raw("image", pixels)
 
 
 @pytest.mark.parametrize("name", ["x", "images"])

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import pickle
 import random
+import threading
+import time
 from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 
+import ptm
 from ptm.errors import PtmError
 from ptm.loading.order import permuted
 from ptm.model import Artifact
@@ -178,14 +184,36 @@ def test_resuming_at_every_batch(planted: Artifact, epochs: int) -> None:
         assert [positions(batch) for batch in iterator] == orders[epochs][stop:]
 
 
+def test_the_state_of_other_samples(tmp_path: Path) -> None:
+    """As many of another artifact, or of another split, are others, which is told."""
+    halves = [("train", "val")[n % 2] for n in range(COUNT)]
+    first = plant(tmp_path, tensors(COUNT), CUTS, halves)
+    state = json.loads(json.dumps(first.loader("train", 7).state_dict()))
+    other = plant(tmp_path, tensors(COUNT), CUTS, halves, number=1)
+    for artifact, split in ((other, "train"), (first, "val")):
+        loader = artifact.loader(split, 7, shuffle=True)
+        key, old = artifact.manifest["key"], first.manifest["key"]
+        expected = f"planted: expected the state of a loader with key {key}, split {split}, seed 0"
+        with pytest.raises(PtmError, match=rf"^{expected}, .*, got key {old}, split train, seed 0"):
+            loader.load_state_dict(state)
+    ptm.load("planted", tmp_path).loader("train", 9).load_state_dict(
+        {**state, "key": other.manifest["key"], "batch_size": 9}
+    )
+
+
 def test_the_state_of_another_loader(planted: Artifact) -> None:
     """It is refused, and says what differs."""
     state = planted.loader("train", 7).state_dict()
     for other in (planted.loader("train", 8), planted.loader("val", 7)):
-        with pytest.raises(PtmError, match=r"^planted: expected the state of a loader with seed 0"):
+        with pytest.raises(PtmError, match=r"^planted: expected the state of a loader with key"):
             other.load_state_dict(state)
     with pytest.raises(PtmError, match="got nothing"):
         planted.loader("train", 7).load_state_dict({})
+    again = planted.loader("train", 7)
+    for wrong in ({"batch": len(again) + 1}, {"batch": True}, {"epoch": -1}, {"batch": 1.0}):
+        with pytest.raises(PtmError, match=rf"epoch from 0, batch from 0 to {len(again)}, got key"):
+            again.load_state_dict({**state, **wrong})
+    assert order_of(again) == order_of(planted.loader("train", 7))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -232,6 +260,21 @@ def test_numbers_out_of_range(planted: Artifact, wrong: dict[str, int]) -> None:
         planted.loader("train", 0)
 
 
+@pytest.mark.parametrize("name", ["shuffle", "drop_last", "balanced", "pin_memory"])
+def test_flags(planted: Artifact, name: str) -> None:
+    """What is neither true nor false is refused when the loader is made."""
+    with pytest.raises(PtmError, match=rf"^planted: expected {name} to be True or False, got 'no'"):
+        planted.loader("train", 4, **{name: "no"})  # type: ignore[arg-type]
+
+
+def test_another_default_device(tmp_path: Path) -> None:
+    """Batches are on the CPU whatever the default is, what has no numbers too."""
+    planted = plant(tmp_path, {**tensors(COUNT), "none": torch.zeros(COUNT, 0)}, CUTS)
+    with torch.device("meta"):
+        batches = list(planted.loader("train", 7))
+    assert {value.device.type for batch in batches for value in batch.values()} == {"cpu"}
+
+
 def test_random_numbers_of_a_transform(planted: Artifact) -> None:
     """They are those of seed, epoch and batch, however often others are drawn in between."""
     given = {"seed": 5, "transform_samples": samples.noisy}
@@ -272,6 +315,98 @@ def test_a_transform_leaves_the_generators_alone(planted: Artifact) -> None:
 
     changed = planted.loader("train", 7, transform_samples=samples.noisy)
     assert drawn(changed) == drawn(range(5))
+
+
+def in_threads(do: Callable[[], Any], count: int = 3) -> list[Any]:
+    """What several threads get that do the same at once, from first to last."""
+    barrier = threading.Barrier(count)
+
+    def one(_: int) -> Any:
+        barrier.wait()
+        return do()
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(one, range(count)))
+
+
+def test_transforms_in_threads(planted: Artifact) -> None:
+    """Loaders of several threads draw what one alone draws, and leave the generators alone."""
+
+    def slow(batch: dict[str, Any]) -> dict[str, Any]:
+        time.sleep(1e-3)
+        return samples.noisy(batch)
+
+    def noise() -> list[list[float]]:
+        loader = planted.loader("train", 7, seed=5, transform_samples=slow)
+        return [batch["noise"].tolist() for batch in loader]
+
+    def drawn() -> list[float]:
+        return [float(torch.rand(1)), float(np.random.random()), random.random()]
+
+    expected, before = noise(), (torch.get_rng_state(), np.random.get_state(), random.getstate())
+    following = drawn()
+    torch.set_rng_state(before[0])
+    np.random.set_state(before[1])
+    random.setstate(before[2])
+    assert in_threads(noise) == [expected] * 3
+    assert drawn() == following
+
+
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_an_iterator_of_several_threads(planted: Artifact, workers: int) -> None:
+    """Each batch goes to one of them."""
+    loader = planted.loader("train", 1, workers=workers, transform_samples=samples.slow)
+    iterator = iter(loader)
+    found = in_threads(lambda: order_of(iterator))
+    assert sorted(number for one in found for number in one) == where("train")
+    assert loader.state_dict()["epoch"] == 1
+
+
+def test_a_loader_of_several_threads(planted: Artifact) -> None:
+    """One that begins ends the iteration of another, whose batches do not count any more."""
+    under_way = threading.Event()
+
+    def slow(batch: dict[str, Any]) -> dict[str, Any]:
+        under_way.set()
+        time.sleep(0.1)
+        return batch
+
+    loader = planted.loader("train", 4, transform_samples=slow)
+    before = iter(loader)
+    with ThreadPoolExecutor(1) as pool:
+        batch = pool.submit(next, before)
+        under_way.wait()
+        after = iter(loader)
+        assert same(batch.result(), next(iter(planted.loader("train", 4))))
+    assert (loader.state_dict()["epoch"], loader.state_dict()["batch"]) == (1, 0)
+    with pytest.raises(PtmError, match="expected one iteration at a time"):
+        next(before)
+    assert same(next(after), next(iter(planted.loader("train", 4, epoch=1))))
+
+
+def test_a_state_ends_an_iteration(planted: Artifact) -> None:
+    """What was begun before `load_state_dict` cannot go on, and does not count."""
+    loader = planted.loader("train", 7)
+    before = iter(loader)
+    next(before)
+    state = loader.state_dict()
+    next(before)
+    loader.load_state_dict(state)
+    with pytest.raises(PtmError, match="expected one iteration at a time"):
+        next(before)
+    assert loader.state_dict() == state
+    assert order_of(loader) == order_of(planted.loader("train", 7))[7:]
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_copy(planted: Artifact, begun: bool) -> None:
+    """A pickled loader stands where it stood, with memory, files and processes of its own."""
+    loader = planted.loader("train", 7, seed=2)
+    if begun:
+        next(iter(loader))
+    copy = pickle.loads(pickle.dumps(loader))
+    assert copy.state_dict() == loader.state_dict()
+    assert order_of(copy) == order_of(loader)
 
 
 def test_what_a_transform_raises(planted: Artifact) -> None:

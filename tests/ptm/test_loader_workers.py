@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import islice
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def wait_for(loader: Any) -> Any:
     return loader
 
 
-TRANSFORMS = [None, samples.noisy, samples.with_texts, samples.transposed]
+TRANSFORMS = [None, samples.noisy, samples.with_texts, samples.transposed, samples.conjugated]
 
 
 @pytest.mark.parametrize("change", TRANSFORMS)
@@ -95,6 +96,7 @@ def test_the_same_whatever_the_workers(
             for name, value in one.items():
                 if isinstance(value, torch.Tensor):
                     assert value.dtype == other[name].dtype and torch.equal(value, other[name])
+                    assert type(value) is type(other[name])
                 else:
                     assert value == other[name]
     assert len(workers()) == count
@@ -133,6 +135,22 @@ def test_errors_of_a_transform(large: Artifact) -> None:
             got += positions(batch)
     assert got == list(range(16))
     assert "in wrong" in str(raised.value.__cause__) and "samples.py" in str(raised.value.__cause__)
+
+
+@pytest.mark.parametrize("size", ["planted", "large"])
+def test_what_a_transform_may_not_do_in_a_worker(request: pytest.FixtureRequest, size: str) -> None:
+    """To give what cannot be sent, and to keep memory that is used again, are told."""
+    artifact, given = request.getfixturevalue(size), {"workers": 1}
+    loader = artifact.loader("train", 4, transform_samples=samples.unsendable, **given)
+    expected = r"^planted: expected transform_samples to give what can be pickled, .* got TypeError"
+    with pytest.raises(PtmError, match=expected):
+        list(loader)
+    loader = artifact.loader("train", 4, transform_samples=samples.keeping, **given)
+    first = next(iter(artifact.loader("train", 4)))["images"]
+    with pytest.raises(PtmError, match=r"transform_samples to keep clones, in workers, got"):
+        for _ in range(5):
+            for batch in loader:
+                assert torch.equal(batch["first"], first)
 
 
 def test_a_killed_worker(large: Artifact) -> None:
@@ -265,3 +283,47 @@ def test_a_store_that_can_only_be_read(large: Artifact, tmp_path: Path) -> None:
     finally:
         for folder in folders:
             folder.chmod(0o755)
+
+
+def test_a_transform_is_called_in_workers(planted: Artifact) -> None:
+    """Never in the process of the loader, the first batches neither."""
+    found = planted.loader("train", 4, workers=2, transform_samples=samples.where_it_is_called)
+    processes = {batch["process"] for batch in found}
+    assert processes <= {worker.pid for worker in workers()} and os.getpid() not in processes
+    [] = planted.loader("train", COUNT, drop_last=True, workers=1, transform_samples=samples.slow)
+
+
+def test_an_interrupted_iteration(large: Artifact) -> None:
+    """After one the next gives its own batches, whatever workers had answered meanwhile."""
+    loader = wait_for(large.loader("train", 4, workers=1))
+    receive = Connection.recv
+
+    def interrupted(pipe: Connection) -> Any:
+        receive(pipe)
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Connection, "recv", interrupted)
+        list(loader)
+    expected = large.loader("train", 4, epoch=1)
+    for one, other in zip(loader, expected, strict=True):
+        assert same(one, other)
+
+
+def test_a_fork_has_workers_of_its_own(large: Artifact) -> None:
+    """A forked process that uses the loader does not take from the workers of the one before."""
+    loader = wait_for(large.loader("train", 4, workers=1))
+    expected = [positions(batch) for batch in large.loader("train", 4)]
+    iterator = iter(loader)
+    first = positions(next(iterator))
+    child = os.fork()
+    if not child:
+        try:
+            loader.load_state_dict({**loader.state_dict(), "batch": 0})
+            found = [positions(batch) for batch in loader]
+            loader._processes.end()
+            os._exit(found != expected)
+        finally:
+            os._exit(2)
+    assert [first, *map(positions, iterator)] == expected
+    assert os.waitpid(child, 0)[1] == 0

@@ -1,4 +1,4 @@
-"""What `Learned.transform` refuses."""
+"""What `Learned.transform` and `Learned.invert` refuse."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import ptm
 from ptm.errors import PtmError
@@ -26,6 +27,30 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a list as category": ({"id": [1], "size": [1], "city": [["Rome"]]}, "column 'city': expected"),
     "no category": ({"id": [1], "size": [1], "city": [None]}, "column 'city': expected"),
 }
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "expected"),
+    [
+        ("image", torch.zeros(1, 3, 2, 2), "expected one of images, got 'image'"),
+        ("images", torch.zeros(3), r"'images': expected 3 channels along axis 1 \(r, g, b\)"),
+        ("images", torch.zeros(3, 2, 2), r"'images': expected 3 .* got shape \[3, 2, 2\]"),
+        ("images", np.zeros((1, 3, 2, 2)), "'images': expected a tensor, got ndarray"),
+    ],
+)
+def test_what_cannot_be_inverted(name: str, values: Any, expected: str) -> None:
+    """It is told, a sample without its axis too."""
+    learned = ptm.Learned({"images": Scaler.identity(("r", "g", "b"))})
+    with pytest.raises(PtmError, match=f"^{expected}"):
+        learned.invert(name, values)
+
+
+def test_values_on_another_device() -> None:
+    """Raw values are where the scaled ones are, as the outputs of a model on a GPU."""
+    learned = ptm.Learned({"x": Scaler("standard", ("a", "b"), (0.3, -2.0), (3.0, 0.7))})
+    found = learned.invert("x", torch.zeros(4, 2, device="meta"))
+    assert (found.device.type, found.dtype, found.shape) == ("meta", torch.float64, (4, 2))
+    assert learned.invert("x", torch.tensor([[1.0, 2.0]])).tolist() == [[3.3, -0.6000000000000001]]
 
 
 @pytest.mark.parametrize("sort", WRONG)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -120,6 +121,27 @@ def transposed(batch: Batch) -> Batch:
     return {"t": batch["images"].transpose(1, 2), "part": batch["x"][:, 1], "x": batch["x"]}
 
 
+def conjugated(batch: Batch) -> Batch:
+    """Views that say of their bytes that they are to be read otherwise, and a subclass."""
+    found = torch.view_as_complex(batch["x"]).conj()
+    parameter = torch.nn.Parameter(batch["x"].clone())
+    return {"x": batch["x"], "conj": found, "neg": found.imag, "parameter": parameter}
+
+
+def unsendable(batch: Batch) -> Batch:
+    """Something that no other process can have."""
+    return {**batch, "lock": threading.Lock()}
+
+
+_kept: list[torch.Tensor] = []
+
+
+def keeping(batch: Batch) -> Batch:
+    """Keeps the first batch that it gets, and gives it with each."""
+    _kept.append(batch["images"])
+    return {**batch, "first": _kept[0]}
+
+
 def wrong(batch: Batch) -> Batch:
     """Fails at the sample 17."""
     if 17 in positions(batch):
@@ -143,3 +165,8 @@ def slow(batch: Batch) -> Batch:
     """Takes its time."""
     time.sleep(0.05)
     return batch
+
+
+def where_it_is_called(batch: Batch) -> Batch:
+    """Says in which process it was."""
+    return {**batch, "process": os.getpid()}
