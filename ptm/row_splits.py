@@ -53,7 +53,6 @@ class RowSplits:
         """
         if split not in self.counts:
             known = ", ".join(f"{name} ({size} rows)" for name, size in self.counts.items())
-            known = known or "none: no row has one"
             raise PtmError(f"{self._name}: expected one of the splits {known}, got {split!r}")
         if self._codes is None or self.counts[split] == self._count:
             return None

@@ -80,7 +80,7 @@ def plant(
         for one, values in named.items()
     }
     names = [one for one in dict.fromkeys(split or ()) if one is not None]
-    said = {"names": names} if split is not None else {}
+    said = {"names": names or ["train"]} if split is not None else {}
     whole = Whole(axes, beside or {}, learned=learned.to_json() if learned else {}, split=said)
     store.publish(root, about(number, name), parts, whole, 0.1)
     return ptm.load(name, root)
