@@ -95,16 +95,17 @@ def drifted(job: Job, whole: Whole) -> Whole:
     if drift is None:
         return whole
     _check_columns(job, drift, whole)
-    if STATISTICS not in whole.tables:
-        return whole
     try:
         held = _before(job, drift)
         before = _side(job, held) if held else None
     except StoreError as error:  # it may be what is made again since it is damaged
         return _noted(whole, [f"drift: nothing was compared: {error}"])
-    if held is None or before is None:
+    if held is None:
         none = f"drift: nothing is pinned to compare with (ptm pin {job.name} pins what is current)"
         return _noted(whole, [none] if drift.against == "pinned" else [])
+    if before is None:
+        none = f"{held.folder.name} has no statistics of columns or channels"
+        return _noted(whole, [f"drift: nothing was compared: {none}"])
     all_ = list(compared(before, Side(_profiles(whole), whole.stats["samples"]), drift))
     far = [one for one in all_ if one.found]
     which = "the pinned artifact" if drift.against == "pinned" else "the artifact before"
