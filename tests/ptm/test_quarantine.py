@@ -210,7 +210,7 @@ def test_another_limit_fails_what_is_there(entry: Entry) -> None:
         ('on_bad = "quarantine"\nmax_bad = -1', "a count, or a share from 0.0 to 1.0, got -1"),
         ('on_bad = "quarantine"\nmax_bad = 1.5', "a count, or a share from 0.0 to 1.0, got 1.5"),
         ('on_bad = "quarantine"\nmax_bad = "3"', "a count, or a share from 0.0 to 1.0, got '3'"),
-        ('on_bad = "quarantine"\nmax_bad = true', "a count, or a share from 0.0 to 1.0, got True"),
+        ('on_bad = "quarantine"\nmax_bad = true', "a count, or a share from 0.0 to 1.0, got true"),
         ('on_bad = "skip"', "on_bad"),
     ],
 )
