@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from ptm.described import STATISTICS, profiles_of, records_of
 from ptm.drift import Compared, Side, compared, empty
 from ptm.errors import ArtifactMissing, BadInput, Faults, StoreError
 from ptm.expect import Fault, asks, faults
-from ptm.model import ROWS, PartRef, Whole
+from ptm.model import QUARANTINE, ROWS, PartRef, Whole
 from ptm.profile import OF_ROWS, BySplit, Profile, of_all
 from ptm.spill import Answer, Ask, answered, value_at
 from ptm.work import Job
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 DRIFT = "drift"  # the table, the view, and what stats have of it
 FILE = "file"
+OF_ROW = re.compile(r"row (\d+)")  # where a row that was set aside stands
 TYPES = {
     **dict.fromkeys(("split", "tensor", "column"), "string"),
     **dict.fromkeys(("distance", "chance", "missing_before", "missing"), "float64"),
@@ -70,7 +72,7 @@ def as_expected(
     notes = []
     target = whole.facts.get("target")
     for fault in faults(expect, _columns(whole), _count(parts, whole), answers, target):
-        told = _placed(job, parts, whole.tables.get(ROWS), fault)
+        told = _placed(job, parts, whole, fault)
         if fault.is_error:
             found.add(told)
         else:
@@ -95,16 +97,17 @@ def drifted(job: Job, whole: Whole) -> Whole:
     if drift is None:
         return whole
     _check_columns(job, drift, whole)
-    if STATISTICS not in whole.tables:
-        return whole
     try:
         held = _before(job, drift)
         before = _side(job, held) if held else None
     except StoreError as error:  # it may be what is made again since it is damaged
         return _noted(whole, [f"drift: nothing was compared: {error}"])
-    if held is None or before is None:
+    if held is None:
         none = f"drift: nothing is pinned to compare with (ptm pin {job.name} pins what is current)"
         return _noted(whole, [none] if drift.against == "pinned" else [])
+    if before is None:
+        none = f"{held.folder.name} has no statistics of columns or channels"
+        return _noted(whole, [f"drift: nothing was compared: {none}"])
     all_ = list(compared(before, Side(_profiles(whole), whole.stats["samples"]), drift))
     far = [one for one in all_ if one.found]
     which = "the pinned artifact" if drift.against == "pinned" else "the artifact before"
@@ -181,9 +184,9 @@ def _pieces(
             yield store.part_column(job.root / job.name, part, column)
 
 
-def _placed(job: Job, parts: Sequence[PartRef], rows: pa.Table | None, fault: Fault) -> BadInput:
-    """What is not as expected, with the row of the first one, or its file."""
-    what = fault.what
+def _placed(job: Job, parts: Sequence[PartRef], whole: Whole, fault: Fault) -> BadInput:
+    """What is not as expected, with the row of the first one in the file, or its file."""
+    what, rows = fault.what, whole.tables.get(ROWS)
     if fault.row < 0:
         return what
     columns = [column["name"] for part in parts[:1] for column in part.columns or ()]
@@ -191,12 +194,22 @@ def _placed(job: Job, parts: Sequence[PartRef], rows: pa.Table | None, fault: Fa
 
     def named(row: int) -> str:
         file = value_at(lambda: _pieces(job, parts, rows, FILE), row) if are_files else ""
-        return f"{job.above}{file}" if are_files else f"row {row + 1}"
+        return f"{job.above}{file}" if are_files else f"row {_in_file(row, whole)}"
 
     got = f"{what.got}; {named(fault.like)} has it too" if fault.like >= 0 else what.got
     if are_files:
         return BadInput(what.where, what.expected, got, named(fault.row))
     return BadInput(f"{named(fault.row)}, {what.where}", what.expected, got, job.source.path)
+
+
+def _in_file(row: int, whole: Whole) -> int:
+    """The number that a row has in its file, from 1, those among it that were set aside too."""
+    aside = whole.tables.get(QUARANTINE)
+    told = [] if aside is None else map(OF_ROW.match, aside["where"].to_pylist())
+    number = row + 1
+    for before in sorted(int(found[1]) for found in told if found):
+        number += before <= number
+    return number
 
 
 def _few(notes: list[str]) -> list[str]:

@@ -303,6 +303,34 @@ def test_what_is_of_it_is_not_made_again(tmp_path: Path) -> None:
     assert keys[0] == keys[1]
 
 
+@pytest.mark.parametrize("against", ["before", "pinned"])
+def test_without_statistics(tmp_path: Path, against: str) -> None:
+    """Where the other artifact has none it is said; where this one has none, all that is gone."""
+    (tmp_path / "catalog.toml").write_text(
+        '[catalog]\nkinds = { own = "own.py" }\n[x]\nkind = "own"\n'
+        f'drift = {{ level = "error", against = "{against}" }}\n'
+    )
+
+    def run(rows: str, count: int = 3) -> ArtifactRef:
+        (tmp_path / "own.py").write_text(
+            "import ptm, torch\nclass Options(ptm.Source):\n    needs_path = False\n"
+            "def read(options, part):\n"
+            f'    return ptm.Block({{"x": torch.zeros({count}, 2)}}, rows={rows})\n'
+        )
+        made = ptm.tensorize(ptm.load_catalog(tmp_path / "catalog.toml")["x"], tmp_path / "store")
+        store.pin("x", tmp_path / "store")
+        return made
+
+    first = run("None").publication
+    [told] = run('{"a": [1, 2, 3]}').warnings
+    assert told == f"drift: nothing was compared: {first} has no statistics of columns or channels"
+    with pytest.raises(InputError) as raised:
+        run("None", 4)
+    assert [one.fault for one in raised.value.faults] == [
+        "column 'a', all: expected no drift, got it is gone"
+    ]
+
+
 def test_darker_photos(tmp_path: Path) -> None:
     """Photos that are darker, or larger, are found by their brightness and size, and channels."""
 

@@ -231,6 +231,19 @@ def test_large_integers(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("cut", ["", "part_bytes = 200\n"])
+def test_rows_beside_those_set_aside(tmp_path: Path, cut: str) -> None:
+    """Rows are told by the numbers that they have in the file, bad ones before them counted."""
+    rows = ["bad", "bad", *range(60), "bad", 99, 7, "bad"]
+    (tmp_path / "x.csv").write_text("a\n" + "".join(f"{one}\n" for one in rows))
+    text = f'kind = "table"\npath = "x.csv"\non_bad = "quarantine"\n{cut}'
+    assert told(tmp_path, "columns.a = { max = 60, unique = true }", text) == [
+        f"row {rows.index(99) + 1}, column 'a': expected at most 60, got 99 (x.csv)",
+        f"row {rows.index(99) + 2}, column 'a': expected values that come once, got 7; "
+        f"row {rows.index(7) + 1} has it too (x.csv)",
+    ]
+
+
 def test_photos(tmp_path: Path) -> None:
     """Brightness and size of photos are columns; the file of the first wrong one is named."""
     (tmp_path / "photos").mkdir()

@@ -61,10 +61,10 @@ CATALOG_MISTAKES = (
     CatalogMistake(
         "text for true",
         _CATS + 'path = "cats"\nstandardize = "yes"',
-        ("[cats] standardize", "expected", "boolean", "got 'yes'"),
+        ("[cats] standardize", "expected true or false", "got 'yes'"),
     ),
     CatalogMistake(
-        "number for text", _CATS + "path = 1", ("[cats] path", "expected", "string", "got 1")
+        "number for text", _CATS + "path = 1", ("[cats] path", "expected a text", "got 1")
     ),
     CatalogMistake(
         "line negative",
@@ -74,7 +74,7 @@ CATALOG_MISTAKES = (
     CatalogMistake(
         "line text",
         '[austen]\nkind = "text"\npath = "book.txt"\nline = "200"',
-        ("[austen] line", "expected", "integer", "got '200'"),
+        ("[austen] line", "expected a whole number", "got '200'"),
     ),
     CatalogMistake("delimiter long", _TABLE + 'delimiter = ";;"', ("[wine] delimiter", "got ';;'")),
     CatalogMistake(
@@ -113,7 +113,7 @@ CATALOG_MISTAKES = (
     CatalogMistake(
         "rows text",
         _PLANE + 'rows = [[1, 2], [3, "4"]]',
-        ("[plane] rows.1.1", "expected a valid number", "got '4'"),
+        ("[plane] rows.1.1", "expected a number", "got '4'"),
     ),
     CatalogMistake(
         "rows and path",
