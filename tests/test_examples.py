@@ -162,11 +162,10 @@ def test_the_page_on_training(pets: dict[str, Any]) -> None:
     assert float(pets["pixels"].max()) <= 255.001
     assert torch.equal(pets["raw"]["images"], pets["pixels"]) and len(pets["raw"]) == 2
     assert torch.equal(pets["raw"]["target"], pets["batch"]["target"])
-    raw = made.invert("images", photos_of_test(made))
-    assert torch.allclose(pets["stored"][made.split("test")], raw)
+    assert torch.allclose(pets["stored"][made.split("test")], made.invert("images", in_test(made)))
 
 
-def photos_of_test(pets: ptm.Artifact) -> torch.Tensor:
+def in_test(pets: ptm.Artifact) -> torch.Tensor:
     """The photos of its split test, as batches have them."""
     return torch.cat([batch["images"] for batch in pets.loader("test", 8)])
 

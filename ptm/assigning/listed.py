@@ -33,7 +33,7 @@ def by_list(source: Source, rule: Rule, part: Part, block: Block) -> NDArray[np.
     import numpy as np
 
     listed, rows = read_list(source, rule), block.rows
-    if listed.key == ROW and ROW not in rows.column_names:
+    if listed.key == ROW and ROW not in rows.column_names and FILE not in rows.column_names:
         hashes, known = hashing.of_numbers(numbers_of(part, block)), listed.numbers
     elif listed.key in rows.column_names:
         column = rows[listed.key]

@@ -45,7 +45,8 @@ class Loader:
         transform_samples: what is called for each batch.
 
     Raises:
-        PtmError: a number is out of its range; there is no class for each sample.
+        PtmError: a number is out of its range, a flag neither true nor false; `transform_samples`
+            is no function; there is no class for each sample.
     """
 
     def __init__(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ptm.errors import InputError
+from ptm.errors import InputError, PtmError
 from tests.support.splits import SHARES, by_split, noise, photos, tensorized
 
 pytestmark = pytest.mark.usefixtures("unsynced")
@@ -23,6 +23,20 @@ def folders(count: int = 4) -> dict[str, np.ndarray]:
         for label in ("dogs", "cats")
         for number in range(count)
     }
+
+
+@pytest.mark.parametrize("size", ["", "part_bytes = 20000"])
+def test_a_list_of_rows_is_not_of_files(tmp_path: Path, size: str) -> None:
+    """Files have no numbers: their list names them."""
+    rows = [f"{n},{'train' if n < 7 else 'test'}" for n in range(1, 13)]
+    (tmp_path / "splits.csv").write_text("\n".join(["row,split", *rows]))
+    with pytest.raises(PtmError) as raised:
+        photos(
+            tmp_path,
+            {f"{n:02}.png": scene(n) for n in range(12)},
+            f'split = {{ file = "splits.csv" }}\n{size}',
+        )
+    assert "x: split: expected a column 'row' in the rows, as in splits.csv" in str(raised.value)
 
 
 @pytest.mark.parametrize("size", ["", "part_bytes = 1000"])
