@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ptm.errors import InputError, PtmError
-from tests.support.splits import SHARES, by_split, noise, photos, tensorized
+from tests.support.splits import SHARES, by_split, noise, photos, scene, tensorized
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 FOLDERS = "split = { folder = true }"
