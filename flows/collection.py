@@ -10,8 +10,8 @@ from prefect.artifacts import create_table_artifact
 from flows.running.served import served_flow
 from ptm import store
 from ptm.catalog import catalog_name
-from ptm.model import readable_size
 from ptm.names import catalog_key
+from ptm.shown import readable_size
 
 
 @served_flow(description="Takes away artifacts that are old, damaged or left by a killed run.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from ptm.errors import BadInput
-from ptm.model import readable_size
+from ptm.shown import readable_size
 
 FLOAT32 = 4  # bytes
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ptm import shown
 from ptm.errors import PtmError
-from ptm.frames import frame_of as frame_of
 from ptm.split import TRAIN
+from ptm.tables import ROWS as ROWS
+from ptm.tables import Columns, Tables
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,10 +34,7 @@ SAMPLE, CHANNEL, DEPTH, HEIGHT, WIDTH = "sample", "channel", "depth", "height", 
 FEATURE, CLASS, HOUR, DAY, PARAMETER = "feature", "class", "hour", "day", "parameter"
 WORD, CHARACTER, CODE_POINT, VOCABULARY = "word", "character", "code_point", "vocabulary"
 
-ROWS = "rows"  # the name of the one table that describes the samples of a source
 QUARANTINE = "quarantine"  # that of the table of those that could not be read
-SHOWN, SHOWN_COLUMNS = 6, 12  # tensors in a repr; columns, and facts, in a notebook
-LONG = 120  # characters of a fact that a notebook shows
 
 
 class File(NamedTuple):
@@ -281,9 +279,9 @@ class ArtifactRef:
         return Path(self.path).name
 
     def __repr__(self) -> str:
-        tensors = ", ".join(_first(map(" ".join, _described(self.tensors)), SHOWN))
+        tensors = ", ".join(shown.few_tensors(self.tensors))
         made = "cached" if self.cached else f"made in {self.seconds:.2f} s"
-        size = readable_size(self.bytes)
+        size = shown.readable_size(self.bytes)
         return f"<ArtifactRef {self.name} ({self.kind}): {tensors}; {size}, {made}>"
 
 
@@ -322,7 +320,7 @@ class Artifact:
     @cached_property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """Every table by name, read when it is asked for; `attrs["units"]` has units by column."""
-        return _Tables(self.manifest["tables"], self.parts, self.file)
+        return Tables(self.manifest["tables"], self.parts, self.file)
 
     @property
     def scaler(self) -> Scaler | None:
@@ -497,145 +495,8 @@ class Artifact:
             raise AttributeError(f"{self.name} has no rows, use .tables[…]: {names}")
 
     def __repr__(self) -> str:
-        tensors = _first(map(" ".join, _described(self.manifest["tensors"])), SHOWN)
-        return "\n  ".join([f"<Artifact {self._title()}", *tensors]) + ">"
+        return shown.as_text(self.manifest)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: what the manifest says, as a table, and the views."""
-        tensors = [
-            (*described, ", ".join(entry["axes"]))
-            for described, entry in zip(
-                _described(self.manifest["tensors"]),
-                self.manifest["tensors"].values(),
-                strict=True,
-            )
-        ]
-        facts = [f"{name}: {_short(value)}" for name, value in self.manifest["facts"].items()]
-        for name, table in self.manifest["tables"].items():
-            columns = ", ".join(_first(map(_with_unit, table["columns"]), SHOWN_COLUMNS))
-            facts.append(f"table {name}: {table['rows']} rows; {columns}")
-        lines = "".join(f"<div>{escape(fact)}</div>" for fact in _first(facts, SHOWN_COLUMNS))
-        body = "".join(_html_row("td", row) for row in tensors)
-        head = _html_row("th", ("tensor", "shape", "dtype", "axes"))
-        title = f"<div><b>{escape(self._title())}</b></div>"
-        views = "".join(view._repr_html_() for view in self.views)
-        return f"<div>{title}<table>{head}{body}</table>{lines}{views}</div>"
-
-    def _title(self) -> str:
-        rows = self.manifest["tables"].get(ROWS, {}).get("rows")
-        counted = "" if rows is None else f", {rows} rows"
-        return f"{self.name} ({self.manifest['kind']}){counted}, {readable_size(self._bytes())}"
-
-    def _bytes(self) -> int:
-        """Of all its files, those that parts share once."""
-        sizes = {file["file"]: file["bytes"] for file in self.manifest.get("files", ())}
-        for part in self.manifest["parts"]:
-            sizes |= {file: size for file, _, size in part["files"].values()}
-        return sum(sizes.values())
-
-
-class Columns:
-    """The rows of an artifact as a data frame gives them, each column read when it is asked for.
-
-    Attributes:
-        columns: their names.
-        attrs: "units" maps a column to its unit.
-    """
-
-    def __init__(self, artifact: Artifact) -> None:
-        self._artifact, self._said = artifact, artifact.manifest["tables"][ROWS]
-        self.columns = [str(column["name"]) for column in self._said["columns"]]
-        units = {c["name"]: c["unit"] for c in self._said["columns"] if "unit" in c}
-        self.attrs: dict[str, Any] = {"units": units}
-
-    def __len__(self) -> int:
-        return int(self._said["rows"])
-
-    def __getitem__(self, name: str) -> pd.Series[Any]:
-        if name not in self.columns:
-            raise KeyError(f"{name!r}, none of the columns {', '.join(self.columns)}")
-        if self._said["file"] is not None or not self._artifact.parts:
-            return self._artifact.table[name]
-        import pyarrow as pa
-
-        read = [part.column(name) for part in self._artifact.parts if part.ref.rows is not None]
-        return frame_of(pa.concat_tables(read))[name]
-
-
-class _Tables(Mapping[str, "pd.DataFrame"]):
-    """The tables of an artifact; rows of many parts are joined.
-
-    It knows no artifact: that is let go with its last reference.
-    """
-
-    def __init__(
-        self,
-        entries: Mapping[str, Any],
-        parts: tuple[StoredPart, ...],
-        file: Callable[[str], Any],
-    ) -> None:
-        self._entries, self._parts, self._file = entries, parts, file
-        self._found: dict[str, pd.DataFrame] = {}
-
-    def __getitem__(self, name: str) -> pd.DataFrame:
-        if name not in self._found:
-            file = self._entries[name]["file"]
-            self._found[name] = frame_of(self._rows() if file is None else self._of_file(file))
-        return self._found[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._entries  # without reading it
-
-    def __repr__(self) -> str:
-        return f"<tables: {', '.join(self._entries)}>"
-
-    def _rows(self) -> Any:
-        import pyarrow as pa
-
-        read = (part.arrow for part in self._parts)
-        return pa.concat_tables(table for table in read if table is not None)
-
-    def _of_file(self, file: str) -> Any:
-        import pyarrow.parquet as pq
-
-        return pq.read_table(self._file(file))
-
-
-def _described(tensors: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]]:
-    """Name, shape and dtype of each tensor."""
-    return [
-        (name, " x ".join(map(str, entry["shape"])) or "scalar", str(entry["dtype"]))
-        for name, entry in tensors.items()
-    ]
-
-
-def _first(texts: Iterable[str], most: int) -> list[str]:
-    """The first of many; how many more there are."""
-    known = list(texts)
-    return known[:most] + ([f"… and {len(known) - most} more"] if len(known) > most else [])
-
-
-def readable_size(count: int) -> str:
-    """Bytes for people: kB, MB or GB, of 1000 and its powers."""
-    if count >= 1e9:
-        return f"{count / 1e9:.2f} GB"
-    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= LONG else f"{text[:LONG]} …"
-
-
-def _with_unit(column: Mapping[str, str]) -> str:
-    return f"{column['name']} ({column['unit']})" if "unit" in column else column["name"]
-
-
-def _html_row(tag: str, cells: Iterable[str]) -> str:
-    return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+        return shown.as_html(self.manifest, self.views)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ptm.errors import PtmError, StoreError
 from ptm.listing import list_files
-from ptm.model import readable_size
+from ptm.shown import readable_size
 from ptm.store import CURRENT, current
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ptm.described import FREQUENT, STATISTICS, profiles_of, records_of, time_text
-from ptm.model import QUARANTINE, ROWS, Artifact, Columns, View
+from ptm.model import QUARANTINE, ROWS, Artifact, View
 from ptm.profile import TEXTS, TIMES
 from ptm.split import CONTENT, FINDINGS, INHERITED
+from ptm.tables import Columns
 
 if TYPE_CHECKING:
     import pandas as pd

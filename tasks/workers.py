@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from multiprocessing import Pipe
 from typing import Any
 
-from ptm.model import readable_size
+from ptm.shown import readable_size
 from tasks.worker import Traceback
 
 IDLE_SECONDS = 30.0  # after which workers without a call are ended: they hold memory

@@ -19,7 +19,8 @@ from rich.text import Text
 from flows.terminal.console import Rows, console, labelled, listed, prose, say, shown, spinner
 from flows.terminal.places import same_run
 from ptm.command import command
-from ptm.model import QUARANTINE, readable_size
+from ptm.model import QUARANTINE
+from ptm.shown import readable_size
 from ptm.split import CONTENT, FINDINGS
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from rich.text import Text
 from flows.terminal.console import Rows, console, labelled, prose, say, side_by_side, spinner
 from flows.terminal.screen import nothing
 from ptm.command import command
-from ptm.model import readable_size
+from ptm.shown import readable_size
 
 if TYPE_CHECKING:
     from ptm.explain import Cause, Explanation

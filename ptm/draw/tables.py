@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from ptm.model import Columns
+    from ptm.tables import Columns
 
 MAX_COLUMNS = 24
 MAX_DAYS = 4000  # of which a heat map can show a column each

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ptm.errors import BadInput
-from ptm.model import readable_size
+from ptm.shown import readable_size
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ptm.errors import PtmError
+from ptm.frames import frame_of
 from ptm.index import StatIndex
 from ptm.learned import Learned
-from ptm.model import Artifact, PartRef, frame_of, readable_size
+from ptm.model import Artifact, PartRef
 from ptm.scaling import problem_of
+from ptm.shown import readable_size
 from ptm.store.files import corrupt, mapped, verify_each
 from ptm.store.manifest import MANIFEST, POOL, WHOLE, files_of, refs_of
 from ptm.store.openings import note_opening

@@ -11,8 +11,8 @@ import pytest
 import ptm
 from ptm.errors import StoreError
 from ptm.kinds.text import Options as TextSource
-from ptm.model import readable_size
 from ptm.prepare import plan, tensorize
+from ptm.shown import readable_size
 from ptm.source import Source
 from ptm.space import shortage
 from tests.support.small_disk import SmallDisk

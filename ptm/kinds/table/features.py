@@ -10,9 +10,9 @@ from ptm import arrow
 from ptm.errors import BadInput, Faults
 from ptm.learned import Learned
 from ptm.limits import FLOAT32, check_size
-from ptm.model import readable_size
 from ptm.readers.delimited.faults import shown
 from ptm.scaling import Scaler, merged_values
+from ptm.shown import readable_size
 
 if TYPE_CHECKING:
     import numpy as np

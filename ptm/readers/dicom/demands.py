@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ptm.model import readable_size
+from ptm.shown import readable_size
 
 if TYPE_CHECKING:
     from ptm.errors import BadInput

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from ptm.errors import BadInput
-from ptm.model import readable_size
 from ptm.readers.dicom.demands import PADDING, RESCALE, RULES, SLICE
 from ptm.readers.dicom.elements import (
     BIG_ENDIAN,
@@ -31,6 +30,7 @@ from ptm.readers.dicom.elements import (
     value,
     walk,
 )
+from ptm.shown import readable_size
 
 MARK = b"DICM"
 NO_ELEMENTS = "bytes that are no DICOM elements, or a file that is cut short"

@@ -13,7 +13,6 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ptm.errors import BadInput
-from ptm.model import readable_size
 from ptm.readers.pictures import jpeg, tiff
 from ptm.readers.pictures.formats import (
     DEPTHS,
@@ -25,6 +24,7 @@ from ptm.readers.pictures.formats import (
     png_fault,
     without_texts,
 )
+from ptm.shown import readable_size
 
 if TYPE_CHECKING:
     import numpy as np
