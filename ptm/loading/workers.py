@@ -16,7 +16,7 @@ import sys
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import count as count_from
 from multiprocessing.connection import Connection, Pipe, wait
@@ -81,6 +81,7 @@ class Workers:
         self._done = dict[int, _Done]()
         self._abandoned = set[int]()
         self._numbers = count_from(1)
+        self._latest: weakref.ref[Generator[Batch]] | None = None
 
     @property
     def ended(self) -> bool:
@@ -92,15 +93,21 @@ class Workers:
         self._end()
 
     def batches(self, tasks: Iterable[Task]) -> Iterator[Batch]:
-        """The batches of some tasks, in their order. One such iterator at a time.
+        """The batches of some tasks, in their order. The iterator before ends, and holds no slot.
 
         Raises:
             PtmError: a worker ended. What is raised in one comes through, with its traceback.
                 Whatever is raised, Ctrl-C too, all of them end: an answer may be read in part.
         """
+        before = self._latest and self._latest()
+        if before:
+            before.close()
+        found = self._batches(tasks)
+        self._latest = weakref.ref(found)
+        return found
+
+    def _batches(self, tasks: Iterable[Task]) -> Generator[Batch]:
         todo, wanted = iter(tasks), deque[int]()
-        self._abandoned |= self._orders.keys()  # of an iterator that is not at its end
-        self._done.clear()
         try:
             task = next(todo, None)
             while task or wanted:
@@ -193,6 +200,7 @@ class Workers:
             yield one(self._samples, self._change, self._gathered(task), self._is_full())
 
     def _gathered(self, task: Task) -> Gathered:
+        """The samples of a task, made here."""
         _, size = self._samples.places(len(task.positions))
         lent = next(slot for slot in self._slots if slot.is_free).take()
         if len(lent.memory) < size:

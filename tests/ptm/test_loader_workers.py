@@ -215,6 +215,19 @@ def test_an_iteration_that_is_left(large: Artifact) -> None:
     ]
 
 
+@pytest.mark.parametrize("change", [None, samples.transposed])
+def test_iterations_that_are_kept(planted: Artifact, change: Any) -> None:
+    """Those that were begun before hold nothing that the next one needs."""
+    loader = wait_for(planted.loader("train", 4, workers=1, transform_samples=change))
+    kept = []
+    for _ in range(6):
+        kept.append(iter(loader))
+        next(kept[-1])
+    assert len(list(loader)) == len(loader)
+    with pytest.raises(PtmError, match="expected one iteration at a time"):
+        next(kept[0])
+
+
 SCRIPT = """
 import sys, ptm, torch
 def doubled(batch):
