@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ptm import arrow
 from ptm.histogram import Histogram
-from ptm.profile import OF_ROWS, OTHERS, TEXTS, TIMES, BySplit, Profile, Texts
-from ptm.split import in_order
+from ptm.profile import OF_ROWS, OTHERS, TEXTS, TIMES, BySplit, Profile, Texts, in_order
 from ptm.stats import Moments
 
 if TYPE_CHECKING:

@@ -22,7 +22,6 @@ from ptm.memory import fits_page_cache
 from ptm.model import ROWS, ArtifactRef, Block, PartRef
 from ptm.parts import groups
 from ptm.registry import kind_of
-from ptm.split import in_order
 from ptm.stats import merged
 from ptm.telling import told
 from ptm.wanted import Content, Plan, Wanted, of_artifacts, of_files
@@ -245,7 +244,7 @@ def _many(
         measured = [one for group in (yield batches) for one in group]
     with told(job):
         found_in = merged(one.stats for one in measured)
-        by_split = {split: found_in[split] for split in in_order(found_in)}
+        by_split = {split: found_in[split] for split in profile.in_order(found_in)}
         stats = learning.taught(job, by_split)
         learned = learning.learn(job, stats, scaling, carried)
     refs = _in_place([one.ref for one in found], [one.ref for one in measured])

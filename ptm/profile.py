@@ -19,6 +19,13 @@ from ptm.stats import Moments
 OF_ROWS = ""  # stands for the rows where channels have the name of their tensor
 NUMBERS, TIMES, TEXTS, OTHERS = "numbers", "times", "texts", "others"
 MOST_TEXTS = 1000  # distinct texts of a column that are counted
+FIRST, LAST = ("train", "val", "test"), "none"  # of the names of splits
+
+
+def in_order(splits: Iterable[str]) -> list[str]:
+    """Names of splits as people look for them: train, val, test, others, what is in none."""
+    known = {name: place for place, name in enumerate([*FIRST, "", LAST])}
+    return sorted(splits, key=lambda name: (known.get(name, len(FIRST)), name))
 
 
 @dataclass(frozen=True)

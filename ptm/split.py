@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from calendar import isleap, monthrange
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -271,13 +271,6 @@ def _check_apart(split: Mapping[str, str], ranges: tuple[Range, ...] | None) -> 
     for (one, name), (other, after) in pairwise(pairs):
         if other.first < one.until:
             raise ValueError(f"cuts that do not overlap, got '{split[name]}' and '{split[after]}'")
-
-
-def in_order(splits: Iterable[str]) -> list[str]:
-    """Names of splits as people look for them: train, val, test, others, what is in none."""
-    usual = dict.fromkeys(FOLDERS.values())
-    known = {name: place for place, name in enumerate([*usual, "", NOWHERE])}
-    return sorted(splits, key=lambda name: (known.get(name, len(usual)), name))
 
 
 def by_share(rule: Rule, hashes: NDArray[np.uint64]) -> NDArray[np.uint8]:
