@@ -67,6 +67,7 @@ def artifacts(dashboard: Dashboard, ask: Ask) -> dict[str, dict[str, Any]]:
     return {each["key"]: each for each in ask("/artifacts/filter", **of_run)}
 
 
+@pytest.mark.slow
 def test_all_are_looked_at(artifacts: dict[str, dict[str, Any]]) -> None:
     """A run of the sample has what the other tests open, and no more."""
     assert sorted(artifacts.keys() - {"book-progress"}) == sorted([*TABLES, *PICTURES])

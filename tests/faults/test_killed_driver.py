@@ -406,6 +406,7 @@ def test_collected_meanwhile(
     kill_some(Bare, photos, stored, wholes[stored], kills, tmp_path, beside=collected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("photos", SIZES, indirect=True)
 def test_one_file_more(photos: Photos, wholes: dict[str, Whole], tmp_path: Path) -> None:
     """Stored raw, a file that comes makes at most two parts be read, wherever it comes."""

@@ -67,13 +67,14 @@ def test_killed_at_every_operation(varied: Place, tmp_path: Path, phase: str) ->
     assert together(kill, moments(operations(varied, tmp_path, phase))) == []
 
 
+@pytest.mark.slow
 def test_every_operation_is_reached(small: Place, tmp_path: Path) -> None:
     """What is killed operation by operation uses each function that changes the disk."""
     used = {name for phase in HURT for name in operations(small, tmp_path, phase)}
     assert used == OPERATIONS.keys()
 
 
-@pytest.mark.parametrize("share", [0.2, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("share", [0.1, pytest.param(1, marks=pytest.mark.slow)])
 def test_killed_at_random_moments(
     place: Place, faults: int, share: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

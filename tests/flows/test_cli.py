@@ -138,6 +138,7 @@ def test_run_leaves_nothing_behind(sample_run: Any) -> None:
     assert sample_run.done.err == ""
 
 
+@pytest.mark.slow
 def test_processes_leave_nothing_behind(processes_run: Any) -> None:
     """When a run in processes has ended, none of them is left, and stderr is empty."""
     assert processes_run.done.code == 0

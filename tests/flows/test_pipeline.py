@@ -246,6 +246,7 @@ def test_same_bytes_in_another_store(good: Run, sample_run: Any) -> None:
     assert len(pictures) == len(PICTURES) and views(sample_run.store) == pictures
 
 
+@pytest.mark.slow
 def test_same_bytes_from_processes(good: Run, processes_run: Any) -> None:
     """Tasks in processes of their own give the same files, byte for byte."""
     files = digests(processes_run.store)

@@ -83,6 +83,7 @@ def run_world(world: World, checks: int) -> dict[str, int]:
     return count
 
 
+@pytest.mark.slow
 def test_a_coarse_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """However edits, ticks and checks fall, what is believed is so; simpler rules do go wrong."""
     total: dict[str, int] = {}

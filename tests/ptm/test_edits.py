@@ -357,6 +357,7 @@ def test_an_import_that_cannot_be_followed(place: Place, import_: str) -> None:
     assert place.run() == TEXT and place.why["austen"] == "module ptm.download changed"
 
 
+@pytest.mark.slow
 def test_relative_imports(place: Place) -> None:
     """A relative import is followed like any other, and nothing is warned of."""
     code("kinds/images.py", r"from ptm\.readers\.pictures", "from ..readers.pictures")(place)

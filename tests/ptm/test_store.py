@@ -393,7 +393,7 @@ def test_digests_of_an_artifact(tmp_path: Path, ref: ArtifactRef) -> None:
     assert store.digests(turned) != store.digests(manifest)
     assert store.digests({**manifest, "facts": {}}) != store.digests(manifest)
     assert store.content(manifest).keys() == {
-        *("name", "parts", "kind", "tensors", "tables", "learned", "facts", "warnings")
+        *("name", "parts", "kind", "tensors", "tables", "learned", "split", "facts", "warnings")
     }
     assert about(1)["key"] != ABOUT["key"]
 

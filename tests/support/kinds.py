@@ -84,6 +84,7 @@ def artifact_of(block: Block, name: str, kind: str, **options: Any) -> Artifact:
         "learned": learned.to_json(),
         "options": options,
         "facts": dict(block.facts),
+        "split": {},
         "tables": {table: {"file": f"{table}.parquet"} for table in tables},
     }
 
