@@ -150,11 +150,15 @@ def files_of(manifest: Mapping[str, Any]) -> list[PartFile]:
 
 
 def parse(text: bytes) -> Any:
-    """The JSON of a manifest; None where it is none."""
+    """The JSON of a manifest; None where it is none.
+
+    What was published before there were splits has none.
+    """
     try:
-        return json.loads(text)
+        found = json.loads(text)
     except (ValueError, RecursionError):
         return None
+    return {"split": {}, **found} if isinstance(found, dict) else found
 
 
 def part_problems(ref: PartRef) -> Iterator[str]:

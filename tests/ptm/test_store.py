@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import pickle
 from collections.abc import Callable, Iterator
@@ -18,7 +19,9 @@ import ptm
 from ptm import store
 from ptm.errors import ArtifactCorrupt, ArtifactMissing, PtmError, StoreError
 from ptm.model import ROWS, ArtifactRef, Whole
+from ptm.rechecking import problem_of_split
 from ptm.store import opening
+from ptm.store.pointers import as_json, read_pointer, with_digest
 from tests.support.parts import (
     ABOUT,
     KEY,
@@ -396,6 +399,24 @@ def test_digests_of_an_artifact(tmp_path: Path, ref: ArtifactRef) -> None:
         *("name", "parts", "kind", "tensors", "tables", "learned", "split", "facts", "warnings")
     }
     assert about(1)["key"] != ABOUT["key"]
+
+
+def test_what_was_published_before_there_were_splits(tmp_path: Path, ref: ArtifactRef) -> None:
+    """It is as whole as it was: loaded, listed, verified, and all of it is train."""
+    shelf, place = tmp_path / "planted", Path(ref.path) / "manifest.json"
+    manifest = json.loads(place.read_bytes())
+    assert manifest.pop("split") == {}
+    place.chmod(0o644)
+    place.write_bytes(text := as_json(manifest))
+    for name in ("current.json", f"keys/{ref.key}.json"):
+        pointer = read_pointer(shelf / name)
+        assert pointer
+        digest = hashlib.sha256(text).hexdigest()
+        (shelf / name).write_bytes(as_json(with_digest({**pointer, "manifest_sha256": digest})))
+    assert store.load("planted", tmp_path).manifest["split"] == {}
+    [row] = store.status(tmp_path)
+    assert "error" not in row
+    assert [one.error for one in store.verify(tmp_path, check=problem_of_split)] == [""]
 
 
 def test_columns_one_at_a_time(tmp_path: Path) -> None:
