@@ -114,6 +114,7 @@ def test_progress(dashboard: Dashboard, artifacts: dict[str, dict[str, Any]], pa
     assert stray == []
 
 
+@pytest.mark.slow
 def test_table_of_a_run_with_a_failure(
     dashboard: Dashboard, sample: Path, tmp_path: Path, page: Page, ask: Ask
 ) -> None:

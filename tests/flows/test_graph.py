@@ -220,6 +220,7 @@ def plans(catalog: Path, *words: str) -> dict[str, tuple[str, str]]:
     return {line[0]: (line[1], line[2]) for line in lines if len(line) == 3}
 
 
+@pytest.mark.slow
 def test_plans_look_at_what_would_be_found(catalog: Path) -> None:
     """A dry run knows what is of an artifact that is not current, but that a run would find."""
     for text in (ROWS, "x\n1\n3\n"):

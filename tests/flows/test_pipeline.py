@@ -254,6 +254,7 @@ def test_same_bytes_from_processes(good: Run, processes_run: Any) -> None:
     assert files.items() <= digests(good.store).items()
 
 
+@pytest.mark.slow
 def test_processes_record_their_tasks(processes_run: Any, history: History) -> None:
     """With tasks in processes the API lists every task run, all Completed."""
     assert processes_run.done.code == 0, processes_run.done

@@ -168,9 +168,8 @@ def run_in(pool: Executor) -> Callable[[list[Call]], Iterable[Any]]:
     return run
 
 
-@pytest.mark.parametrize(
-    "name", ["photos", *(pytest.param(name, marks=pytest.mark.slow) for name in ("rows", "text"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["photos", "rows", "text"])
 def test_any_driver(data: Path, tmp_path: Path, name: str) -> None:
     """Here, in threads and in processes, by 1, 2 or 7 of them: the same bytes."""
     source, found = entry(data, name, cut()), {}

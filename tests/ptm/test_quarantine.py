@@ -275,6 +275,7 @@ def test_what_may_pass(entry: Entry, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ptm.load("x", entry.store).tables["quarantine"]["path"].tolist() == ["05.txt"]
 
 
+@pytest.mark.slow
 def test_any_runner_and_resume(entry: Entry) -> None:
     """Here, in processes, resumed after its end in the middle: the same bytes."""
     for number in (0, 1, 2, 3, 4, 20, 33):
