@@ -13,13 +13,14 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
 from ptm.loading import here
 from ptm.loading.slots import Place, Ring, Slot
 from ptm.model import Artifact
-from tests.support.samples import plant, positions, same, taken, tensors
+from tests.support.samples import plant, positions, same, taken, tensors, with_texts
 from tests.support.sampling import sampled
 
 pytestmark = pytest.mark.usefixtures("unsynced", "apart")
@@ -159,6 +160,24 @@ def test_no_batch_shares_memory_with_one_that_is_held(
                 assert is_whole(where, kept)
                 del kept
         assert all(is_whole(*one) for one in held)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 2])
+def test_memory_over_epochs(large: Artifact, workers: int) -> None:
+    """After thirty more epochs all processes together hold no batch more (PSS)."""
+    # with a function the first batch comes when the workers are there
+    loader = large.loader("train", SIZE, workers=workers, transform_samples=with_texts)
+
+    def held_after(epochs: int) -> int:
+        for batch in (batch for _ in range(epochs) for batch in loader):
+            size.add(batch["images"].nbytes)
+        this = psutil.Process()
+        return sum(one.memory_full_info().pss for one in (this, *this.children(recursive=True)))
+
+    size = set[int]()
+    before = held_after(30)  # all workers are there
+    assert held_after(30) - before < max(size)
 
 
 def test_a_batch_can_be_written_to(large: Artifact) -> None:
