@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
+from math import inf, nextafter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -229,21 +231,19 @@ class Histogram:
             shares: from 0 to 1, in order.
             least, largest: of all numbers.
         """
-        import numpy as np
-
         if not len(self.codes):
             return []
-        ends = np.cumsum(self.counts)
+        ends = self.counts.cumsum()
         # the extremes are in their buckets, whose far ends are not
-        ends_at = np.nextafter(least, -np.inf), np.nextafter(largest, np.inf)
-        low, high = (np.clip(edge, *ends_at) for edge in self.edges())
+        first, last = nextafter(least, -inf), nextafter(largest, inf)
+        ranks = [share * (int(ends[-1]) - 1) for share in shares]
         found = []
-        for share in shares:
-            rank = share * (int(ends[-1]) - 1)
-            place = int(np.searchsorted(ends, rank, side="right"))
-            inside = (rank - (ends[place] - self.counts[place]) + 0.5) / self.counts[place]
-            one, two = float(low[place]), float(high[place])
-            even = one + (two - one) * float(inside)
+        for rank, place in zip(ranks, ends.searchsorted(ranks, side="right").tolist(), strict=True):
+            count = int(self.counts[place])
+            inside = (rank - (int(ends[place]) - count) + 0.5) / count
+            edges = _edges_of(int(self.codes[place]), self.shift)
+            one, two = (min(max(edge, first), last) for edge in edges)
+            even = one + (two - one) * inside
             near = _roundest(one, two, even) if self.shift <= FINE else even
             found.append(min(max(near, least), largest))
         return found
@@ -263,6 +263,16 @@ class Histogram:
         shift, steps, counts, most = values
         codes = np.cumsum(np.array(steps, dtype=np.int64))
         return cls(shift, codes, np.array(counts, dtype=np.int64), most)
+
+
+def _edges_of(code: int, shift: int) -> tuple[float, float]:
+    """Those of one bucket, as `Histogram.edges`."""
+    size = abs(code)
+    bits = max(size - 1, 0) << shift, min(size << shift, LARGEST)
+    near, far = struct.unpack("<2d", struct.pack("<2q", *bits))
+    if code < 0:
+        return -far, -near
+    return near, far if code else 0.0
 
 
 def _bit_length(values: NDArray[np.int64]) -> NDArray[np.int32]:

@@ -67,10 +67,12 @@ class Moments:
         """Of one channel, which along one axis takes a fifth of the time; see `_corrected`."""
         import numpy as np
 
-        if np.isnan(values.min()):
+        low = values.min(keepdims=True)
+        if low[0] != low[0]:
             values = values[~np.isnan(values)]
             if not len(values):
                 return cls.none(1)
+            low = values.min(keepdims=True)
         mean, left, squares = values.mean(keepdims=True), 0.0, 0.0
         deviations = np.empty(min(len(values), AT_ONCE))
         for first in range(0, len(values), AT_ONCE):
@@ -81,8 +83,7 @@ class Moments:
             squares += some.sum()
         count = np.array([len(values)], dtype=np.int64)
         m2 = np.maximum(squares - left**2 / count, 0.0)
-        low, high = values.min(keepdims=True), values.max(keepdims=True)
-        return cls(count, mean + left / count, m2, low, high)
+        return cls(count, mean + left / count, m2, low, values.max(keepdims=True))
 
     @classmethod
     def _of_some(cls, values: NDArray[np.float64], there: NDArray[np.bool_]) -> Moments:

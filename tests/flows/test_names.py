@@ -18,7 +18,7 @@ SOURCES = {
     **dict.fromkeys(("prepare", "kind", "threshold", "failures"), TABLE),
     **dict.fromkeys(("a-b", "a_b", "volume", "table"), CATS),
 }
-TABLE_VIEWS = ("columns", "histograms")
+TABLE_VIEWS = ("columns", "histograms", "statistics")
 SHEETS = {
     "a--b-contact-sheet": "a-b",
     "a-b-contact-sheet": "a_b",
@@ -43,6 +43,7 @@ def test_names_that_mean_something_else(
     run = history(state.state_details.flow_run_id)
     assert run.tasks.keys() == SOURCES.keys()
     expected = {f"catalog-{key}" for key in ("sources", "changes", *SHEETS)}
+    expected |= {f"catalog-{key.replace('contact-sheet', 'statistics')}" for key in SHEETS}
     of_tables = {name for name, entry in SOURCES.items() if entry == TABLE}
     expected |= {f"catalog-{name}-{view}" for name in of_tables for view in TABLE_VIEWS}
     assert run.artifacts.keys() - {"catalog-progress"} == expected

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ import torch
 from ptm.loading import here
 from ptm.loading.slots import Place, Ring, Slot
 from ptm.model import Artifact
-from tests.support.samples import plant, positions, same, taken, tensors, with_process
+from tests.support.samples import plant, positions, same, taken, tensors, where_it_is_called
 from tests.support.sampling import sampled
 
 pytestmark = pytest.mark.usefixtures("unsynced", "apart")
@@ -164,9 +165,11 @@ def test_no_batch_shares_memory_with_one_that_is_held(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
-def test_memory_over_epochs(large: Artifact, workers: int) -> None:
+def test_memory_over_epochs(tmp_path: Path, workers: int) -> None:
     """After thirty more epochs all processes together hold no batch more (PSS)."""
-    loader = large.loader("train", SIZE, workers=workers, transform_samples=with_process)
+    # of one part, which is mapped: small ones of several parts are joined in memory, once
+    artifact = plant(tmp_path, tensors(COUNT, LARGE))
+    loader = artifact.loader("train", SIZE, workers=workers, transform_samples=where_it_is_called)
     made_in = set[int]()
 
     def held_after(epochs: int) -> int:
@@ -177,7 +180,7 @@ def test_memory_over_epochs(large: Artifact, workers: int) -> None:
 
     while len(made_in) < max(workers, 1):  # workers take seconds to start
         held_after(1)
-    before, size = held_after(5), SIZE * large.tensors["images"][0].nbytes
+    before, size = held_after(5), SIZE * artifact.tensors["images"][0].nbytes
     assert held_after(30) - before < size
 
 

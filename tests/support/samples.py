@@ -111,11 +111,6 @@ def noisy(batch: Batch) -> Batch:
     return {"noise": noise, "wide": wide, "x": batch["x"].add_(0), "scalar": torch.tensor(1.5)}
 
 
-def with_process(batch: Batch) -> Batch:
-    """Says which process made it."""
-    return {**batch, "process": os.getpid()}
-
-
 def with_texts(batch: Batch) -> Batch:
     """Something that is no tensor comes along."""
     return {**batch, "where": [f"at {number}" for number in positions(batch)]}
