@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import struct
+from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass
+from itertools import accumulate
 from math import inf, nextafter
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +23,7 @@ FRACTION = 52  # bits of the fraction of a float64
 FINE = 44  # bits that are left out up to which a bucket is narrow: 1/256 of the number
 LARGEST = 0x7FF0 << 48  # the bits of infinity
 AT_ONCE = 1 << 14  # numbers that are looked at together: they stay in the cache
+FEW = 32  # numbers that are counted one by one; they need no more buckets than there may be
 DIGITS = 17  # of any float64
 
 
@@ -92,6 +96,11 @@ class Histogram:
         import numpy as np
 
         shift = _first_shift(least, largest)
+        if len(bits) < FEW:
+            found = Counter((one & 2**BITS - 1) >> shift for one in bits.tolist())
+            codes = sorted(sign * (size + 1) for size in found)
+            sizes = [found[abs(code) - 1] for code in codes]
+            return cls(shift, np.array(codes), np.array(sizes), most)
         first, counts = least >> shift, np.zeros(SPAN, dtype=np.int64)
         places = np.empty(min(len(bits), AT_ONCE), dtype=np.int64)
         for start in range(0, len(bits), AT_ONCE):
@@ -233,16 +242,19 @@ class Histogram:
         """
         if not len(self.codes):
             return []
-        ends = self.counts.cumsum()
+        counts = self.counts.tolist()
+        ends = list(accumulate(counts))
         # the extremes are in their buckets, whose far ends are not
         first, last = nextafter(least, -inf), nextafter(largest, inf)
-        ranks = [share * (int(ends[-1]) - 1) for share in shares]
-        found = []
-        for rank, place in zip(ranks, ends.searchsorted(ranks, side="right").tolist(), strict=True):
-            count = int(self.counts[place])
-            inside = (rank - (int(ends[place]) - count) + 0.5) / count
-            edges = _edges_of(int(self.codes[place]), self.shift)
-            one, two = (min(max(edge, first), last) for edge in edges)
+        found, known = [], dict[int, tuple[float, float]]()
+        for share in shares:
+            rank = share * (ends[-1] - 1)
+            place = bisect_right(ends, rank)
+            inside = (rank - (ends[place] - counts[place]) + 0.5) / counts[place]
+            if place not in known:
+                low, high = _edges_of(int(self.codes[place]), self.shift)
+                known[place] = min(max(low, first), last), min(max(high, first), last)
+            one, two = known[place]
             even = one + (two - one) * inside
             near = _roundest(one, two, even) if self.shift <= FINE else even
             found.append(min(max(near, least), largest))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 EXACT = 256  # squares of bytes whose sum is an integer below 2^24, which float32 has
 AT_ONCE = 1 << 16  # numbers that are looked at together: in float64 they stay in the cache
+FEW = 8  # numbers of a channel, whose sum NumPy adds one by one
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Moments:
             return cls.none(values.shape[1])
         if values.shape[1] == 1:
             return cls._of_one(values[:, 0])
-        low, high = values.min(axis=0), values.max(axis=0)
+        low, high = values.min(axis=0) + 0.0, values.max(axis=0) + 0.0
         if np.isnan(low).any():
             return cls._of_some(values, ~np.isnan(values))
         count = np.full(values.shape[1], len(values), dtype=np.int64)
@@ -67,6 +68,8 @@ class Moments:
         """Of one channel, which along one axis takes a fifth of the time; see `_corrected`."""
         import numpy as np
 
+        if len(values) < FEW:
+            return cls._of_few(values.tolist())
         low = values.min(keepdims=True)
         if low[0] != low[0]:
             values = values[~np.isnan(values)]
@@ -83,7 +86,25 @@ class Moments:
             squares += some.sum()
         count = np.array([len(values)], dtype=np.int64)
         m2 = np.maximum(squares - left**2 / count, 0.0)
-        return cls(count, mean + left / count, m2, low, values.max(keepdims=True))
+        # + 0.0: of -0.0 and 0.0 each CPU finds another one
+        return cls(count, mean + left / count, m2, low + 0.0, values.max(keepdims=True) + 0.0)
+
+    @classmethod
+    def _of_few(cls, values: list[float]) -> Moments:
+        """The same to the bit, in a tenth of the time: so few NumPy adds one by one, too."""
+        import numpy as np
+
+        values = [value for value in values if value == value]
+        if not values:
+            return cls.none(1)
+        count = len(values)
+        mean = sum(values[1:], values[0]) / count
+        apart = [value - mean for value in values]
+        left = sum(apart[1:], apart[0])
+        squares = sum((one * one for one in apart[1:]), apart[0] * apart[0])
+        m2 = max(squares - left * left / count, 0.0)
+        found = mean + left / count, m2, min(values) + 0.0, max(values) + 0.0
+        return cls(np.array([count]), *(np.array([one]) for one in found))
 
     @classmethod
     def _of_some(cls, values: NDArray[np.float64], there: NDArray[np.bool_]) -> Moments:
