@@ -111,9 +111,10 @@ def numbers(values: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
     """
     import numpy as np
 
-    chunks = getattr(values, "chunks", None)
-    chunks = [values] if chunks is None else chunks
     kind = values.type.to_pandas_dtype()
+    if getattr(values, "num_chunks", 0) == 1:
+        values = values.chunk(0)
+    chunks = getattr(values, "chunks", [values])
     found = [
         np.frombuffer(chunk.buffers()[1], kind)[chunk.offset : chunk.offset + len(chunk)]
         for chunk in chunks

@@ -14,8 +14,7 @@ of one distribution, about one finds anything.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from math import log, sqrt
-from statistics import NormalDist
+from math import erfc, log, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 from ptm.demands import Drift, OfDrift
@@ -116,8 +115,14 @@ class _Strict(NamedTuple):
 
     @property
     def deviations(self) -> float:
-        """Standard deviations of a normal distribution, of one side."""
-        return NormalDist().inv_cdf(1 - self.share / 2)
+        """Standard deviations of a normal distribution, of one side: by bisection."""
+        low, high = 0.0, 40.0
+        while low < (middle := (low + high) / 2) < high:
+            if erfc(middle / sqrt(2)) > self.share:
+                low = middle
+            else:
+                high = middle
+        return high
 
     def chance(self, bins: int, sizes: tuple[int, int]) -> float:
         """The distance that samples of one distribution have at most.

@@ -81,13 +81,30 @@ class Histogram:
 
         if not len(values):
             return cls.none(most)
-        values = np.ascontiguousarray(values)
         low, high = ends or (values.min(), values.max())
+        if len(values) < FEW and (low > 0 or high < 0):
+            return cls._of_few(values.tolist(), most)
+        values = np.ascontiguousarray(values)
         bits = values.view(np.int64)
         if low > 0 or high < 0:
             least, largest = sorted(int(abs(end).view(np.int64)) for end in (low, high))
             return cls._of_one_sign(bits, least, largest, -1 if high < 0 else 1, most)
         return cls._of_both(bits, most)
+
+    @classmethod
+    def _of_few(cls, values: list[float], most: int) -> Histogram:
+        """As `_of_one_sign`, in half the time."""
+        import numpy as np
+
+        count, sign = len(values), -1 if values[0] < 0 else 1
+        bits = [
+            one & 2**BITS - 1
+            for one in struct.unpack(f"<{count}q", struct.pack(f"<{count}d", *values))
+        ]
+        shift = _first_shift(min(bits), max(bits))
+        found = Counter(sign * ((one >> shift) + 1) for one in bits)
+        codes = sorted(found)
+        return cls(shift, np.array(codes), np.array([found[code] for code in codes]), most)
 
     @classmethod
     def _of_one_sign(
@@ -96,11 +113,6 @@ class Histogram:
         import numpy as np
 
         shift = _first_shift(least, largest)
-        if len(bits) < FEW:
-            found = Counter((one & 2**BITS - 1) >> shift for one in bits.tolist())
-            codes = sorted(sign * (size + 1) for size in found)
-            sizes = [found[abs(code) - 1] for code in codes]
-            return cls(shift, np.array(codes), np.array(sizes), most)
         first, counts = least >> shift, np.zeros(SPAN, dtype=np.int64)
         places = np.empty(min(len(bits), AT_ONCE), dtype=np.int64)
         for start in range(0, len(bits), AT_ONCE):

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import accumulate, groupby, pairwise, zip_longest
-from statistics import multimode
 from typing import TYPE_CHECKING, TypeVar
 
 from ptm.errors import BadInput, PtmError
@@ -108,7 +108,8 @@ def size_of_alike(files: Sequence[File], size_of: Callable[[File], int], usual: 
     for file in sorted(files, key=lambda file: file.sha256)[:TRIED]:
         with suppress(BadInput):
             sizes.append(size_of(file))
-    return max(multimode(sizes), default=usual)
+    # the commonest; of several the largest
+    return max(((count, size) for size, count in Counter(sizes).items()), default=(0, usual))[1]
 
 
 def groups(parts: Sequence[T], count: int) -> list[tuple[T, ...]]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 FEATURES = "features"
 AT_ONCE = 1 << 13  # rows whose features are made together: they stay in the cache
 SAMPLED = 1024  # rows that show whether float32 merges values of a scaled column
+FEW = 64  # values that a set of Python counts faster
 LEAST_SCALE = 1e-145  # below it the squares of deviations leave the range of float64
 WARNED = 12  # columns named in one warning
 
@@ -236,9 +237,16 @@ def _merging(
         return {}
     if column.is_scaled and values.dtype != np.int64:
         step = max(len(values) // SAMPLED, 1)
-        if len(np.unique(stored[::step])) >= len(np.unique(values[::step])):
+        if _distinct(stored[::step]) >= _distinct(values[::step]):
             return {}
     return merging(column.name, values, stored)
+
+
+def _distinct(values: NDArray[Any]) -> int:
+    """How many distinct ones there are; none is missing."""
+    import numpy as np
+
+    return len(set(values.tolist()) if len(values) < FEW else np.unique(values))
 
 
 def _first(names: list[str]) -> str:

@@ -309,7 +309,6 @@ def test_a_wide_table(make: Make, write: Callable[..., None]) -> None:
     write("\n".join(",".join(f"{f(n)}" for n in range(count)) for f in WIDE) + "\n")
     start = time.process_time()
     content = make("table", "t.csv")
-    print("TOOK", time.process_time() - start)
     assert time.process_time() - start < 6, "quadratic work took 14 s"
     assert content.tensors["features"].shape == (2, count)
     assert content.notes == (
