@@ -23,7 +23,7 @@ FRACTION = 52  # bits of the fraction of a float64
 FINE = 44  # bits that are left out up to which a bucket is narrow: 1/256 of the number
 LARGEST = 0x7FF0 << 48  # the bits of infinity
 AT_ONCE = 1 << 14  # numbers that are looked at together: they stay in the cache
-FEW = 32  # numbers that are counted one by one; they need no more buckets than there may be
+FEW = 32  # numbers that are counted one by one: an array for all buckets takes longer
 DIGITS = 17  # of any float64
 
 
@@ -104,7 +104,8 @@ class Histogram:
         shift = _first_shift(min(bits), max(bits))
         found = Counter(sign * ((one >> shift) + 1) for one in bits)
         codes = sorted(found)
-        return cls(shift, np.array(codes), np.array([found[code] for code in codes]), most)
+        made = cls(shift, np.array(codes), np.array([found[code] for code in codes]), most)
+        return made if len(codes) <= most else made._coarsened()
 
     @classmethod
     def _of_one_sign(
