@@ -21,10 +21,10 @@ COUNT, SIDE, BROKEN = 60, 16, (3, 4, 31)
 
 @pytest.mark.parametrize(
     "runner",
-    [r if r == "threads" else pytest.param(r, marks=pytest.mark.slow) for r in RUNNERS[:2]],
+    [r if r == "threads" else pytest.param(r, marks=pytest.mark.slow) for r in RUNNERS],
 )
 def test_a_run(server: str, tmp_path: Path, runner: str) -> None:
-    """Table and note tell how many, the dashboard has them all; processes make the same."""
+    """Each runner makes the same; table and note tell how many, the dashboard has them all."""
     expect_runner(runner)
     photos = write_photos(tmp_path / "data", COUNT, SIDE, 4 * SIDE * SIDE * 3)
     for number in BROKEN:

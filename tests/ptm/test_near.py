@@ -121,12 +121,15 @@ def test_clusters_are_those_of_a_graph() -> None:
         assert found.tolist() == [least[place] for place in range(60)]
 
 
+def _with_twins() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows; and these behind others, each of which differs from one of them in a value."""
+    frame = _rows(60)
+    return frame, pd.concat([frame.assign(x0=frame["x0"] + 1), frame])
+
+
 def test_back_to_the_seed_of_before(tmp_path: Path) -> None:
     """It is the split that this seed had, as long as that is kept, and binds what comes."""
-    frame = _rows(60)
-    twins = frame.copy()
-    twins["x0"] += 1
-    both = pd.concat([twins, frame])
+    frame, both = _with_twins()
     table(tmp_path, frame, NEAR)
     _, one = table(tmp_path, both, NEAR)
     table(tmp_path, both, f"{NEAR}seed = 1")
@@ -140,10 +143,7 @@ def test_back_to_the_seed_of_before(tmp_path: Path) -> None:
 @pytest.mark.parametrize("left", ["an older one", "none"])
 def test_a_damaged_split_of_before(tmp_path: Path, left: str) -> None:
     """What says it is checked: another that says the same is taken, or it is an error."""
-    frame = _rows(60)
-    twins = frame.copy()
-    twins["x0"] += 1
-    both = pd.concat([twins, frame])
+    frame, both = _with_twins()
     table(tmp_path, frame, NEAR)
     ref, one = table(tmp_path, both, NEAR)
     if left == "none":

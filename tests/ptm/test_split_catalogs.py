@@ -17,7 +17,7 @@ from tests.support.stores import FAULTS
 pytestmark = pytest.mark.usefixtures("unsynced")
 RULES = ("content", "group", "time", "near", "file")
 EACH = 5  # catalogs of one test
-MANY = 200 if FAULTS >= 1000 else 12
+MANY = 200 if FAULTS >= 1000 else 24
 TESTS = [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, MANY))]
 
 
