@@ -21,7 +21,8 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from flows.running.server.probe import probe
+from flows.running.server import connected
+from flows.running.server.probe import PROBE_SECONDS, probe
 from tests.support.commands import call_ptm, run_ptm
 from tests.support.relays import Authority, Stranger, tls_before
 from tests.support.servers import Home, flow_run_in, states_of
@@ -112,6 +113,18 @@ def test_keys_and_headers(stranger: Stranger) -> None:
     assert by_key.headers["authorization"] == "Bearer a key"
     assert by_password.headers["authorization"] == "Basic YW5uOnNlY3JldA=="
     assert by_key.headers["x-gate"] == by_password.headers["x-gate"] == "open"
+
+
+@pytest.mark.slow
+def test_a_busy_server_is_waited_for() -> None:
+    """A server that takes longer to answer, as one does that has much to do, is waited for."""
+    said: list[str] = []
+    with Stranger({"/api/admin/version": "3.8.8"}, busy=PROBE_SECONDS + 2) as busy:
+        api = f"{busy.address}/api"
+        with temporary_settings({PREFECT_API_URL: api}), connected(said.append) as found:
+            assert found == api
+        busy.shutdown()
+    assert f"{api} gives no answer in 5 s: waiting up to 20 s more …" in said
 
 
 def test_prefect_cloud(stranger: Stranger) -> None:

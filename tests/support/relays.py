@@ -7,6 +7,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -145,13 +146,17 @@ class Stranger(ThreadingHTTPServer):
     Args:
         answers: JSON by path; anything else is 404.
         port: where to listen; any free port for 0.
+        busy: how many seconds pass before the first answer.
 
     Attributes:
         asked: all requests.
     """
 
-    def __init__(self, answers: dict[str, Any] | None = None, port: int = 0) -> None:
+    def __init__(
+        self, answers: dict[str, Any] | None = None, port: int = 0, busy: float = 0
+    ) -> None:
         self.answers, self.asked = answers or {}, list[Asked]()
+        self.free = time.monotonic() + busy
         super().__init__(("127.0.0.1", port), _Noting)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -167,6 +172,7 @@ class _Noting(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.asked.append(Asked(self.command, self.path, headers, body))
+        time.sleep(max(self.server.free - time.monotonic(), 0))
         known = self.path in self.server.answers
         text = json.dumps(self.server.answers.get(self.path, "no such page")).encode()
         self.send_response(200 if known else 404)

@@ -11,12 +11,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import uuid
 from collections.abc import Generator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import httpx
 import psutil
@@ -24,7 +25,6 @@ import psutil
 from tests.support.commands import Done, run_ptm, wait_until
 from tests.support.machine import ROOT
 
-CLIENT = str(uuid.uuid4())  # to whom servers give tokens
 SLOW = Path(__file__).parent / "slow"
 
 
@@ -120,6 +120,18 @@ def stop_server(home: Home) -> None:
             left.kill()
 
 
+class _Client(threading.local):
+    """To whom servers give tokens: each thread is one, as a new token makes the older one void.
+
+    Attributes:
+        name: of the client.
+        tokens: by the address of the API; a server forgets them after an hour.
+    """
+
+    def __init__(self) -> None:
+        self.name, self.tokens = str(uuid.uuid4()), dict[str, str]()
+
+
 class Token(httpx.Auth):
     """Sends the CSRF token that a server wants, and the password, if it has one.
 
@@ -128,7 +140,7 @@ class Token(httpx.Auth):
         password: user:password.
     """
 
-    known: ClassVar[dict[str, str]] = {}  # by address; a server forgets them after an hour
+    client = _Client()
     requires_response_body = True
 
     def __init__(self, api: str, password: str | None) -> None:
@@ -138,17 +150,18 @@ class Token(httpx.Auth):
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """A request that is refused is sent again, with a new token."""
         next(self._password.auth_flow(request))
-        request.headers["Prefect-Csrf-Client"] = CLIENT
-        request.headers["Prefect-Csrf-Token"] = self.known.get(self._api, "")
+        client = self.client
+        request.headers["Prefect-Csrf-Client"] = client.name
+        request.headers["Prefect-Csrf-Token"] = client.tokens.get(self._api, "")
         answer = yield request
         while answer.status_code == 403 and "CSRF" in answer.text:
-            asked = httpx.Request("GET", f"{self._api}/csrf-token", params={"client": CLIENT})
+            asked = httpx.Request("GET", f"{self._api}/csrf-token", params={"client": client.name})
             given = yield next(self._password.auth_flow(asked))
             if given.status_code == 503:  # it is busy
                 continue
             given.raise_for_status()
-            self.known[self._api] = given.json()["token"]
-            request.headers["Prefect-Csrf-Token"] = self.known[self._api]
+            client.tokens[self._api] = given.json()["token"]
+            request.headers["Prefect-Csrf-Token"] = client.tokens[self._api]
             answer = yield request
 
 

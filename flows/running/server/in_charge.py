@@ -13,7 +13,9 @@ from flows.running.server.local import ServerError, is_loopback, start
 from flows.running.server.local import last as last_local
 from flows.running.server.local import password as local_password
 from flows.running.server.loopback import without_proxy
-from flows.running.server.probe import probe, with_api
+from flows.running.server.probe import NO_ANSWER, probe, with_api
+
+PATIENCE = 20.0  # seconds for a server that takes connections, and has much to do
 
 
 @contextmanager
@@ -64,7 +66,11 @@ def _configured(address: str, say: Callable[[str], None]) -> tuple[str, str | No
     local = last_local()
     if not password and local and local.api == address.rstrip("/") and local.runs:
         password = local_password()
-    if problem := probe(address, password):
+    problem = probe(address, password)
+    if problem.startswith(NO_ANSWER):
+        say(f"{address} gives {problem}: waiting up to {PATIENCE:g} s more …")
+        problem = probe(address, password, PATIENCE)
+    if problem:
         raise ServerError(
             f"expected a Prefect server at {address}, got {problem}; start it, or unset "
             "PREFECT_API_URL (environment or `prefect config`) to use a local one"

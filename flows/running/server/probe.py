@@ -16,22 +16,24 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 PROBE_SECONDS = 5.0
+NO_ANSWER = "no answer"
 STRANGER = "something that is no Prefect server"
 DEMAND = "a demand for a password"
 UNTRUSTED = (18, 19, 20, 21)  # OpenSSL's numbers: self-signed, or signed by an unknown authority
 
 
-def probe(api: str, password: str | None = None) -> str:
+def probe(api: str, password: str | None = None, seconds: float = PROBE_SECONDS) -> str:
     """What is wrong with the server at the address of an API; "" where it answers.
 
     Args:
         api: the address; Prefect Cloud's is as good as any.
         password: user:password, where one is needed.
+        seconds: how long to wait for its answer.
     """
     try:
-        answer = _answer(*_version_of(api), password)
+        answer = _answer(*_version_of(api), password, seconds)
     except Exception as error:  # an address may be wrong in many ways, each with its own error
-        return _fault(api, error)
+        return _fault(api, error, seconds)
     if answer.status_code in (401, 403):
         return _demand(api, password)
     if answer.is_error:
@@ -78,7 +80,9 @@ def _version_of(api: str) -> tuple[str, str]:
     return api, "/admin/version"
 
 
-def _answer(api: str, path: str, password: str | None) -> httpx.Response:
+def _answer(
+    api: str, path: str, password: str | None, seconds: float = PROBE_SECONDS
+) -> httpx.Response:
     """As Prefect's client asks, but once: it would try for minutes."""
     from prefect.client.base import PrefectHttpxSyncClient
     from prefect.settings import PREFECT_API_ENABLE_HTTP2
@@ -88,7 +92,7 @@ def _answer(api: str, path: str, password: str | None) -> httpx.Response:
         verify=_trusted(api),
         headers=_authorization(password),
         http2=PREFECT_API_ENABLE_HTTP2.value(),
-        timeout=PROBE_SECONDS,
+        timeout=seconds,
         follow_redirects=True,
     ) as client:
         return httpx.Client.send(client, client.build_request("GET", path))
@@ -128,7 +132,7 @@ def _demand(api: str, password: str | None) -> str:
     return f"{DEMAND}, and {given} in PREFECT_API_AUTH_STRING=user:password"
 
 
-def _fault(api: str, error: Exception) -> str:
+def _fault(api: str, error: Exception, seconds: float) -> str:
     """An error in the words of people."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -143,7 +147,7 @@ def _fault(api: str, error: Exception) -> str:
         if isinstance(cause, httpx.ProxyError):
             return f"an error{_by_proxy(api)}: {cause}"
         if isinstance(cause, httpx.TimeoutException | TimeoutError):
-            return f"no answer in {PROBE_SECONDS:g} s{_by_proxy(api)}"
+            return f"{NO_ANSWER} in {seconds:g} s{_by_proxy(api)}"
         if isinstance(cause, ConnectionRefusedError):
             proxy = _by_proxy(api)
             return f"a refused connection{proxy or ', as nothing listens there'}"
