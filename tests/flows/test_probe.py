@@ -116,15 +116,16 @@ def test_keys_and_headers(stranger: Stranger) -> None:
 
 
 @pytest.mark.slow
-def test_a_busy_server_is_waited_for() -> None:
+@pytest.mark.parametrize("path", ["/api", ""])
+def test_a_busy_server_is_waited_for(path: str) -> None:
     """A server that takes longer to answer, as one does that has much to do, is waited for."""
     said: list[str] = []
     with Stranger({"/api/admin/version": "3.8.8"}, busy=PROBE_SECONDS + 2) as busy:
-        api = f"{busy.address}/api"
-        with temporary_settings({PREFECT_API_URL: api}), connected(said.append) as found:
-            assert found == api
+        given = f"{busy.address}{path}"
+        with temporary_settings({PREFECT_API_URL: given}), connected(said.append) as found:
+            assert found == f"{busy.address}/api"
         busy.shutdown()
-    assert f"{api} gives no answer in 5 s: waiting up to 20 s more …" in said
+    assert f"{given} gives no answer in 5 s: waiting up to 20 s more …" in said
 
 
 def test_prefect_cloud(stranger: Stranger) -> None:

@@ -59,17 +59,19 @@ def _configured(address: str, say: Callable[[str], None]) -> tuple[str, str | No
 
     if is_loopback(urlsplit(address).hostname or ""):
         without_proxy()
-    if guess := with_api(address):
-        say(f"PREFECT_API_URL={address} lacks /api: {guess} is used")
-        address = guess
     password: str | None = PREFECT_API_AUTH_STRING.value()
-    local = last_local()
-    if not password and local and local.api == address.rstrip("/") and local.runs:
-        password = local_password()
-    problem = probe(address, password)
+    problem = probe(address)
     if problem.startswith(NO_ANSWER):
         say(f"{address} gives {problem}: waiting up to {PATIENCE:g} s more …")
-        problem = probe(address, password, PATIENCE)
+        problem = probe(address, seconds=PATIENCE)
+    if not problem.startswith(NO_ANSWER):
+        if guess := with_api(address):
+            say(f"PREFECT_API_URL={address} lacks /api: {guess} is used")
+            address = guess
+        local = last_local()
+        if not password and local and local.api == address.rstrip("/") and local.runs:
+            password = local_password()
+        problem = probe(address, password)
     if problem:
         raise ServerError(
             f"expected a Prefect server at {address}, got {problem}; start it, or unset "
