@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from math import log2
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
-
-from pydantic import Field, model_validator
+from typing import TYPE_CHECKING, Any
 
 from ptm import arrow
 from ptm.encoding import one_hot
@@ -24,33 +21,15 @@ from ptm.kinds.table.features import (
     merging,
     warnings_of,
 )
+from ptm.kinds.table.options import Options as Options
+from ptm.kinds.table.reading import parts as parts
+from ptm.kinds.table.reading import read_columns
 from ptm.learned import Learned
-from ptm.limits import FLOAT32, check_size
-from ptm.model import (
-    CLASS,
-    FEATURE,
-    SAMPLE,
-    Artifact,
-    Bad,
-    Block,
-    File,
-    Part,
-    View,
-)
-from ptm.readers.cutting import cut_rows
-from ptm.readers.delimited.columns import check_names, head_of, not_valid, read_delimited
+from ptm.limits import check_size
+from ptm.model import CLASS, FEATURE, SAMPLE, Artifact, Bad, Block, Part, View
+from ptm.readers.delimited.columns import check_names, not_valid
 from ptm.readers.delimited.faults import shown, some
-from ptm.readers.text import read_begin
-from ptm.source import (
-    GIB,
-    MOST_CLASSES,
-    MOST_COLUMNS,
-    Delimiter,
-    Measure,
-    Number,
-    Source,
-    file_name,
-)
+from ptm.source import file_name
 from ptm.stats import Moments, Stats
 
 if TYPE_CHECKING:
@@ -60,114 +39,9 @@ if TYPE_CHECKING:
 
 
 NAMES_MATTER = False  # of files: no row has them
-BEGIN = 1 << 16  # bytes that show how long a row is
-DECODED = 4  # bytes in memory for each byte of text, about
 FEW = 1000  # numbers that show of most columns that they are no integers
 # what is carried of columns of numbers: those that are int64, and that have integers only
 EXACT, WHOLE = "exact", "whole"
-
-
-class Options(Source):
-    """A delimited file with a header, or rows that stand in the catalog itself.
-
-    Attributes:
-        columns: the columns to use, in this order; all of the file's where empty.
-        exclude: columns that are no features; they stay in the table as they are, as texts.
-            So do the columns of `group` and `time`.
-        rows: the rows themselves, instead of a path.
-        target: the column to predict, kept out of the features.
-        classes: number of classes of the target; it becomes int64 and one-hot. Without it, float32.
-        standardize: whether continuous features are scaled to mean 0, standard deviation 1.
-        measures: a word on each column that is not continuous. Ordinal columns are kept as they
-            are, categorical ones become one 0/1 feature for each category.
-        units: the unit of each column that has one.
-        header: whether the first line names the columns. Without a word it does, and one of
-            numbers only is refused; where it is false, the columns are c0, c1, …
-        precision: "float32" rounds the numbers before they are scaled; without
-            it they are scaled as the file has them, and rounded once.
-        max_columns, max_bytes: of one encoding: of a categorical column, of the target.
-    """
-
-    limits: ClassVar[frozenset[str]] = frozenset({"max_bytes", "max_columns"})
-    needs_path: ClassVar[bool] = False
-    takes_folders: ClassVar[bool] = False
-    columns: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    rows: tuple[tuple[Number, ...], ...] = ()
-    delimiter: Delimiter = ","
-    encoding: str = "utf-8"
-    target: str | None = None
-    classes: int | None = Field(default=None, ge=2, le=MOST_CLASSES)
-    standardize: bool = True
-    measures: dict[str, Measure] = Field(default_factory=dict)
-    units: dict[str, str] = Field(default_factory=dict)
-    header: bool | None = None
-    precision: Literal["float32"] | None = None
-    max_columns: int = Field(default=MOST_COLUMNS, ge=1)
-    max_bytes: int = Field(default=GIB, ge=1)
-
-    @model_validator(mode="after")
-    def _has_rows(self) -> Options:
-        if bool(self.path) == bool(self.rows):
-            raise ValueError("either 'path' or 'rows', not both and not neither")
-        if self.rows and self.header is not None:
-            raise ValueError("'header' with a 'path', not with 'rows'")
-        if self.rows and not self.columns:
-            raise ValueError("'columns' to name the values in 'rows'")
-        if len(set(self.columns)) < len(self.columns):
-            raise ValueError("each column once in 'columns'")
-        for number, row in enumerate(self.rows, start=1):
-            if len(row) != len(self.columns):
-                raise ValueError(f"row {number} to have {len(self.columns)} values, got {len(row)}")
-        if self.classes and not self.target:
-            raise ValueError("a 'target' where there are 'classes'")
-        if self.columns:
-            named = {*self.measures, *self.units, *([self.target] if self.target else [])}
-            named -= self.asides
-            for name in sorted(named - set(self.columns)):
-                raise ValueError(f"'{name}' to be one of the columns {', '.join(self.columns)}")
-        return self
-
-    @model_validator(mode="after")
-    def _target_stays(self) -> Options:
-        if self.target and self.target in self.asides:
-            raise ValueError(f"a 'target' that is not left out, got '{self.target}'")
-        if self.rows and (out := sorted(self.asides)):
-            raise ValueError(f"'rows' of numbers without 'exclude', 'group' and 'time', got {out}")
-        return self
-
-    @property
-    def asides(self) -> frozenset[str]:
-        """The columns that are no features, and stay as they are."""
-        named = (*self.exclude, self.group, self.time)
-        return frozenset(name for name in named if name is not None)
-
-
-def parts(options: Options, files: tuple[File, ...], target_bytes: int) -> list[Part]:
-    """Parts of a file, cut at row ends; one of all where it is small."""
-    if not files:
-        return [Part(0, files)]
-    size = max(int(target_bytes / _decoded(options, files[0].path)), 1)
-    if files[0].bytes <= size:
-        return [Part(0, files)]
-    path, delimiter, encoding = files[0].path, options.delimiter, options.encoding
-    head = head_of(path, delimiter, encoding, options.header)
-    pieces = cut_rows(path, encoding, delimiter, head, size)
-    if len(pieces) == 1:
-        return [Part(0, files)]
-    return [
-        Part(0, files, (one.start, one.end), "", head, one.before, one.digest) for one in pieces
-    ]
-
-
-def _decoded(options: Options, path: Path) -> float:
-    """Bytes in memory for each byte of text, about: with the one-hot encoding of the target."""
-    if not options.classes:
-        return DECODED
-    begin, _, _ = read_begin(path, options.encoding, BEGIN)
-    # of a power of two: another row at the begin of the file moves no cut
-    row = 2.0 ** round(log2(len(begin) / max(begin.count(b"\n"), 1)))
-    return DECODED + options.classes * FLOAT32 / row
 
 
 def read(options: Options, part: Part) -> Block:
@@ -186,7 +60,7 @@ def read(options: Options, part: Part) -> Block:
     path = part.files[0].path if part.files else None
     file = str(path or "")
     aside: list[Bad] | None = None if options.on_bad == "fail" else []
-    table = _read(options, path, part, aside)
+    table = read_columns(options, path, part, aside)
     _check_options(options, file, table)
     if aside is not None and options.target and options.classes:
         expected = _expected_class(options)
@@ -395,68 +269,6 @@ def _cast(table: pa.Table, learned: Learned) -> pa.Table:
     ]
     schema = pa.schema(fields)
     return table if schema.equals(table.schema) else table.cast(schema)
-
-
-def _read(
-    options: Options, path: Path | None, part: Part, aside: list[Bad] | None = None
-) -> pa.Table:
-    """The columns: string where they are categories, else float64, or int64 of large integers."""
-    categories = frozenset(c for c, m in options.measures.items() if m == "categorical")
-    categories -= options.asides
-    kept = {c for c, m in options.measures.items() if m == "ordinal"}
-    is_exact = options.standardize and not options.precision
-    unscaled = frozenset(kept | {options.target or ""}) if is_exact else None
-    if path:
-        return read_delimited(
-            path,
-            options.delimiter,
-            options.encoding,
-            options.header,
-            _columns(options),
-            options.asides,
-            categories,
-            unscaled,
-            part.span,
-            part.head,
-            part.before,
-            aside,
-        )
-    return _inline(options, categories, unscaled)
-
-
-def _columns(options: Options) -> tuple[str, ...]:
-    """The columns to read; all where empty."""
-    if not options.columns:
-        return ()
-    return (*options.columns, *sorted(options.asides - {*options.columns}))
-
-
-def _inline(
-    options: Options, categories: frozenset[str], unscaled: frozenset[str] | None
-) -> pa.Table:
-    """The rows that stand in the catalog."""
-    import numpy as np
-
-    columns, faults = {}, Faults()
-    for name, values in zip(options.columns, zip(*options.rows, strict=True), strict=True):
-        if name in categories:
-            columns[name] = arrow.texts([_spelled(value) for value in values])
-            continue
-        numbers = np.array(values, dtype=np.float64)
-        largest = np.finfo(np.float32 if unscaled is None or name in unscaled else np.float64).max
-        bad = np.flatnonzero(np.abs(numbers) > largest).tolist()
-        if bad:
-            got, others = numbers[bad[0]], len(bad) - 1
-            expected = "a finite number (float32)"
-            faults.add(not_valid(None, bad[0], name, expected, got, others))
-        columns[name] = arrow.column(numbers)
-    faults.check()
-    return arrow.table(columns)
-
-
-def _spelled(value: float) -> str:
-    """A number as a file would have it."""
-    return str(int(value)) if value.is_integer() and abs(value) < 1e16 else repr(value)
 
 
 def _check_options(options: Options, file: str, table: pa.Table) -> None:

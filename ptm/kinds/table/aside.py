@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from ptm.kinds.table import Options
+    from ptm.kinds.table.options import Options
 
 
 def are_classes(options: Options, table: pa.Table) -> tuple[NDArray[Any], NDArray[np.bool_]]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from ptm.kinds.table import Options
+    from ptm.kinds.table.options import Options
     from ptm.stats import Moments
 
 FEATURES = "features"

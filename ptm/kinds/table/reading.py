@@ -1,0 +1,111 @@
+"""The rows of a table as they are read: how its file is cut into parts, the columns of a part."""
+
+from __future__ import annotations
+
+from math import log2
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ptm import arrow
+from ptm.errors import Faults
+from ptm.kinds.table.options import Options
+from ptm.limits import FLOAT32
+from ptm.model import Bad, File, Part
+from ptm.readers.cutting import cut_rows
+from ptm.readers.delimited.columns import head_of, not_valid, read_delimited
+from ptm.readers.text import read_begin
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BEGIN = 1 << 16  # bytes that show how long a row is
+DECODED = 4  # bytes in memory for each byte of text, about
+
+
+def parts(options: Options, files: tuple[File, ...], target_bytes: int) -> list[Part]:
+    """Parts of a file, cut at row ends; one of all where it is small."""
+    if not files:
+        return [Part(0, files)]
+    size = max(int(target_bytes / _decoded(options, files[0].path)), 1)
+    if files[0].bytes <= size:
+        return [Part(0, files)]
+    path, delimiter, encoding = files[0].path, options.delimiter, options.encoding
+    head = head_of(path, delimiter, encoding, options.header)
+    pieces = cut_rows(path, encoding, delimiter, head, size)
+    if len(pieces) == 1:
+        return [Part(0, files)]
+    return [
+        Part(0, files, (one.start, one.end), "", head, one.before, one.digest) for one in pieces
+    ]
+
+
+def _decoded(options: Options, path: Path) -> float:
+    """Bytes in memory for each byte of text, about: with the one-hot encoding of the target."""
+    if not options.classes:
+        return DECODED
+    begin, _, _ = read_begin(path, options.encoding, BEGIN)
+    # of a power of two: another row at the begin of the file moves no cut
+    row = 2.0 ** round(log2(len(begin) / max(begin.count(b"\n"), 1)))
+    return DECODED + options.classes * FLOAT32 / row
+
+
+def read_columns(
+    options: Options, path: Path | None, part: Part, aside: list[Bad] | None = None
+) -> pa.Table:
+    """The columns: string where they are categories, else float64, or int64 of large integers."""
+    categories = frozenset(c for c, m in options.measures.items() if m == "categorical")
+    categories -= options.asides
+    kept = {c for c, m in options.measures.items() if m == "ordinal"}
+    is_exact = options.standardize and not options.precision
+    unscaled = frozenset(kept | {options.target or ""}) if is_exact else None
+    if path:
+        return read_delimited(
+            path,
+            options.delimiter,
+            options.encoding,
+            options.header,
+            _columns(options),
+            options.asides,
+            categories,
+            unscaled,
+            part.span,
+            part.head,
+            part.before,
+            aside,
+        )
+    return _inline(options, categories, unscaled)
+
+
+def _columns(options: Options) -> tuple[str, ...]:
+    """The columns to read; all where empty."""
+    if not options.columns:
+        return ()
+    return (*options.columns, *sorted(options.asides - {*options.columns}))
+
+
+def _inline(
+    options: Options, categories: frozenset[str], unscaled: frozenset[str] | None
+) -> pa.Table:
+    """The rows that stand in the catalog."""
+    import numpy as np
+
+    columns, faults = {}, Faults()
+    for name, values in zip(options.columns, zip(*options.rows, strict=True), strict=True):
+        if name in categories:
+            columns[name] = arrow.texts([_spelled(value) for value in values])
+            continue
+        numbers = np.array(values, dtype=np.float64)
+        largest = np.finfo(np.float32 if unscaled is None or name in unscaled else np.float64).max
+        bad = np.flatnonzero(np.abs(numbers) > largest).tolist()
+        if bad:
+            got, others = numbers[bad[0]], len(bad) - 1
+            expected = "a finite number (float32)"
+            faults.add(not_valid(None, bad[0], name, expected, got, others))
+        columns[name] = arrow.column(numbers)
+    faults.check()
+    return arrow.table(columns)
+
+
+def _spelled(value: float) -> str:
+    """A number as a file would have it."""
+    return str(int(value)) if value.is_integer() and abs(value) < 1e16 else repr(value)
