@@ -71,7 +71,7 @@ def pipeline(
     with under_way(chosen, limits, known.name) as progress, drivers(limits, progress) as drive:
 
         def submit(source: Source, before: Mapping[str, Any]) -> PrefectFuture[Any]:
-            upstream = [allow_failure(before[name]) for name in source.of]
+            upstream = [allow_failure(before[name]) for name in source.upstream]
             again = rehash, source.name in forced
             return drive.submit(source, artifacts, upstream, *again)
 

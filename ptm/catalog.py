@@ -21,7 +21,7 @@ from ptm.errors import CatalogError
 from ptm.hints import catalogs, listed
 from ptm.names import NAME, is_name
 from ptm.registry import KINDS, Kind, kind_named, kind_of
-from ptm.source import BAD, CHECKS, SPLIT, STORED, Source, below_folders
+from ptm.source import BAD, CHECKS, SPLIT, STORED, Source, below_folders, inheriting
 
 ABOUT = "catalog"  # the table that is no entry
 SHOWN = 12  # entries in a repr
@@ -73,7 +73,7 @@ class Catalog(Mapping[str, Source]):
             name = waiting.pop()
             if name not in wanted:
                 wanted.add(name)
-                waiting += self[name].of
+                waiting += self[name].upstream
         return [source for source in self.values() if source.name in wanted]
 
     def __getitem__(self, name: str) -> Source:
@@ -125,7 +125,7 @@ def load_catalog(catalog: str | Path, data: str | Path = "data") -> Catalog:
     for name, entry in entries.items():
         try:
             kind = _kind(name, entry, files, kinds)
-            sources[name] = _source(name, entry, Path(data), kind)
+            sources[name] = _source(name, inheriting(entry, entries), Path(data), kind)
         except CatalogError as error:
             problems.append(str(error))
     problems += _wrong_edges(sources, known)
@@ -210,7 +210,8 @@ def _in_order(sources: Mapping[str, Source]) -> list[str]:
     for name in sources:
         above = [name]  # no recursion: entries may stand deeper than Python's stack
         while above:
-            waits = (one for one in sources[above[-1]].of if one in sources and one not in done)
+            of = sources[above[-1]].upstream
+            waits = (one for one in of if one in sources and one not in done)
             if (other := next(waits, None)) is None:
                 done[above.pop()] = None
             elif other in above:
@@ -221,8 +222,9 @@ def _in_order(sources: Mapping[str, Source]) -> list[str]:
 
 
 def _wrong_edges(sources: Mapping[str, Source], known: Collection[str]) -> Iterator[str]:
-    """What is wrong with what entries are of."""
+    """What is wrong with what entries are of, or learn from."""
     for source in sources.values():
+        yield from _wrong_teacher(source, sources, known)
         for name in dict.fromkeys(source.of):
             if name not in known:
                 yield (
@@ -235,7 +237,24 @@ def _wrong_edges(sources: Mapping[str, Source], known: Collection[str]) -> Itera
         _in_order(sources)
     except CatalogError as error:
         first = str(error).partition(" ")[0]
-        yield f"[{first}] of: expected entries that do not wait for each other, got {error}"
+        option = "of" if sources[first].of else "learn_from"
+        yield f"[{first}] {option}: expected entries that do not wait for each other, got {error}"
+
+
+def _wrong_teacher(
+    source: Source, sources: Mapping[str, Source], known: Collection[str]
+) -> Iterator[str]:
+    """What is wrong with the entry that one learns from."""
+    name = source.learn_from
+    if name is None:
+        return
+    told = f"[{source.name}] learn_from: expected "
+    if name not in known:
+        yield f"{told}an entry of this catalog, got '{name}'{_hint(name, known)}"
+    elif name in sources and sources[name].kind != source.kind:
+        yield f"{told}an entry of the kind '{source.kind}', got the {sources[name].kind} '{name}'"
+    elif name in sources and sources[name].learn_from and name != source.name:
+        yield f"{told}one that learns of its own samples, got '{name}', which does not"
 
 
 def _kind(name: str, entry: object, files: Mapping[str, Path], known: dict[str, Kind]) -> Kind:
@@ -278,11 +297,13 @@ def _source(name: str, entry: dict[str, Any], root: Path, kind: Kind) -> Source:
 
 def _hidden(kind: Kind) -> set[str]:
     """What no entry of a kind may say."""
-    return {"name", "root", *(("path", *STORED) if kind.analyzes else ("of",))}
+    learns = kind.options.learns and not kind.analyzes
+    hidden = ("path", *STORED) if kind.analyzes else ("of",)
+    return {"name", "root", *hidden, *(() if learns else ("learn_from",))}
 
 
 def _unknown(name: str, option: str, kind: Kind) -> str:
-    of_all = ("timeout", *STORED, *SPLIT, *BAD, *CHECKS)
+    of_all = ("timeout", *STORED, *SPLIT, *BAD, *CHECKS, "learn_from")
     hidden = _hidden(kind) | (set() if kind.options.sets_aside and not kind.analyzes else {*BAD})
     last = [option for option in of_all if option not in hidden]
     aside = {*hidden, *last}

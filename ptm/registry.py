@@ -21,6 +21,10 @@ measure(options, block) -> Stats                       of a part; else the momen
                                                        `scaling` names
 learn(options, stats, carried) -> Learned              from the stats of all parts; else the
                                                        scalers that `scaling` asks for
+like(options, manifest, files) -> Options              of an entry that learns from another, whose
+                                                       manifest this is; else as it is
+relearn(options, learned, carried) -> Learned          what that one learned, for these samples;
+                                                       else as it is
 encode(options, block, learned) -> Block               a part as it is stored; else scaled
 whole(options, learned, stats, carried) -> Block       tables, facts and notes of all parts; in
                                                        `carried` is what the block of each carried

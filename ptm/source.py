@@ -38,6 +38,8 @@ STORED = ("store", "part_bytes")
 CHECKS = ("expect", "drift")  # decide whether it is published; no part depends on them
 SPLIT = ("split", "seed", "group", "near", "time", "embargo", "statistics")
 BAD = ("on_bad", "max_bad")
+# options that an entry has for itself, whatever the one says that it learns from
+OWN = ("path", "pattern", "rows", "sql", "learn_from", "timeout", *SPLIT, *CHECKS)
 
 
 def _single_ascii(delimiter: str) -> str:
@@ -118,6 +120,9 @@ class Source(BaseModel):
         kind: what reads it, or analyses what it is of.
         path: file or folder below the data root, with forward slashes.
         of: the entry, or list of entries, whose artifacts are analysed; instead of a path.
+        learn_from: the entry of the same kind whose scalers, categories and classes it is encoded
+            by, as test data by those of train; that one's options count here too, but for path and
+            split, where nothing else is said.
         timeout: seconds that a run may take to make it, or "90s", "10m", "2h"; then it is ended.
         store: "scaled", tensors as they go into training; "raw", as they were decoded, and scaled
             when they are read: smaller, and what did not change stays as it is.
@@ -153,12 +158,14 @@ class Source(BaseModel):
     takes_folders: ClassVar[bool] = True  # else its path is one file
     samples: ClassVar[bool] = True  # whether a row is a sample, so that rows may come to splits
     sets_aside: ClassVar[bool] = True  # whether others can do without a sample that is bad
+    learns: ClassVar[bool] = False  # whether it may be encoded by what another entry learned
 
     name: Name
     root: Path
     kind: str
     path: InsidePath = ""
     of: Annotated[tuple[Name, ...], BeforeValidator(_listed)] = ()
+    learn_from: Name | None = None
     timeout: Span | None = None
     store: Literal["scaled", "raw"] = "scaled"
     part_bytes: int = Field(default=PART_BYTES, ge=1)
@@ -189,7 +196,8 @@ class Source(BaseModel):
             raise ValueError(
                 f"no 'split' for a {self.kind}: its rows are no samples of its tensors"
             )
-        if rule and rule.names and TRAIN not in rule.names and self.statistics == "train":
+        needs_train = self.statistics == "train" and not self.learn_from
+        if rule and rule.names and TRAIN not in rule.names and needs_train:
             raise ValueError(f"a split '{TRAIN}' (or statistics = 'all'), got {list(rule.names)}")
         return self
 
@@ -206,6 +214,11 @@ class Source(BaseModel):
             kind = given.data.get("kind")
             raise ValueError(f"'fail', as no sample of the kind '{kind}' can be set aside")
         return on_bad
+
+    @property
+    def upstream(self) -> tuple[str, ...]:
+        """The entries that are made before it: those that it is of, the one that it learns from."""
+        return (*self.of, self.learn_from) if self.learn_from else self.of
 
     @property
     def rule(self) -> Rule | None:
@@ -231,6 +244,23 @@ class Source(BaseModel):
         if self._kind is None:
             return super().__reduce__()  # type: ignore[return-value]
         return _restored, (self._kind, dict(self))
+
+
+def inheriting(entry: Any, entries: Mapping[str, Any]) -> Any:
+    """The options of an entry of a catalog, with those of the one that it learns from.
+
+    What that one says of its input, its split and its checks stays its own; the columns of its
+    groups and times are left out here too.
+    """
+    other = entries.get(entry.get("learn_from", "")) if isinstance(entry, dict) else None
+    if not isinstance(other, dict) or other is entry:
+        return entry
+    taken = {name: value for name, value in other.items() if name not in OWN}
+    columns = [other[name] for name in ("group", "time") if isinstance(other.get(name), str)]
+    listed = taken.get("exclude", [])
+    if columns and isinstance(listed, list):
+        taken["exclude"] = [*listed, *columns]
+    return {**taken, **entry}
 
 
 def below_folders(given: Mapping[str, Any], options: type[Source]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ptm.index import FileDigest
+from ptm.learned import Learned
 from ptm.model import Bad, Block, Part, PartRef, Whole
 from ptm.profile import BySplit, as_json, from_json
 from ptm.scaling import Scaling
@@ -84,6 +85,7 @@ class Job:
         rehash: whether to distrust what is remembered of the files of the store.
         uncached: whether the page cache is not to keep what is published.
         before: the file that says the split before, where this one depends on it.
+        learned: what it is encoded by, where another entry learned that.
     """
 
     source: Source
@@ -92,6 +94,7 @@ class Job:
     rehash: bool = False
     uncached: bool = False
     before: Path | None = None
+    learned: Learned | None = None
 
     @property
     def name(self) -> str:

@@ -154,7 +154,7 @@ def _settle(
             else:
                 gone.add(name)
         for name in [name for name in futures if name in gone]:  # what others read comes first
-            of = progress.sources[name].of
+            of = progress.sources[name].upstream
             take_in(name, lost.set_right(name, of, futures, outcome))
     except KeyboardInterrupt:
         for name in futures.keys() - outcome.ends().keys():

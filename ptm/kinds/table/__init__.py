@@ -21,6 +21,7 @@ from ptm.kinds.table.features import (
     merging,
     warnings_of,
 )
+from ptm.kinds.table.likeness import like as like
 from ptm.kinds.table.options import Options as Options
 from ptm.kinds.table.reading import parts as parts
 from ptm.kinds.table.reading import read_columns
@@ -135,6 +136,18 @@ def learn(options: Options, stats: Stats, carried: Sequence[Mapping[str, Any]]) 
     exact = _integers(carried, file, faults)
     faults.check()
     return Learned({FEATURES: scaler}, categories, exact)
+
+
+def relearn(options: Options, learned: Learned, carried: Sequence[Mapping[str, Any]]) -> Learned:
+    """What another table learned, with the integers of this one that float64 would round.
+
+    Raises:
+        BadInput: there are such integers beside fractions.
+    """
+    faults = Faults()
+    exact = _integers(carried, file_name(options), faults)
+    faults.check()
+    return replace(learned, integers=exact)
 
 
 def encode(options: Options, block: Block, learned: Learned) -> Block:

@@ -41,6 +41,7 @@ class Options(Source):
     limits: ClassVar[frozenset[str]] = frozenset({"max_bytes", "max_columns"})
     needs_path: ClassVar[bool] = False
     takes_folders: ClassVar[bool] = False
+    learns: ClassVar[bool] = True
     columns: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     rows: tuple[tuple[Number, ...], ...] = ()

@@ -13,6 +13,7 @@ from ptm.limits import FLOAT32
 from ptm.model import Bad, File, Part
 from ptm.readers.cutting import cut_rows
 from ptm.readers.delimited.columns import head_of, not_valid, read_delimited
+from ptm.readers.delimited.header import begin_of_file, read_header
 from ptm.readers.text import read_begin
 
 if TYPE_CHECKING:
@@ -20,6 +21,16 @@ if TYPE_CHECKING:
 
 BEGIN = 1 << 16  # bytes that show how long a row is
 DECODED = 4  # bytes in memory for each byte of text, about
+
+
+def names_of(options: Options, file: File) -> list[str]:
+    """The columns that a file has.
+
+    Raises:
+        BadInput: its header names none.
+    """
+    begin = begin_of_file(file.path, options.encoding)
+    return read_header(file.path, begin, options.delimiter, options.header)[0]
 
 
 def parts(options: Options, files: tuple[File, ...], target_bytes: int) -> list[Part]:
