@@ -122,9 +122,9 @@ class ImageFolder:
         """Lists them: classes by name, and in each of them the files."""
         self.classes = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
         self.samples = [
-            (os.path.join(folder, name, file), number)
+            (f"{folder}/{name}/{file}", number)
             for number, name in enumerate(self.classes)
-            for file in sorted(os.listdir(os.path.join(folder, name)))
+            for file in sorted(os.listdir(f"{folder}/{name}"))
         ]
 
     def __len__(self) -> int:
