@@ -183,7 +183,9 @@ class Drift(Demand):
     missing: Share = MISSING
     level: Level = "warning"
     against: Literal["before", "pinned"] = "before"
-    columns: dict[str, Annotated[OfDrift, BeforeValidator(_short)]] = Field(default_factory=dict)
+    columns: dict[
+        str, Annotated[OfDrift, BeforeValidator(_short, json_schema_input_type=Share | OfDrift)]
+    ] = Field(default_factory=dict)
 
 
-DriftOption = Annotated[Drift, BeforeValidator(_short)]
+DriftOption = Annotated[Drift, BeforeValidator(_short, json_schema_input_type=Share | Drift)]
