@@ -44,7 +44,7 @@ class About(BaseModel):
     """What a catalog says of itself, in its table `[catalog]`.
 
     Attributes:
-        name: of the whole.
+        name: of the catalog, in the names of runs; without it that of the file.
         kinds: Python files with kinds of one's own, by name; their paths are relative to the file.
     """
 

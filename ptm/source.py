@@ -151,7 +151,7 @@ class Source(BaseModel):
             `time` ({ train = "..2012-06-30", val = "2012-07-01.." }), both ends in them;
             { folder = true } for folders train, val and test; { file = "splits.csv" } for a list
             with a column "split" and one that names the samples.
-        seed: of the chance.
+        seed: of the chance that gives shares; another seed gives other splits.
         group: a column whose equal values stay in one split; of files also "folder", or a regular
             expression with the group in parentheses, looked for in their paths.
         near: "group" keeps near-duplicates in one split.
