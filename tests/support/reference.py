@@ -33,12 +33,13 @@ INTRO = """\
 
 <!-- Made by `make docs` from the options of the kinds; edit their docstrings, not this page. -->
 
-A catalog is a TOML file. Each of its tables is an entry: its name, the `kind` that reads it, and options. This
-page has every option, with one example each. The table `[catalog]` is about the file itself.
+A catalog is a TOML file. Each of its tables is an entry: its name, the `kind` that reads it, and
+options. This page has every option, with one example of each. The table `[catalog]` is about the
+catalog itself.
 
-[catalog.schema.json](catalog.schema.json) says the same to editors, as `ptm schema` does: with
-`#:schema ./.catalog.schema.json` as the first line, and the output of `ptm schema` in that file, those that know
-TOML by taplo (as Even Better TOML) complete, explain and check a catalog. `ptm init` writes both.
+The same is told to editors by [catalog.schema.json](catalog.schema.json), which `ptm schema` prints.
+Those that know TOML by taplo (as Even Better TOML) complete, explain and check a catalog whose first
+line is `#:schema ./.catalog.schema.json`, with that file beside it. `ptm init` writes both.
 """
 OF_EVERY = "What a kind does not know, its section says. Kinds of one's own know all of them."
 
