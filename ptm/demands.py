@@ -172,7 +172,8 @@ class Drift(Demand):
     again, and what was found stands in the manifest as it was when it was made.
 
     Attributes:
-        limit: the largest Jensen-Shannon distance, from 0 (the same) to 1, beyond what chance gives.
+        limit: the largest Jensen-Shannon distance, from 0 (the same) to 1, beyond what chance
+            gives.
         missing: the largest difference of the shares of missing values, likewise.
         level: "warning" only tells, "error" keeps it from being published.
         against: what is compared with: the artifact "before", or the "pinned" one.

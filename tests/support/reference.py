@@ -37,9 +37,9 @@ A catalog is a TOML file. Each of its tables is an entry: its name, the `kind` t
 options. This page has every option, with one example of each. The table `[catalog]` is about the
 catalog itself.
 
-The same is told to editors by [catalog.schema.json](catalog.schema.json), which `ptm schema` prints.
-Those that know TOML by taplo (as Even Better TOML) complete, explain and check a catalog whose first
-line is `#:schema ./.catalog.schema.json`, with that file beside it. `ptm init` writes both.
+[catalog.schema.json](catalog.schema.json), which `ptm schema` prints, tells editors the same. Those
+that know TOML by taplo (as Even Better TOML) complete, explain and check a catalog whose first line
+is `#:schema ./.catalog.schema.json`, with that file beside it. `ptm init` writes both.
 """
 OF_EVERY = "What a kind does not know, its section says. Kinds of one's own know all of them."
 
