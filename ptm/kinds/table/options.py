@@ -25,6 +25,8 @@ class Options(Source):
         exclude: columns that are no features; they stay in the table as they are, as texts.
             So do the columns of `group` and `time`.
         rows: the rows themselves, instead of a path.
+        delimiter: between the values of a row, one ASCII character.
+        encoding: of the file, as Python names it.
         target: the column to predict, kept out of the features.
         classes: number of classes of the target; it becomes int64 and one-hot. Without it, float32.
         standardize: whether continuous features are scaled to mean 0, standard deviation 1.

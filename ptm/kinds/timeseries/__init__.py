@@ -56,6 +56,8 @@ class Options(Source):
     """Hourly rows of a delimited file, made into whole days of 24 hours.
 
     Attributes:
+        delimiter: between the values of a row, one ASCII character.
+        encoding: of the file, as Python names it.
         date, hour: the columns with the ISO date and the hour from 0 to 23.
         onehot: for each column of codes 1..k, the number k; k channels are added to `daily`.
         scale: for each column to rescale in `daily`: "standard" (mean 0, standard deviation 1),
