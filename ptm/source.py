@@ -40,12 +40,6 @@ SPLIT = ("split", "seed", "group", "near", "time", "embargo", "statistics")
 BAD = ("on_bad", "max_bad")
 
 
-def _single_ascii(delimiter: str) -> str:
-    if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '\r\n"\0':
-        raise ValueError(f"one ASCII character that is no quote or line end, got '{delimiter}'")
-    return delimiter
-
-
 def _inside(path: str) -> str:
     parts = PurePosixPath(path)
     if parts.is_absolute() or ".." in parts.parts or "\\" in path or "\0" in path:
@@ -103,7 +97,6 @@ def _listed(names: object) -> object:
 Number = Annotated[float, BeforeValidator(exact), Field(allow_inf_nan=False)]
 Span = Annotated[float, BeforeValidator(seconds_of)]
 Limit = Annotated[int | float | None, BeforeValidator(_limit)]
-Delimiter = Annotated[str, AfterValidator(_single_ascii)]
 InsidePath = Annotated[str, AfterValidator(_inside)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Name = Annotated[str, Field(pattern=NAME)]
