@@ -60,12 +60,6 @@ SPLITS = {  # what `split` may be, as a JSON Schema
 }
 
 
-def _single_ascii(delimiter: str) -> str:
-    if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '\r\n"\0':
-        raise ValueError(f"one ASCII character that is no quote or line end, got '{delimiter}'")
-    return delimiter
-
-
 def _inside(path: str) -> str:
     parts = PurePosixPath(path)
     if parts.is_absolute() or ".." in parts.parts or "\\" in path or "\0" in path:
@@ -128,7 +122,6 @@ Span = Annotated[
 Limit = Annotated[
     int | float | None, BeforeValidator(_limit, json_schema_input_type=Count | Share | None)
 ]
-Delimiter = Annotated[str, AfterValidator(_single_ascii)]
 InsidePath = Annotated[str, AfterValidator(_inside)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Name = Annotated[str, Field(pattern=NAME)]

@@ -6,18 +6,17 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from ptm.delimited_source import DelimitedSource
 from ptm.source import (
     GIB,
     MOST_CLASSES,
     MOST_COLUMNS,
-    Delimiter,
     Measure,
     Number,
-    Source,
 )
 
 
-class Options(Source):
+class Options(DelimitedSource):
     """A delimited file with a header, or rows that stand in the catalog itself.
 
     Attributes:
@@ -33,8 +32,6 @@ class Options(Source):
         measures: a word on each column that is not continuous. Ordinal columns are kept as they
             are, categorical ones become one 0/1 feature for each category.
         units: the unit of each column that has one.
-        header: whether the first line names the columns. Without a word it does, and one of
-            numbers only is refused; where it is false, the columns are c0, c1, …
         precision: "float32" rounds the numbers before they are scaled; without
             it they are scaled as the file has them, and rounded once.
         max_columns, max_bytes: of one encoding: of a categorical column, of the target.
@@ -47,14 +44,11 @@ class Options(Source):
     columns: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     rows: tuple[tuple[Number, ...], ...] = ()
-    delimiter: Delimiter = ","
-    encoding: str = "utf-8"
     target: str | None = None
     classes: int | None = Field(default=None, ge=2, le=MOST_CLASSES)
     standardize: bool = True
     measures: dict[str, Measure] = Field(default_factory=dict)
     units: dict[str, str] = Field(default_factory=dict)
-    header: bool | None = None
     precision: Literal["float32"] | None = None
     max_columns: int = Field(default=MOST_COLUMNS, ge=1)
     max_bytes: int = Field(default=GIB, ge=1)

@@ -40,9 +40,9 @@ def parts(options: Options, files: tuple[File, ...], target_bytes: int) -> list[
     size = max(int(target_bytes / _decoded(options, files[0].path)), 1)
     if files[0].bytes <= size:
         return [Part(0, files)]
-    path, delimiter, encoding = files[0].path, options.delimiter, options.encoding
-    head = head_of(path, delimiter, encoding, options.header)
-    pieces = cut_rows(path, encoding, delimiter, head, size)
+    path, dialect = files[0].path, options.dialect
+    head = head_of(path, dialect)
+    pieces = cut_rows(path, dialect, head, size)
     if len(pieces) == 1:
         return [Part(0, files)]
     return [
@@ -72,9 +72,7 @@ def read_columns(
     if path:
         return read_delimited(
             path,
-            options.delimiter,
-            options.encoding,
-            options.header,
+            options.dialect,
             _columns(options),
             options.asides,
             categories,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptm import arrow
 from ptm.errors import BadInput, Faults
 from ptm.model import Bad
+from ptm.readers.delimited.dialect import PLAIN, Dialect
 from ptm.readers.delimited.faults import Wanted, check_rows, is_blank, shown, some
 from ptm.readers.delimited.faults import not_valid as not_valid
 from ptm.readers.delimited.good import good_rows
@@ -24,9 +26,7 @@ if TYPE_CHECKING:
 
 def read_delimited(
     path: Path,
-    delimiter: str = ",",
-    encoding: str = "utf-8",
-    header: bool | None = None,
+    dialect: Dialect = PLAIN,
     columns: tuple[str, ...] = (),
     text: frozenset[str] = frozenset(),
     categories: frozenset[str] = frozenset(),
@@ -43,9 +43,7 @@ def read_delimited(
 
     Args:
         path: the file.
-        delimiter: between two fields, one ASCII character.
-        encoding: of the file, as Python names it.
-        header: whether the first line names the columns; None: it does, and has not numbers only.
+        dialect: how it is written.
         columns: the columns to read, in this order; all of them where empty.
         text: the columns to leave as text.
         categories: the same, where an empty text is a missing value.
@@ -64,7 +62,7 @@ def read_delimited(
             closed; a number is none, not finite, or an integer that neither int64 nor float64 can
             hold. All of it is told together. Rows count from 1 below the header.
     """
-    rows = _rows(path, delimiter, encoding, header, span, head, before)
+    rows = _rows(path, dialect, span, head, before)
     names = rows.names
     check_names([*columns, *sorted(text | categories)], names, str(path))
     wanted = Wanted(
@@ -86,14 +84,15 @@ def read_delimited(
     return table
 
 
-def read_texts(path: Path, delimiter: str = ",", encoding: str = "utf-8") -> pa.Table:
+def read_texts(path: Path, dialect: Dialect = PLAIN) -> pa.Table:
     """All columns of a small delimited file as they are, string.
 
     Raises:
         BadInput: see `read_delimited`.
     """
-    names = _rows(path, delimiter, encoding, True, None, 0, 0).names
-    return read_delimited(path, delimiter, encoding, True, text=frozenset(names))
+    dialect = replace(dialect, header=True)
+    names = _rows(path, dialect, None, 0, 0).names
+    return read_delimited(path, dialect, text=frozenset(names))
 
 
 def check_names(columns: list[str], names: list[str], file: str) -> None:
@@ -118,14 +117,13 @@ def check_names(columns: list[str], names: list[str], file: str) -> None:
 
 def _rows(
     path: Path,
-    delimiter: str,
-    encoding: str,
-    header: bool | None,
+    dialect: Dialect,
     span: tuple[int, int] | None,
     head: int,
     before: int,
 ) -> Rows:
     """The rows that are to be read, as bytes, and the names of their columns."""
+    delimiter, encoding, header = dialect.separator, dialect.encoding, dialect.header
     first = read_utf8(path, encoding, (0, head)) if span and head else b""
     content = read_utf8(path, encoding, span)
     is_whole = not before and (span is None or span[1] >= path.stat().st_size)
