@@ -269,3 +269,16 @@ def test_what_differs_from_run_to_run(tmp_path: Path) -> None:
     assert plain(one) == plain(other)
     assert plain(one) != plain(other.replace("b: made", "c: made"))
     assert plain(one) != plain(other.replace("0.20   made", "0.20   cached"))
+
+
+@pytest.mark.usefixtures("server")
+def test_what_a_run_prints_is_the_same_again(tmp_path: Path) -> None:
+    """What is pasted of a run is what a run in another folder prints."""
+    page = tmp_path / "page.md"
+    page.write_text("```sh\nptm run --data .\nptm show pets\n```\n\n```text\n```\n")
+    catalog = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    for name in ("one", "other"):
+        planted.pets(tmp_path / name, each=10)
+        (tmp_path / name / "catalog.toml").write_text(catalog[0])
+        run_page(page, tmp_path / name, paste=name == "one")
+    assert "pets: made in" in page.read_text()
