@@ -100,7 +100,7 @@ def test_readme(home: Home, sample: Path, tmp_path: Path) -> None:
     """The flow of docs/running.md works as it stands there."""
     text = (ROOT / "docs" / "running.md").read_text(encoding="utf-8")
     section = text[text.index("## Inside your own flow") :]
-    [code] = re.findall(r"```python\n(.*?)```", section[: section.index("\n## ")], re.DOTALL)
+    [code] = re.findall(r"```python\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
     (place := tmp_path / "place").mkdir()
     out = ran(code, lay_out(place, sample), home)
     assert "temporary server" not in out
