@@ -15,7 +15,7 @@ from ptm.readers.delimited.faults import not_valid as not_valid
 from ptm.readers.delimited.good import good_rows
 from ptm.readers.delimited.header import begin_of, begin_of_file, behind_lines, read_header
 from ptm.readers.delimited.header import head_of as head_of
-from ptm.readers.delimited.numbers import MOST_EXACT, exact_integers
+from ptm.readers.delimited.numbers import MOST_EXACT, exact_integers, plain_numbers
 from ptm.readers.delimited.rows import Rows, RowTooLarge
 from ptm.readers.text import read_utf8
 from ptm.readers.units import Units
@@ -129,12 +129,12 @@ def _rows(
     is_whole = not before and (span is None or span[1] >= path.stat().st_size)
     if first:
         names, _ = read_header(path, begin_of(first), delimiter, header)
-        return Rows(content, names, delimiter, before, is_whole)
+        return Rows(content, names, dialect, before, is_whole)
     is_behind = span is not None and span[0] > 0  # then the first row stands before the span
     begin = begin_of_file(path, encoding) if is_behind else begin_of(content)
     names, lines = read_header(path, begin, delimiter, header)
     body = content[behind_lines(content, lines, Units()) :]
-    return Rows(body, names, delimiter, before, is_whole)
+    return Rows(body, names, dialect, before, is_whole)
 
 
 def _read(rows: Rows, wanted: Wanted) -> pa.Table | None:
@@ -170,7 +170,8 @@ def _with_integers(rows: Rows, table: pa.Table, columns: list[str]) -> pa.Table 
     if texts is None:
         return table
     for column in columns:
-        integers, bad = exact_integers(texts[column].combine_chunks(), arrow.numbers(table[column]))
+        spelled = plain_numbers(texts[column].combine_chunks(), rows.dialect)
+        integers, bad = exact_integers(spelled, arrow.numbers(table[column]))
         if bad:
             return None
         if integers is not None:

@@ -187,13 +187,14 @@ def _number_fault(
 ) -> BadInput | None:
     import numpy as np
 
-    numbers = parse_numbers(values)
+    plain = texts.plain(values)
+    numbers = parse_numbers(plain)
     bad = np.flatnonzero(~(np.abs(numbers) <= largest)).tolist()
     if bad:
-        first = values[bad[0]].as_py()
+        first = plain[bad[0]].as_py()
         expected = expected_number(first, numbers[bad[0]], largest, column, is_alone)
     else:
-        bad = exact_integers(values, numbers)[1]
+        bad = exact_integers(plain, numbers)[1]
         expected = HOLD
     if not bad:
         return None

@@ -52,8 +52,9 @@ def good_rows(path: Path, rows: Rows, wanted: Wanted, aside: list[Bad]) -> pa.Ta
     for column in wanted.columns:
         values = texts.table[column].combine_chunks()
         if wanted.is_number(column):
-            numbers[column] = parse_numbers(values)
-            bad = _no_numbers(values, numbers[column], wanted.largest(column), left)
+            plain = texts.plain(values)
+            numbers[column] = parse_numbers(plain)
+            bad = _no_numbers(plain, numbers[column], wanted.largest(column), left)
         elif column in wanted.categories:
             bad = np.asarray(is_blank(values))
         else:
@@ -63,7 +64,9 @@ def good_rows(path: Path, rows: Rows, wanted: Wanted, aside: list[Bad]) -> pa.Ta
             what = "a category"
             if column in numbers:
                 number = numbers[column][place]
-                what = expected_number(got, number, wanted.largest(column), column, is_alone)
+                what = expected_number(
+                    plain[place].as_py(), number, wanted.largest(column), column, is_alone
+                )
             error = not_valid(path, row - 1, column, what, got)
             aside.append(Bad(error.file, error.where, error.expected, error.got, row))
         left &= ~bad
@@ -104,7 +107,7 @@ def _kept(
     if not len(numbers) or np.abs(numbers).max() < MOST_EXACT:
         return numbers
     values = texts.table[column].combine_chunks().filter(pa.array(left))
-    integers, bad = exact_integers(values, numbers)
+    integers, bad = exact_integers(texts.plain(values), numbers)
     if bad:
         row = int(texts.rows[left][bad[0]])
         faults.add(not_valid(path, row - 1, column, HOLD, values[bad[0]].as_py(), len(bad) - 1))
