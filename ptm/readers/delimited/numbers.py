@@ -127,6 +127,33 @@ def exact_integers(
     return kept, []
 
 
+def exact_of_some(
+    texts: pa.Array, values: NDArray[np.float64], there: NDArray[np.bool_] | None
+) -> tuple[pa.Array | None, list[int]]:
+    """The same of a column some of whose values are missing.
+
+    Args:
+        texts, values: see `exact_integers`; those of missing ones are no matter.
+        there: which are not, bool [row]; None where all are there.
+
+    Returns:
+        The column as int64, null where a value is missing, or None; and the rows.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    if there is None:
+        integers, bad = exact_integers(texts, values)
+        return None if integers is None else arrow.column(integers), bad
+    integers, bad = exact_integers(texts.filter(pa.array(there)), values[there])
+    [rows] = np.nonzero(there)
+    if integers is None:
+        return None, rows[bad].tolist()
+    whole = np.zeros(len(values), dtype=np.int64)
+    whole[rows] = integers
+    return arrow.masked(whole, there), []
+
+
 def _match(texts: pa.Array, pattern: str) -> NDArray[np.bool_]:
     import pyarrow.compute as pc
 
