@@ -174,7 +174,9 @@ class Source(BaseModel):
     takes_folders: ClassVar[bool] = True  # else its path is one file
     samples: ClassVar[bool] = True  # whether a row is a sample, so that rows may come to splits
     sets_aside: ClassVar[bool] = True  # whether others can do without a sample that is bad
-    learns: ClassVar[bool] = False  # whether it may be encoded by what another entry learned
+    # whether it may be encoded by what another entry learned; then the options that decide what
+    # that is, which are those of the other entry
+    learns: ClassVar[frozenset[str]] = frozenset()
 
     name: Name
     root: Path
