@@ -10,7 +10,7 @@ from ptm import arrow
 from ptm.errors import BadInput, Faults
 from ptm.kinds.images.cutting import parts as parts
 from ptm.kinds.images.gathering import SIZES, Gathered, Place, gather
-from ptm.kinds.images.labels import Labels, classes_of, column_of, labels_of, numbers_of, runs
+from ptm.kinds.images.labels import classes_of, column_of, labels_of, numbers_of, runs
 from ptm.kinds.images.options import Options as Options
 from ptm.kinds.images.resizing import FILTER, NEAREST
 from ptm.kinds.images.samples import IMAGES, MASKS, PAIRS, PARTNERS, partners_of

@@ -1,13 +1,12 @@
-"""How images are cut into parts; each has the masks of its images, and what a table says of them."""
+"""How images are cut into parts, each with the masks of its images and their rows of a table."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 
 from ptm.kinds.images.options import Options
 from ptm.kinds.images.pairing import Partners
-from ptm.kinds.images.samples import MASKS, PAIRS, PARTNERS
+from ptm.kinds.images.samples import PARTNERS
 from ptm.kinds.images.tables import Rows, rows_of
 from ptm.limits import FLOAT32
 from ptm.model import File, Part

@@ -1,4 +1,4 @@
-"""All images of a part, decoded in threads, in one array for each tensor; and those that are bad."""
+"""All images of a part, decoded in threads, in one array for each tensor; and the bad ones."""
 
 from __future__ import annotations
 

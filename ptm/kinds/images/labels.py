@@ -94,36 +94,39 @@ def _checked(options: Options, several: bool, label: Any) -> str:
     Args:
         options: of the entry.
         several: whether there may be several of them.
-        label: what was found, a text, of a table as `labels_in` gives it.
+        label: what was found, a text, of a table as `rows_of` gives it.
 
     Raises:
         ValueError: where, expected, got.
     """
-    if options.labels == FOLDER:
-        if label is None:
-            raise ValueError("", *NO_FOLDER)
-        if not options.regression:  # a folder has a name; in no split it has none here
-            return str(label)
-    elif options.table:
-        if label is None:
-            raise ValueError("", f"a row in {options.table}", "none")
-        if isinstance(label, Mapping):
-            rows = " and ".join(map(str, label[TWICE]))
-            raise ValueError("", f"one row in {options.table}", f"rows {rows}")
+    if options.labels == FOLDER and label is None:
+        raise ValueError("", *NO_FOLDER)
+    if options.table:
+        _check_row(options, label)
         if isinstance(options.label_column, tuple):
             return _by_flags(options, options.label_column, label)
         [label] = label
-    elif not label:
-        raise ValueError("label", f"a class by '{options.labels}' in the path of the file", "none")
     if options.regression:
-        if isinstance(label, list):
-            raise ValueError("label", "a number", f"a list of {len(label)}")
-        return _number(label)
+        return _number(label or "")
     if several:
-        return _several(options, label)
-    if not label:
-        raise ValueError("label", "a label", "a blank one")
+        return _several(options, label or "")
+    if not label and options.labels != FOLDER:  # what is in no split has no folder here
+        by = "a label" if options.table else f"a class by '{options.labels}' in its path"
+        raise ValueError("label", by, "a blank one" if options.table else "none")
     return str(label)
+
+
+def _check_row(options: Options, label: Any) -> None:
+    """Looks whether a file has one row in the table.
+
+    Raises:
+        ValueError: where, expected, got.
+    """
+    if label is None:
+        raise ValueError("", f"a row in {options.table}", "none")
+    if isinstance(label, Mapping):
+        rows = " and ".join(map(str, label[TWICE]))
+        raise ValueError("", f"one row in {options.table}", f"rows {rows}")
 
 
 def _by_flags(options: Options, names: Sequence[str], values: Sequence[Any]) -> str:
@@ -147,7 +150,9 @@ def _several(options: Options, label: str | list[str]) -> str:
     return options.separator.join(sorted(names))
 
 
-def _number(label: str) -> str:
+def _number(label: str | list[str]) -> str:
+    if isinstance(label, list):
+        raise ValueError("label", "a number", f"a list of {len(label)}")
     try:
         number = float(label)
     except ValueError:

@@ -107,24 +107,25 @@ class Options(Source):
         return self
 
     def _problems(self) -> Iterator[str]:
-        given = self.model_fields_set
-        for name in ("file_column", "label_column"):
-            if getattr(self, name) is not None and self.table is None:
-                yield f"'labels' as a table, as 'labels.csv', where there is '{name}'"
-        for name in ("label_separator", "regression"):
-            if getattr(self, name) and self.labels is None:
-                yield f"'labels' where there is '{name}'"
-        if isinstance(self.label_column, tuple):
-            if not self.label_column or len(set(self.label_column)) < len(self.label_column):
-                yield "each class once in 'label_column'"
-            if self.regression or self.label_separator:
-                yield "one 'label_column' where there is 'regression' or 'label_separator'"
-        if self.regression and self.label_separator:
-            yield "either 'regression' or 'label_separator', not both"
-        if "fit" in given and self.resize is None:
+        yield from self._problems_of_labels()
+        if "fit" in self.model_fields_set and self.resize is None:
             yield "'resize' where there is 'fit'"
         if self.frames and (self.masks or self.pairs):
             yield "no 'frames' where there are 'masks' or 'pairs'"
+
+    def _problems_of_labels(self) -> Iterator[str]:
+        for name in ("file_column", "label_column"):
+            if getattr(self, name) is not None and self.table is None:
+                yield f"'labels' as a table, as 'labels.csv', where there is '{name}'"
+        ways = [name for name in ("label_separator", "regression") if getattr(self, name)]
+        if ways and self.labels is None:
+            yield f"'labels' where there is '{ways[0]}'"
+        if isinstance(self.label_column, tuple):
+            if not self.label_column or len(set(self.label_column)) < len(self.label_column):
+                yield "each class once in 'label_column'"
+            ways.append("label_column")
+        if len(ways) > 1:
+            yield f"either {' or '.join(map(repr, ways))}, not both"
 
     @property
     def table(self) -> str | None:

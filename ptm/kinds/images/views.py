@@ -69,9 +69,10 @@ def _pixels(artifact: Artifact, images: NDArray[Any]) -> NDArray[Any]:
     scaled = torch.from_numpy(small)
     raw = artifact.raw(IMAGES, scaled) if small.shape[1] == images.shape[1] else scaled
     divisor = _divisor(artifact, images)
+    pixels: NDArray[Any] = raw.numpy()
     if divisor == 1.0:
-        return raw.numpy()
-    return (raw.numpy() * (255.0 / divisor)).round().clip(0, 255).astype(np.uint8)
+        return pixels
+    return (pixels * (255.0 / divisor)).round().clip(0, 255).astype(np.uint8)
 
 
 def _divisor(artifact: Artifact, images: NDArray[Any]) -> float:
@@ -91,4 +92,5 @@ def _marked(pixels: NDArray[Any], masks: NDArray[Any]) -> NDArray[Any]:
     share = draw.thumbnails(masks[:, None]) / 510.0
     colors = np.broadcast_to(np.array(MARKED)[:, None, None], (3, *share.shape[2:]))
     mixed = pixels * (1 - share) + colors * share
-    return mixed.round().clip(0, 255).astype(np.uint8)
+    marked: NDArray[Any] = mixed.round().clip(0, 255).astype(np.uint8)
+    return marked

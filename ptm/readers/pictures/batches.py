@@ -87,7 +87,8 @@ class Batch:
         if places is None:
             places = sorted(place for place, form in self.shapes.items() if form == usual)
         if usual == self._first:
-            return self._array if len(places) == self._count else self._array[list(places)]
+            whole: NDArray[Any] = self._array
+            return whole if len(places) == self._count else whole[list(places)]
         array = _array(len(places), usual)
         for number, place in enumerate(places):
             pixels = self._waiting.pop(place, None)

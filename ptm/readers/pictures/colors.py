@@ -5,7 +5,7 @@ The values are those of Pillow's `convert`, for 16 bits and floats by the same f
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +24,7 @@ LUMINANCE_16 = (19595, 38470, 7471)
 LUMINANCE = (0.299, 0.587, 0.114)
 
 
-def white_of(dtype: np.dtype[np.generic]) -> float:
+def white_of(dtype: np.dtype[Any]) -> float:
     """The value that is white: 255, 65535, or 1 of floats."""
     return {1: 255.0, 2: 65535.0}.get(dtype.itemsize, 1.0)
 
@@ -38,7 +38,7 @@ def converted(image: Image, color: Color) -> NDArray[np.uint8]:
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
-def recolored(pixels: NDArray[np.generic], color: Color | None) -> NDArray[np.generic]:
+def recolored(pixels: NDArray[Any], color: Color | None) -> NDArray[Any]:
     """Pixels in other colours; without a word only alpha is dropped.
 
     Args:
@@ -63,7 +63,7 @@ def recolored(pixels: NDArray[np.generic], color: Color | None) -> NDArray[np.ge
     return np.concatenate([colors, alpha], axis=2)
 
 
-def _gray(colors: NDArray[np.generic]) -> NDArray[np.generic]:
+def _gray(colors: NDArray[Any]) -> NDArray[Any]:
     """The luminance of RGB."""
     import numpy as np
 
@@ -72,4 +72,5 @@ def _gray(colors: NDArray[np.generic]) -> NDArray[np.generic]:
         return (parts[0] + parts[1] + parts[2]).astype(colors.dtype)[..., None]
     weighed = [colors[..., n].astype(np.uint32) * np.uint32(LUMINANCE_16[n]) for n in range(3)]
     total = weighed[0] + weighed[1] + weighed[2] + np.uint32(1 << 15)
-    return (total >> np.uint32(16)).astype(colors.dtype)[..., None]
+    gray: NDArray[Any] = (total >> np.uint32(16)).astype(colors.dtype)[..., None]
+    return gray

@@ -315,8 +315,8 @@ def _eight_bit(raw: bytes, image: Image, kind: str, frames: int, wanted: Wanted)
         if frames > 1:
             note = "; ".join(filter(None, (f"the first of {frames} pictures in the file", note)))
         if found is not None and mode != "CMYK":
-            pixels = found if values else recolored(found, color)
-            return _turned(pixels, mode, orientation_of(image), hurt, note)
+            colored = found if values else recolored(found, color)
+            return _turned(colored, mode, orientation_of(image), hurt, note)
     if kind == "TIFF":
         tags: Any = image
         told, note = damage_in_tiff(raw, tags.tag_v2)

@@ -79,7 +79,7 @@ def _plane(
     across = found[tiff.TILE_WIDTH][0] if tiled else width
     blocks = -(-width // across)  # next to each other
     line = across * samples * size  # bytes of a row of one of them
-    tags = {
+    tags: dict[int, tuple[int, ...]] = {
         tiff.WIDTH: (blocks * line,),
         tiff.HEIGHT: (height,),
         tiff.BITS: (8,),
@@ -129,23 +129,22 @@ def _values(
 
 
 def _with_page(raw: bytes, tags: Mapping[int, tuple[int, ...]]) -> bytes:
-    """The file with a page more, which is its first, and has these tags."""
-    order, count, _, offset, first = tiff.layout(raw)
-    big = offset == "Q"
+    """The file with a page more, which is its first, has these tags, and is little endian: the
+    order of the bytes of its values is of no matter here.
+    """
+    _, count, _, offset, first = tiff.layout(raw)
+    begin, kind = (b"II+\0\x08\0\0\0", LONG8) if offset == "Q" else (b"II*\0", LONG)
     raw += b"\0" * (-len(raw) % 8)
-    start = len(raw)
-    entry = struct.calcsize(f"{order}HH{offset}{offset}")
-    behind = start + struct.calcsize(f"{order}{count}{offset}") + entry * len(tags)
-    head, more = [struct.pack(f"{order}{count}", len(tags))], list[bytes]()
+    size = struct.calcsize(f"<{offset}")
+    entry = 4 + 2 * size
+    behind = len(raw) + struct.calcsize(f"<{count}") + size + entry * len(tags)
+    head, more = [struct.pack(f"<{count}", len(tags))], list[bytes]()
     for tag, values in sorted(tags.items()):
-        form = f"{order}{len(values)}{offset}"
-        content = struct.pack(form, *values)
+        content = struct.pack(f"<{len(values)}{offset}", *values)
         if len(values) > 1:
-            place, behind = behind, behind + len(content)
             more.append(content)
-            content = struct.pack(f"{order}{offset}", place)
-        kind = LONG8 if big else LONG
-        head.append(struct.pack(f"{order}HH{offset}", tag, kind, len(values)) + content)
-    head.append(struct.pack(f"{order}{offset}", 0))
-    place = struct.pack(f"{order}{offset}", start)
-    return b"".join([raw[:first], place, raw[first + len(place) :], *head, *more])
+            content, behind = struct.pack(f"<{offset}", behind), behind + len(content)
+        head.append(struct.pack(f"<HH{offset}", tag, kind, len(values)) + content)
+    head.append(struct.pack(f"<{offset}", 0))
+    place = struct.pack(f"<{offset}", len(raw))
+    return b"".join([begin, place, raw[first + size :], *head, *more])
