@@ -74,6 +74,8 @@ class Part(NamedTuple):
             where that is all of its files.
         usual: what most samples of the source have of that which all must have the same, by the
             names of `uniform` of a block; where it is known, others are bad.
+        beside: files that its samples need and that are none: those of `Source.beside`.
+        said: what the kind's `parts` says of it to its `read`, as JSON; it decides the content.
     """
 
     number: int
@@ -84,6 +86,8 @@ class Part(NamedTuple):
     before: int = 0
     digest: str = ""
     usual: tuple[tuple[str, str], ...] = ()
+    beside: tuple[File, ...] = ()
+    said: str = ""
 
 
 class PartFile(NamedTuple):
