@@ -154,8 +154,9 @@ def _check_spans(kind: Kind, parts: list[Part]) -> None:
         elif span:
             start = until if file == last else part.head
             is_last = after is None or after.files[:1] != (file,)
-            end = file.bytes if is_last else span[1]
-            if span != (start, end) or not start < end <= file.bytes:
+            total = part.total or file.bytes
+            end = total if is_last else span[1]
+            if span != (start, end) or not start < end <= total:
                 wrong = f"spans of {file.name} that leave nothing out, got {span} behind {start}"
         if wrong:
             raise PtmError(f"kind '{kind.name}': expected {wrong} (`parts`)")

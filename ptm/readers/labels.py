@@ -8,6 +8,7 @@ from typing import Any
 
 from ptm.errors import BadInput, Faults
 from ptm.readers.delimited.columns import read_texts
+from ptm.readers.delimited.dialect import Dialect
 from ptm.readers.text import read_begin, read_text
 
 DELIMITERS = (",", ";", "\t")
@@ -25,7 +26,7 @@ def read_labels(path: Path) -> dict[str, list[Any]]:
     """
     if path.suffix.lower() in JSON_LINES:
         return _of_json(path)
-    table = read_texts(path, _delimiter(path))
+    table = read_texts(path, Dialect(_delimiter(path)))
     return {name: [one.strip() for one in table[name].to_pylist()] for name in table.column_names}
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from ptm.errors import BadInput, Faults
 from ptm.kinds.table.options import Options
-from ptm.kinds.table.reading import names_of
 from ptm.learned import Learned
 from ptm.model import File
 from ptm.readers.delimited.faults import shown, some
+from ptm.readers.tabular.opening import names_of
 from ptm.source import file_name
 
 
@@ -26,7 +26,7 @@ def like(options: Options, manifest: Mapping[str, Any], files: tuple[File, ...])
         BadInput: its columns are not those of the other; all that lack, and all that are more.
     """
     other = [*manifest["facts"]["measures"]]
-    has = names_of(options, files[0]) if files else [*options.columns]
+    has = names_of(files[0].path, options.dialect) if files else [*options.columns]
     if absent := [name for name in options.targets if name not in has]:
         options = options.model_copy(update=_without(options, absent))
         other = [name for name in other if name not in absent]
