@@ -44,7 +44,7 @@ class Seen(NamedTuple):
         return PurePosixPath(self.file).suffix.lower()
 
 
-@dataclass
+@dataclass(eq=False)
 class Folder:
     """A folder that is looked at.
 

@@ -11,13 +11,14 @@ from ptm.inspecting.folder import Folder
 SPECIAL = "*?["
 
 
-def pattern_of(folder: Folder, above: str, names: Collection[str]) -> str | None:
+def pattern_of(folder: Folder, above: str, names: Collection[str], usual: str = "*") -> str | None:
     """A pattern that matches some files below a folder, and no others; None where there is none.
 
     Args:
         folder: what is looked at.
         above: the folder of an entry, below that; "" for itself.
         names: of the files, all of them below `above`.
+        usual: the one of a kind where none is said.
     """
     start = f"{above}/" if above else ""
     wanted = {name.removeprefix(start) for name in names}
@@ -26,7 +27,8 @@ def pattern_of(folder: Folder, above: str, names: Collection[str]) -> str | None
         for name in folder.names()
         if name.startswith(start) and name.removeprefix(start) not in wanted
     ]
-    return next((one for one in _patterns(wanted) if _is_exact(one, wanted, others)), None)
+    tried = [usual, *_patterns(wanted)]
+    return next((one for one in tried if _is_exact(one, wanted, others)), None)
 
 
 def matcher(pattern: str) -> re.Pattern[str]:

@@ -15,6 +15,9 @@ CLASSES_NAMED = 1000
 ROWS_EACH = 5
 
 
+AMOUNTS_OF_LABELS = words.AMOUNTS - {"quality", "rating", "score", "stars"}
+
+
 class Target(NamedTuple):
     """A column that may be the target.
 

@@ -6,16 +6,16 @@ import re
 import unicodedata
 
 
-def _set(words: str) -> frozenset[str]:
+def word_set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-SURE = _set(
+SURE = word_set(
     "target label labels class classes klasse y outcome ziel zielwert zielgroesse zielvariable "
     "clase classe etiqueta etichetta etiquette cible objetivo obiettivo response ground_truth gt "
     "truth dependent is_fraud classification output"
 )
-LIKELY = _set(
+LIKELY = word_set(
     "species survived quality price preis miete kaufpreis kaltmiete warmmiete gesamtmiete rent "
     "saleprice sale_price sales salary income gehalt lohn einkommen churn churned exited "
     "attrition fraud spam sentiment rating score stars medv mpg cnt demand diagnosis diagnose "
@@ -29,41 +29,41 @@ LIKELY = _set(
     "survecu precio_venta valor intent emotion topic"
 )
 # targets whose whole numbers are amounts or grades, and no classes
-AMOUNTS = _set(
+AMOUNTS = word_set(
     "price preis miete rent sales salary income gehalt lohn quality qualitaet rating score stars "
     "medv mpg cnt count demand umsatz revenue verbrauch consumption yield ertrag charges kosten "
     "costs prix prezzo precio wert value amount age alter rings quantity number menge anzahl "
     "kaltmiete warmmiete kaufpreis gesamtmiete saleprice qualite calidad qualita"
 )
-GROUPS = _set(
+GROUPS = word_set(
     "patient subject user customer client kunde kunden session household family person "
     "participant proband member account donor animal driver student employee visitor player owner "
     "haushalt sitzung nutzer benutzer versuchsperson paciente cliente usuario teilnehmer mitglied "
     "schueler fahrer"
 )
-IDS = _set("id ids uid uuid guid nr no num nummer key index idx rowid rownum pk code")
-COUNTERS = _set(
+IDS = word_set("id ids uid uuid guid nr no num nummer key index idx rowid rownum pk code")
+COUNTERS = word_set(
     "id index idx row row_number rownames rn nr no num lfd lfdnr lfd_nr laufnummer obs case "
     "sample unnamed unnamed_0 key record number nummer zeile"
 )
-POSTAL = _set("zip zipcode zip_code plz postal postcode postal_code postleitzahl cp cap")
-FREE = _set(
+POSTAL = word_set("zip zipcode zip_code plz postal postcode postal_code postleitzahl cp cap")
+FREE = word_set(
     "name names vorname nachname first_name last_name full_name surname title titel comment "
     "comments kommentar description beschreibung text review address adresse strasse street email "
     "e_mail mail phone telefon telephone url link website ticket note notes bemerkung notizen"
 )
-TIMES = _set(
+TIMES = word_set(
     "year jahr month monat day tag date datum time zeit hour stunde week woche t timestamp ano "
     "annee"
 )
-HOURS = _set("hr hour hours stunde std hora heure ora h")
-SPLITS = _set("split set fold subset partition usage teil")
+HOURS = word_set("hr hour hours stunde std hora heure ora h")
+SPLITS = word_set("split set fold subset partition usage teil")
 ROLES = {
-    **dict.fromkeys(_set("train training tr trainset learn"), "train"),
-    **dict.fromkeys(_set("val valid validation dev eval valset"), "val"),
-    **dict.fromkeys(_set("test testing te testset holdout"), "test"),
+    **dict.fromkeys(word_set("train training tr trainset learn"), "train"),
+    **dict.fromkeys(word_set("val valid validation dev eval valset"), "val"),
+    **dict.fromkeys(word_set("test testing te testset holdout"), "test"),
 }
-ANSWERS = _set("submission submit")
+ANSWERS = word_set("submission submit")
 ACCENTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from ptm.inspecting.folder import Folder
+    from ptm.inspecting.guess import Guess
     from ptm.learned import Learned
     from ptm.stats import Stats
 
@@ -419,3 +421,10 @@ def views(artifact: Artifact) -> Iterator[View]:
         picture=draw.contact_sheet(pixels, names, shape),
         title=f"{artifact.name}: contact sheet",
     )
+
+
+def inspect(folder: Folder) -> Guess | None:
+    """The pictures of a folder, for `ptm init`."""
+    from ptm.inspecting.pictures.entries import inspect as look
+
+    return look(folder)
