@@ -150,9 +150,7 @@ def _file_column(
         return options.file_column
     given = options.label_column
     labels = {given} if isinstance(given, str) else {*(given or ())}
-    counts = {
-        name: _named(values, files) for name, values in columns.items() if name not in labels
-    }
+    counts = {name: _named(values, files) for name, values in columns.items() if name not in labels}
     most = max(counts.values(), default=(0, 0))
     best = [name for name, count in counts.items() if count == most]
     if not most[0] or len(best) > 1:
