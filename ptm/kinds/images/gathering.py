@@ -140,6 +140,8 @@ class _Gathering:
 
     def _expect(self, places: list[Place]) -> None:
         most = MOST * self._options.part_bytes
+        if self._options.frames:  # those of one file are together
+            most = max(most, self._options.max_bytes)
         names = [IMAGES, *(name for name in PARTNERS if getattr(self._options, name))]
         self._places = places
         self._batches = {name: Batch(len(places), most) for name in names}

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ptm.kinds.images.pairing import pattern_of, problem_of
-from ptm.source import GIB, InsidePath, Pattern, Source
+from ptm.source import GIB, Pattern, Source
 
 FOLDER = "folder"
 TABLES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson")  # suffixes of tables of labels
@@ -43,7 +43,7 @@ def _columns(names: object) -> object:
 
 
 Labels = Annotated[str, AfterValidator(_labels)]
-Template = Annotated[InsidePath, AfterValidator(_template)]
+Template = Annotated[str, AfterValidator(_template)]
 Side = Annotated[int, Field(ge=1, le=MOST_SIDE)]
 
 

@@ -15,7 +15,7 @@ PLACES = re.compile(r"\{[^{}]*\}")
 def problem_of(template: str) -> str:
     """What a template should be and is not; "" where it is one."""
     segments = template.split("/")
-    if not template.strip("/") or template.startswith("/"):
+    if not template.strip("/") or template[0] == "/" or "\\" in template or "\0" in template:
         return "a path below the source, as 'masks/{stem}.png'"
     known = {STEM, FOLDER}
     unknown = [one for one in PLACES.findall(template) if one not in known]

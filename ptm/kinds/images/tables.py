@@ -150,19 +150,26 @@ def _file_column(
         return options.file_column
     given = options.label_column
     labels = {given} if isinstance(given, str) else {*(given or ())}
-    counts = {
-        name: sum(len(files.places(_text(value))) == 1 for value in values)
-        for name, values in columns.items()
-        if name not in labels
-    }
-    most = max(counts.values(), default=0)
+    counts = {name: _named(values, files) for name, values in columns.items() if name not in labels}
+    most = max(counts.values(), default=(0, 0))
     best = [name for name, count in counts.items() if count == most]
-    if not most or len(best) > 1:
+    if not most[0] or len(best) > 1:
         several = " and ".join(f"'{name}'" for name in best)
-        got = f"several: {several}" if most else f"none among {', '.join(columns)}"
+        got = f"several: {several}" if most[0] else f"none among {', '.join(columns)}"
         expected = "one column whose values name the files (or 'file_column')"
         raise BadInput("header", expected, got, table.name)
     return best[0]
+
+
+def _named(values: Sequence[Any], files: _Files) -> tuple[int, int]:
+    """How many files the values of a column name, each once, and how many do so with suffix."""
+    found = dict[int, bool]()
+    for value in values:
+        text = _text(value)
+        places = files.places(text)
+        if len(places) == 1:
+            found[places[0]] = bool(split_suffix(str(text))[1])
+    return len(found), sum(found.values())
 
 
 def _label_columns(

@@ -34,6 +34,8 @@ def converted(image: Image, color: Color) -> NDArray[np.uint8]:
     import numpy as np
 
     mode = MODES[color]
+    if color != "rgba":  # nothing of it is kept, and Pillow would warn of that
+        image.info.pop("transparency", None)
     pixels = np.asarray(image if image.mode == mode else image.convert(mode))
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
