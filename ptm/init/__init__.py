@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from ptm.errors import CatalogError
 from ptm.init import toml
@@ -14,7 +16,7 @@ from ptm.init.walk import walk
 from ptm.inspecting.guess import Entry, Line
 from ptm.registry import kinds_that_inspect
 
-SCHEMA = "catalog.schema.json"  # beside a catalog, so that editors know the options
+ABOUT = "# Made by `ptm init`: what was seen, and what comes of it."
 NO_KIND = "no kind takes it"
 
 
@@ -72,9 +74,9 @@ def catalog_text(found: Found, catalog: Path) -> str:
     name = plain_name(root.resolve().name) or "catalog"
     lines = (
         Line("name", name),
-        Line("data", data_of(root, catalog), "what the paths below are in, from here"),
+        Line("data", data_of(root, catalog), "the paths below start there"),
     )
-    head = f"#:schema ./{SCHEMA}\n# Made by `ptm init`: what was seen, and what comes of it.\n"
+    head = f"#:schema ./{schema_file(catalog).name}\n{ABOUT}\n"
     tables = [toml.table("catalog", lines)]
     tables += [_entry(entry) for entry in found.entries]
     return "\n".join([head, *tables])
@@ -103,6 +105,7 @@ def write(text: str, catalog: Path) -> list[Path]:
         OSError: it cannot be written.
     """
     catalog.parent.mkdir(parents=True, exist_ok=True)
+    schema = _schema()
     whole = catalog.with_name(f".{catalog.name}-{os.getpid()}")
     try:
         whole.write_text(text, encoding="utf-8")
@@ -111,7 +114,28 @@ def write(text: str, catalog: Path) -> list[Path]:
         raise is_there(catalog) from error
     finally:
         whole.unlink(missing_ok=True)
-    return [catalog]
+    if schema is None:
+        return [catalog]
+    schema_file(catalog).write_text(schema.schema_text(), encoding="utf-8")
+    return [catalog, schema_file(catalog)]
+
+
+def schema_file(catalog: Path) -> Path:
+    """The JSON Schema beside a catalog, by which editors know its options."""
+    schema = _schema()
+    found: Path = schema.schema_file(catalog) if schema else catalog.with_name(SCHEMA)
+    return found
+
+
+SCHEMA = ".catalog.schema.json"
+
+
+def _schema() -> Any:
+    """What makes the schema; None where it is not there."""
+    try:
+        return import_module("ptm.schema")
+    except ModuleNotFoundError:
+        return None
 
 
 def is_there(catalog: Path) -> CatalogError:
