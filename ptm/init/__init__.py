@@ -15,6 +15,7 @@ from ptm.inspecting.guess import Entry, Line
 from ptm.registry import kinds_that_inspect
 from ptm.schema import schema_line
 
+ABOUT = "# Made by `ptm init`: what was seen, and what comes of it."
 NO_KIND = "no kind takes it"
 
 
@@ -72,9 +73,9 @@ def catalog_text(found: Found, catalog: Path) -> str:
     name = plain_name(root.resolve().name) or "catalog"
     lines = (
         Line("name", name),
-        Line("data", data_of(root, catalog), "what the paths below are in, from here"),
+        Line("data", data_of(root, catalog), "the paths below start there"),
     )
-    head = f"{schema_line(catalog)}\n# Made by `ptm init`: what was seen, and what comes of it.\n"
+    head = f"{schema_line(catalog)}\n{ABOUT}\n"
     tables = [toml.table("catalog", lines)]
     tables += [_entry(entry) for entry in found.entries]
     return "\n".join([head, *tables])

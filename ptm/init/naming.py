@@ -29,13 +29,18 @@ def named(entries: Sequence[Entry], taken: Collection[str] = ()) -> list[Entry]:
         taken: names of others.
     """
     used, names = {*taken, *RESERVED}, dict[str, str]()
-    found = []
-    for entry in entries:
+    found = {}
+    # what lies above has the plain name
+    for place in sorted(range(len(entries)), key=lambda n: (entries[n].path.count("/"), n)):
+        entry = entries[place]
         name = _free(entry, used)
         used.add(name)
         names.setdefault(entry.name, name)
-        found.append(replace(entry, name=name))
-    return [replace(entry, lines=tuple(_renamed(entry.lines, names))) for entry in found]
+        found[place] = replace(entry, name=name)
+    return [
+        replace(entry, lines=tuple(_renamed(entry.lines, names)))
+        for _, entry in sorted(found.items())
+    ]
 
 
 def _free(entry: Entry, used: Collection[str]) -> str:

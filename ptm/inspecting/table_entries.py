@@ -23,12 +23,18 @@ KIND = "table"
 def inspect(folder: Folder) -> Guess | None:
     """The tables of a folder; files of one schema are one."""
     found = tables_of(folder, [file for file in folder.files if is_table(file)])
-    entries = [entry for groups in found.groups for entry in _entries(folder, groups)]
+    entries = list[Entry]()
+    for groups in found.groups:
+        of_groups = _entries(folder, groups)
+        entries += of_groups
+        if not of_groups:
+            names = [file.name for group in groups for file in group.files]
+            found.left_out.update(dict.fromkeys(names, "a table without a column to learn from"))
     return Guess.of(entries, found.left_out)
 
 
 def _entries(folder: Folder, groups: Sequence[Group]) -> list[Entry]:
-    """Of one table, or of its training and its test."""
+    """Of one table, or of its training and its test; none of what nothing can be learned from."""
     tables = [table for group in groups for table in group.tables]
     tables = agreed(folder, tables)
     columns = merged(tables)
@@ -43,6 +49,8 @@ def _entries(folder: Folder, groups: Sequence[Group]) -> list[Entry]:
     for group, count in zip(groups, rows, strict=True):
         read = [table for table in tables if table.name in {f.name for f in group.files}]
         plan = Plan(columns, uses, targets, count, len(groups) > 1)
+        if not plan.has_features:
+            return []
         read = [table for table in read if table.sheet == group.first.sheet]
         path, pattern = _place(folder, group)
         lines = [*pattern, *lines_of(_all_of(read), plan)]

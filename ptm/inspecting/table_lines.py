@@ -50,6 +50,12 @@ class Plan:
         return self.targets[0] if is_sure(self.targets) else None
 
     @property
+    def has_features(self) -> bool:
+        """Whether there is a column to learn from, beside the target."""
+        aside = self.target.name if self.target else ""
+        return any(use.measure and use.name != aside for use in self.uses.by_name.values())
+
+    @property
     def group(self) -> Use | None:
         """What keeps rows together in a split, where there is one."""
         if self.has_split or self.rows < FEWEST:

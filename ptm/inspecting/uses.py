@@ -163,7 +163,7 @@ def _no_number(column: Column, there: int, place: int) -> str:
     is_time = words.has_one_of(name, words.TIMES)
     if counts and (is_named or words.is_one_of(name, words.COUNTERS)):
         return "counts the rows"
-    if counts and place == 0 and there >= FEW and not is_time and not name.startswith("c0"):
+    if counts and place == 0 and there >= FEW and not is_time:
         return "counts the rows"
     if column.counts_up and is_named and there > 2:
         return "counts the rows"

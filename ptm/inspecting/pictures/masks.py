@@ -31,7 +31,7 @@ PAIRS = (
     *(("lr", "hr"), ("input", "target"), ("inputs", "targets"), ("input", "output")),
     *(("blur", "sharp"), ("blurred", "sharp"), ("before", "after"), ("gray", "color")),
     *(("rain", "norain"), ("degraded", "clean"), ("damaged", "clean"), ("dark", "bright")),
-    *(("source", "target"), ("x", "y"), ("a", "b"), ("haze", "clear"), ("verrauscht", "sauber")),
+    *(("source", "target"), ("haze", "clear"), ("verrauscht", "sauber")),
 )
 LATER = MASK_WORDS | {later for _, later in PAIRS}
 MOSTLY = 0.8  # of the pictures have a partner

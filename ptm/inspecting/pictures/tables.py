@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os.path import commonpath
-from pathlib import PurePosixPath
 
 from ptm.errors import BadInput
 from ptm.inspecting import words
@@ -101,11 +100,8 @@ def _labelled(folder: Folder, file: Seen, pictures: Sequence[Seen]) -> Pictures 
 def _naming(table: Table, file: Seen, pictures: Sequence[Seen]) -> _Naming | None:
     """The column whose values name pictures."""
     start = f"{file.folder}/" if file.folder else ""
-    known: dict[str, Seen] = {}
-    for picture in pictures:
-        below = picture.name.removeprefix(start)
-        for name in (picture.stem, picture.file, str(PurePosixPath(below).with_suffix("")), below):
-            known[name] = picture
+    beside = [picture for picture in pictures if picture.name.startswith(start)]
+    known = _by_names(beside or pictures, start)
     best = None
     for column in table.columns:
         values = [value.strip().removeprefix("./") for value in column.counts]
@@ -117,6 +113,18 @@ def _naming(table: Table, file: Seen, pictures: Sequence[Seen]) -> _Naming | Non
                 files = {picture.name: picture for picture in pictures}
             best = _Naming(column, files, 0 if column.is_many else len(values) - len(files))
     return best
+
+
+def _by_names(pictures: Sequence[Seen], start: str) -> dict[str, Seen]:
+    """Pictures by what a table may call them: by names that no two of them have."""
+    known: dict[str, Seen | None] = {}
+    for picture in pictures:
+        below = picture.name.removeprefix(start)
+        plain = below.removesuffix(picture.suffix) if picture.suffix else below
+        inside = picture.name.split("/", 1)[-1]
+        for name in {picture.stem, picture.file, plain, below, inside}:
+            known[name] = None if name in known else picture
+    return {name: picture for name, picture in known.items() if picture}
 
 
 def _label_lines(table: Table, naming: Column) -> tuple[list[Line], str] | None:
@@ -170,7 +178,7 @@ def _separator(column: Column) -> str:
         if not with_it or (sign == " " and len(with_it) < len(column.counts) / 3):
             continue
         parts = {part.strip() for value in column.counts for part in value.split(sign)}
-        alone = sum(value.strip() in parts for value in column.counts if sign not in value)
-        if len(parts) < len(column.counts) * 0.7 and (alone or len(parts) <= 50):
+        share = 0.7 if sign == " " else 1.0
+        if sign == "|" or len(parts) < len(column.counts) * share:
             return sign
     return ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections import Counter
 from typing import NamedTuple
 
 MARKS = (
@@ -17,6 +16,7 @@ MARKS = (
 NOT_IN_CP1252 = b"\x81\x8d\x8f\x90\x9d"
 IN_CP1252 = bytes(set(range(0x80, 0xA0)) - set(NOT_IN_CP1252))
 HIGH = re.compile(rb"[\x80-\xff]")
+TOGETHER = re.compile(rb"[\x80-\xff]{4,}")
 OEM = re.compile(rb"[a-zA-Z][\x81\x84\x94\xe1\x82\x8e\x99\x9a][a-zA-Z]|[\x8e\x99\x9a][a-z]")
 EAST = {  # Cyrillic in one byte: most letters of a word are high
     "cp1251": re.compile(rb"[\xc0-\xff]{3,}"),
@@ -91,10 +91,15 @@ def _plausible(raw: bytes, name: str) -> bool:
     except UnicodeDecodeError:
         return False
     high = [letter for letter in text if letter > "\x7f"]
-    common = sum("\u3040" <= one <= "\u30ff" or "\u4e00" <= one <= "\u9fff" for one in high)
+    kana = sum("\u3040" <= one <= "\u30ff" for one in high)
+    common = kana + sum("\u4e00" <= one <= "\u9fff" for one in high)
     common += sum("\uac00" <= one <= "\ud7a3" for one in high)
-    twice = len(high) - len(Counter(high))
-    return len(high) > 8 and common >= len(high) * 0.9 and twice > len(high) // 4
+    if len(high) <= 8 or common < len(high) * 0.9:
+        return False
+    if name == "shift_jis":
+        return kana > len(high) / 4
+    # letters of two high bytes stand together; umlauts stand alone
+    return sum(map(len, TOGETHER.findall(raw[:FEW]))) > sum(map(len, HIGH.findall(raw[:FEW]))) / 2
 
 
 def _controls(raw: bytes) -> int:

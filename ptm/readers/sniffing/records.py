@@ -42,7 +42,8 @@ def read_records(path: Path, most: int) -> tuple[list[str], list[list[str]], boo
     """
     begin = read_begin(path, most)
     values = list(_objects(path, begin))
-    if not values or not all(isinstance(one, dict) for one in values):
+    is_one = len(values) == 1 and path.suffix.lower() == ".json"
+    if not values or is_one or not all(isinstance(one, dict) for one in values):
         raise BadInput("", "a list of records, or a record in each line", "other JSON", str(path))
     names = list(dict.fromkeys(name for one in values for name in one))
     rows = [[_text(one.get(name)) for name in names] for one in values]

@@ -43,7 +43,8 @@ def style_of(columns: Sequence[Sequence[str]], delimiter: str) -> Style:
         return Style(sign, thousands, "some columns have the decimal sign '.', others ','")
     if comma or dot:
         sign, other = (",", ".") if comma else (".", ",")
-        grouped = _any(OF_THREE[re.escape(other)], numbers)
+        look = re.compile(OF_THREE[re.escape(other)].pattern + rf"(?:{re.escape(sign)}[0-9]*)?")
+        grouped = _any(look, numbers)
         return Style(sign, thousands or (other if grouped else ""))
     for sign, other in ((".", ","), (",", ".")):
         parted = [column for column in numbers if _any(OF_THREE[re.escape(sign)], [column])]
