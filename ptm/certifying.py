@@ -14,6 +14,7 @@ from ptm.assigning import (
     content_of,
     groups_of,
     names_of,
+    targets_of,
     times_of,
     without_column,
 )
@@ -51,10 +52,8 @@ class Checked(NamedTuple):
     tables: dict[str, pa.Table]
 
 
-def columns_of(source: Source, target: str | None, names: Sequence[str]) -> list[str]:
+def columns_of(source: Source, targets: Sequence[str], names: Sequence[str]) -> list[str]:
     """The columns of rows that samples are compared by."""
-    named = getattr(source, "target", None)
-    targets = {target, *((named,) if isinstance(named, str) else named or ())}
     aside = {FILE, COLUMN, *targets, source.group, source.time, *getattr(source, "exclude", ())}
     return [name for name in names if name not in aside]
 
@@ -180,7 +179,8 @@ def _before(job: Job) -> Any:
 def _signatures(source: Source, block: Block, steps: Mapping[str, float]) -> near.Signatures:
     names = block.rows.column_names
     # what is beside a file, as its length, says nothing of its content
-    columns = [] if FILE in names else columns_of(source, getattr(source, "target", None), names)
+    targets = targets_of(getattr(source, "target", None))
+    columns = [] if FILE in names else columns_of(source, targets, names)
     return near.signatures(block, columns, steps)
 
 
@@ -215,7 +215,7 @@ def of_parts(
         works, parts: that were read, in their order.
         marks: what `mark` returned of them.
         by_split: what was measured.
-        facts: of the entry; "target" is the column to predict.
+        facts: of the entry; "target" is the column to predict, or the columns.
     """
     rule = job.source.rule
     if rule is None:
@@ -323,8 +323,7 @@ def _certified(
     content: str,
 ) -> Certificate:
     rule = _rule(source)
-    target = facts.get("target")
-    target = target if isinstance(target, str) and target in rows.column_names else None
+    targets = [name for name in targets_of(facts.get("target")) if name in rows.column_names]
     crossing = None
     if signatures and all(one.exist for one in signatures) and rule.by != "near":
         codes, hashes = (_joined([getattr(m, n) for m in marks]) for n in ("codes", "content"))
@@ -337,8 +336,8 @@ def _certified(
         source.statistics,
         rows,
         _codes(source, rows),
-        target,
-        columns_of(source, target, rows.column_names),
+        targets,
+        columns_of(source, targets, rows.column_names),
         crossing,
         content,
     )

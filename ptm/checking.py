@@ -37,7 +37,13 @@ def questions(job: Job, whole: Whole) -> dict[str, Ask]:
     expect = job.source.expect
     if expect is None:
         return {}
-    return asks(expect, _columns(whole), whole.facts.get("target"))
+    return asks(expect, _columns(whole), _target(whole))
+
+
+def _target(whole: Whole) -> str | None:
+    """The column to predict, where it is one."""
+    target = whole.facts.get("target")
+    return target if isinstance(target, str) else None
 
 
 def answer(
@@ -70,7 +76,7 @@ def as_expected(
         return whole
     found = Faults()
     notes = []
-    target = whole.facts.get("target")
+    target = _target(whole)
     for fault in faults(expect, _columns(whole), _count(parts, whole), answers, target):
         told = _placed(job, parts, whole, fault)
         if fault.is_error:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 SHOWN = datetime(2012, 6, 30)
 
 
-def checked_format(form: object) -> object:
+def readable(form: object) -> object:
     """A format as strptime has it, by which a date can be read."""
     if not isinstance(form, str):
         return form

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from ptm.delimited_source import DelimitedSource
-from ptm.kinds.table.checks import checked_format, problems_of
+from ptm.kinds.table.checks import problems_of, readable
 from ptm.source import (
     GIB,
     MOST_CLASSES,
@@ -86,7 +86,7 @@ class Options(DelimitedSource):
     measures: dict[str, Measure] = Field(default_factory=dict)
     order: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     dates: dict[str, Literal["days"] | tuple[DatePart, ...]] = Field(default_factory=dict)
-    date_format: Annotated[str | None, BeforeValidator(checked_format)] = None
+    date_format: Annotated[str | None, BeforeValidator(readable)] = None
     missing: dict[str, bool | Number | str] = Field(default_factory=dict)
     indicator: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()

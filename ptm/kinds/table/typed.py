@@ -139,12 +139,12 @@ def typed(options: Options, rows: Rows) -> None:
         if name in options.asides:
             continue
         how = treatment_of(options, name)
-        if is_text(options, name):
-            _convert(rows, name, how)
         if name not in options.missing and rows.table[name].null_count:
             what = expected_of(how, measure_of(options, name) == CATEGORICAL)
             what += f" (or {remedy(options, name)})" if rows.aside is None else ""
             rows.refuse(name, rows.table[name].is_null().to_numpy(), what, rows.table[name])
+        if is_text(options, name):
+            _convert(rows, name, how)
     for name, word in options.missing.items():
         if word == DROP and rows.table[name].null_count:
             there = rows.table[name].is_valid().to_numpy()
