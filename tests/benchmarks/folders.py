@@ -179,7 +179,7 @@ def scikit_learn(folder: str) -> Work:
             [("numbers", numbers, ["age", "fare"]), ("names", names, ["sex", "port"])]
         )
         features = columns.fit_transform(table.drop(columns="survived")).astype("float32")
-        target = torch.from_numpy(table["survived"].to_numpy())
+        target = torch.from_numpy(table["survived"].to_numpy(copy=True))
         tensors = {"features": torch.from_numpy(features), "target": target}
         torch.save(tensors, place / "passengers.pt")
         table.to_parquet(place / "passengers.parquet")
