@@ -32,6 +32,7 @@ BESIDE = ("views", "inspect")  # functions of a kind that decide no content
 # what decides it, whatever uses them
 CALLED = (
     *("parts", "read", "measure", "learn", "encode", "whole", "analyze"),
+    *("like", "relearn", "without_bad"),
     *("Options", "NAMES_MATTER", "TOGETHER"),
 )
 SCALING = "ptm.scaling"

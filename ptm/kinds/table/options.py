@@ -6,15 +6,14 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from ptm.delimited_source import DelimitedSource
 from ptm.kinds.table.checks import problems_of, readable
 from ptm.source import (
     GIB,
     MOST_CLASSES,
     MOST_COLUMNS,
-    Delimiter,
     Measure,
     Number,
-    Source,
 )
 
 DatePart = Literal["year", "month", "day", "weekday", "hour", "minute", "day_of_year"]
@@ -29,7 +28,7 @@ def _targets(names: object) -> object:
     return names[0] if len(names) == 1 else tuple(names)
 
 
-class Options(Source):
+class Options(DelimitedSource):
     """A delimited file with a header, or rows that stand in the catalog itself.
 
     Attributes:
@@ -54,7 +53,6 @@ class Options(Source):
             feature for each part, { signup = ["year", "month", "day", "weekday", "hour", "minute",
             "day_of_year"] }; the weekday is 0 on Mondays.
         date_format: of dates that are not ISO 8601, as of strptime: "%d.%m.%Y".
-        na_values: texts that stand for a missing value, ["NA", "?"], as a blank field does.
         missing: for each column whose values may be missing what stands for one in the features,
             { age = "median" }: the "mean", "median" or "mode" of train (see `statistics`), a number
             or text; "category", a category of its own; or "drop", then the row is left out. In all
@@ -65,8 +63,6 @@ class Options(Source):
         min_count: rows of train that a category has at least; those with fewer are joined in one,
             "(rare)", the last, and so is what train has not.
         units: the unit of each column that has one.
-        header: whether the first line names the columns. Without a word it does, and one of
-            numbers only is refused; where it is false, the columns are c0, c1, …
         precision: "float32" rounds the numbers before they are scaled; without
             it they are scaled as the file has them, and rounded once.
         max_columns, max_bytes: of one encoding: of a categorical column, of the target.
@@ -75,11 +71,15 @@ class Options(Source):
     limits: ClassVar[frozenset[str]] = frozenset({"max_bytes", "max_columns"})
     needs_path: ClassVar[bool] = False
     takes_folders: ClassVar[bool] = False
+    learns: ClassVar[frozenset[str]] = frozenset(
+        [
+            *("columns", "target", "classes", "standardize", "precision", "measures"),
+            *("order", "dates", "missing", "indicator", "codes", "min_count"),
+        ]
+    )
     columns: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     rows: tuple[tuple[Number, ...], ...] = ()
-    delimiter: Delimiter = ","
-    encoding: str = "utf-8"
     target: Annotated[str | tuple[str, ...] | None, BeforeValidator(_targets)] = None
     classes: int | None = Field(default=None, ge=2, le=MOST_CLASSES)
     standardize: bool = True
@@ -87,13 +87,11 @@ class Options(Source):
     order: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     dates: dict[str, Literal["days"] | tuple[DatePart, ...]] = Field(default_factory=dict)
     date_format: Annotated[str | None, BeforeValidator(readable)] = None
-    na_values: tuple[str, ...] = ()
     missing: dict[str, bool | Number | str] = Field(default_factory=dict)
     indicator: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
     min_count: int | None = Field(default=None, ge=1)
     units: dict[str, str] = Field(default_factory=dict)
-    header: bool | None = None
     precision: Literal["float32"] | None = None
     max_columns: int = Field(default=MOST_COLUMNS, ge=1)
     max_bytes: int = Field(default=GIB, ge=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -10,13 +11,17 @@ from typing import TYPE_CHECKING
 from ptm import arrow
 from ptm.errors import BadInput, Faults
 from ptm.model import Bad
+from ptm.readers.delimited.content import content_of
+from ptm.readers.delimited.dialect import PLAIN, Dialect
 from ptm.readers.delimited.faults import Wanted, check_rows, shown, some
 from ptm.readers.delimited.faults import not_valid as not_valid
 from ptm.readers.delimited.good import good_rows, without
 from ptm.readers.delimited.header import begin_of, begin_of_file, behind_lines, read_header
 from ptm.readers.delimited.header import head_of as head_of
-from ptm.readers.delimited.numbers import MOST_EXACT, exact_of_some
+from ptm.readers.delimited.numbers import MOST_EXACT, exact_of_some, plain_numbers
 from ptm.readers.delimited.rows import Rows, RowTooLarge
+from ptm.readers.tabular.formats import DELIMITED, format_of
+from ptm.readers.tabular.opening import names_of, typed_rows
 from ptm.readers.text import read_utf8
 from ptm.readers.units import Units
 
@@ -26,9 +31,7 @@ if TYPE_CHECKING:
 
 def read_delimited(
     path: Path,
-    delimiter: str = ",",
-    encoding: str = "utf-8",
-    header: bool | None = None,
+    dialect: Dialect = PLAIN,
     columns: tuple[str, ...] = (),
     text: frozenset[str] = frozenset(),
     categories: frozenset[str] = frozenset(),
@@ -38,7 +41,6 @@ def read_delimited(
     before: int = 0,
     aside: list[Bad] | None = None,
     missing: frozenset[str] = frozenset(),
-    na_values: tuple[str, ...] = (),
     remedy: Callable[[str], str] | None = None,
     what: Mapping[str, str] = MappingProxyType({}),
 ) -> pa.Table:
@@ -50,9 +52,7 @@ def read_delimited(
 
     Args:
         path: the file.
-        delimiter: between two fields, one ASCII character.
-        encoding: of the file, as Python names it.
-        header: whether the first line names the columns; None: it does, and has not numbers only.
+        dialect: how it is written.
         columns: the columns to read, in this order; all of them where empty.
         text: the columns to leave as text.
         categories: the same, where an empty text is a missing value.
@@ -64,7 +64,7 @@ def read_delimited(
         before: of the part, how many rows stand before it.
         aside: rows in which something is wrong are added to it and left out; there may be no other.
             Where it is None they are errors.
-        missing, na_values, remedy, what: see `Wanted`.
+        missing, remedy, what: see `Wanted`.
 
     Raises:
         BadInput: the file is empty, is no text, has no rows, or its header names no columns, has
@@ -72,7 +72,7 @@ def read_delimited(
             closed; a number is none, not finite, or an integer that neither int64 nor float64 can
             hold. All of it is told together. Rows count from 1 below the header.
     """
-    rows = _rows(path, delimiter, encoding, header, span, head, before)
+    rows = _rows(path, dialect, span, head, before, not columns)
     names = rows.names
     check_names([*columns, *sorted(text | categories)], names, str(path))
     wanted = Wanted(
@@ -81,7 +81,7 @@ def read_delimited(
         categories,
         frozenset(names) if unscaled is None else unscaled,
         missing,
-        na_values,
+        dialect.na_values,
         remedy,
         what,
     )
@@ -99,14 +99,15 @@ def read_delimited(
     return table
 
 
-def read_texts(path: Path, delimiter: str = ",", encoding: str = "utf-8") -> pa.Table:
+def read_texts(path: Path, dialect: Dialect = PLAIN) -> pa.Table:
     """All columns of a small delimited file as they are, string.
 
     Raises:
         BadInput: see `read_delimited`.
     """
-    names = _rows(path, delimiter, encoding, True, None, 0, 0).names
-    return read_delimited(path, delimiter, encoding, True, text=frozenset(names))
+    dialect = replace(dialect, header=True)
+    names = names_of(path, dialect)
+    return read_delimited(path, dialect, text=frozenset(names))
 
 
 def check_names(columns: list[str], names: list[str], file: str) -> None:
@@ -131,25 +132,29 @@ def check_names(columns: list[str], names: list[str], file: str) -> None:
 
 def _rows(
     path: Path,
-    delimiter: str,
-    encoding: str,
-    header: bool | None,
+    dialect: Dialect,
     span: tuple[int, int] | None,
     head: int,
     before: int,
+    is_all: bool,
 ) -> Rows:
-    """The rows that are to be read, as bytes, and the names of their columns."""
-    first = read_utf8(path, encoding, (0, head)) if span and head else b""
-    content = read_utf8(path, encoding, span)
-    is_whole = not before and (span is None or span[1] >= path.stat().st_size)
+    """The rows that are to be read, and the names of their columns."""
+    form = format_of(path)
+    if form != DELIMITED:
+        return typed_rows(path, form, dialect, span, before, is_all)
+    place, dialect = content_of(path, dialect)
+    delimiter, encoding, header = dialect.separator, dialect.encoding, dialect.header
+    first = read_utf8(place, encoding, (0, head)) if span and head else b""
+    content = read_utf8(place, encoding, span)
+    is_whole = not before and (span is None or (place is path and span[1] >= path.stat().st_size))
     if first:
         names, _ = read_header(path, begin_of(first), delimiter, header)
-        return Rows(content, names, delimiter, before, is_whole)
+        return Rows(content, names, dialect, before, is_whole)
     is_behind = span is not None and span[0] > 0  # then the first row stands before the span
-    begin = begin_of_file(path, encoding) if is_behind else begin_of(content)
+    begin = begin_of_file(place, encoding) if is_behind else begin_of(content)
     names, lines = read_header(path, begin, delimiter, header)
     body = content[behind_lines(content, lines, Units()) :]
-    return Rows(body, names, delimiter, before, is_whole)
+    return Rows(body, names, dialect, before, is_whole)
 
 
 def _read(rows: Rows, wanted: Wanted) -> pa.Table | None:
@@ -203,7 +208,8 @@ def _with_integers(rows: Rows, table: pa.Table, columns: list[str]) -> pa.Table 
         return table
     for column in columns:
         numbers, there = arrow.observed(table[column])
-        integers, bad = exact_of_some(texts[column].combine_chunks(), numbers, there)
+        spelled = plain_numbers(texts[column].combine_chunks(), rows.dialect)
+        integers, bad = exact_of_some(spelled, numbers, there)
         if bad:
             return None
         if integers is not None:

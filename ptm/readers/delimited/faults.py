@@ -242,16 +242,17 @@ def _number_fault(
 ) -> BadInput | None:
     import numpy as np
 
-    missing, numbers = wanted.are_missing(values), parse_numbers(values)
+    plain = texts.plain(values)
+    missing, numbers = wanted.are_missing(values), parse_numbers(plain)
     wrong = ~(np.abs(numbers) <= wanted.largest(column))
     wrong = wrong & ~missing if column in wanted.missing else wrong | missing
     bad = np.flatnonzero(wrong).tolist()
     if bad:
         number = np.nan if missing[bad[0]] else numbers[bad[0]]
-        expected = expected_number(values[bad[0]].as_py(), number, wanted, column, is_alone)
+        expected = expected_number(plain[bad[0]].as_py(), number, wanted, column, is_alone)
     else:
         [there] = np.nonzero(~missing)
-        known = values if len(there) == len(values) else values.take(there)
+        known = plain if len(there) == len(plain) else plain.take(there)
         bad = there[exact_integers(known, numbers[there])[1]].tolist()
         expected = HOLD
     if not bad:

@@ -57,16 +57,18 @@ def good_rows(path: Path, rows: Rows, wanted: Wanted, aside: list[Bad]) -> pa.Ta
             continue
         absent = wanted.are_missing(values)
         bad = absent
+        plain = texts.plain(values) if wanted.is_number(column) else values
         if wanted.is_number(column):
-            numbers[column] = np.where(absent, np.nan, parse_numbers(values))
-            bad = absent | _no_numbers(values, numbers[column], wanted.largest(column), left)
+            numbers[column] = np.where(absent, np.nan, parse_numbers(plain))
+            bad = absent | _no_numbers(plain, numbers[column], wanted.largest(column), left)
         if column in wanted.missing:
             missing[column], bad = absent, bad & ~absent
         for place in np.flatnonzero(bad & left).tolist():
             got, row = values[place].as_py(), int(texts.rows[place])
             if column in numbers:
                 number = numbers[column][place]
-                what = expected_number(got, number, wanted, column, is_alone)
+                spelled = plain[place].as_py()
+                what = expected_number(spelled, number, wanted, column, is_alone)
             else:
                 what = expected_text(wanted, column, got)
             error = not_valid(path, row - 1, column, what, got)
@@ -138,7 +140,7 @@ def _kept(
     if not len(numbers) or np.abs(numbers).max() < MOST_EXACT:
         return kept
     values = texts.table[column].combine_chunks().filter(pa.array(left))
-    integers, bad = exact_of_some(values, numbers, there)
+    integers, bad = exact_of_some(texts.plain(values), numbers, there)
     if bad:
         row = int(texts.rows[left][bad[0]])
         faults.add(not_valid(path, row - 1, column, HOLD, values[bad[0]].as_py(), len(bad) - 1))

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptm.errors import BadInput
+from ptm.readers.delimited.dialect import PLAIN, Dialect
+from ptm.readers.delimited.numbers import plain_numbers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,6 +59,11 @@ class Texts:
     total: int
     is_whole: bool
     open: str
+    dialect: Dialect = PLAIN
+
+    def plain(self, texts: pa.Array) -> pa.Array:
+        """Texts of a column of numbers, as these are spelled without a dialect."""
+        return plain_numbers(texts, self.dialect)
 
 
 @dataclass(frozen=True)
@@ -66,14 +73,14 @@ class Rows:
     Attributes:
         body: the rows in UTF-8.
         names: of all columns, in the order of the file, each once.
-        delimiter: between two fields, one ASCII character.
+        dialect: how they are written.
         before: how many rows of the file stand before these.
         is_whole: whether no others stand before or behind.
     """
 
     body: bytes
     names: list[str]
-    delimiter: str
+    dialect: Dialect = PLAIN
     before: int = 0
     is_whole: bool = True
 
@@ -89,6 +96,38 @@ class Rows:
         """
         import pyarrow as pa
 
+        if self.dialect.thousands:
+            table = self._read(dict.fromkeys(types, pa.string()))
+            try:
+                return table and self._parsed(table, types, nulls)
+            except pa.ArrowInvalid:
+                return None
+        return self._read(types, nulls)
+
+    def _parsed(
+        self, table: pa.Table, types: dict[str, pa.DataType], nulls: Sequence[str]
+    ) -> pa.Table:
+        """The texts of numbers as numbers.
+
+        Raises:
+            pa.ArrowInvalid: one is none.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        for place, (name, kind) in enumerate(types.items()):
+            if kind == pa.float64():
+                texts = table[name].combine_chunks()
+                absent = pc.is_in(texts, pa.array([*nulls], pa.string()))
+                known = pc.if_else(absent, None, texts)
+                plain = plain_numbers(known, self.dialect)
+                table = table.set_column(place, name, plain.cast(kind))
+        return table
+
+    def _read(self, types: dict[str, pa.DataType], nulls: Sequence[str] = ()) -> pa.Table | None:
+        """The same, where Arrow reads the numbers."""
+        import pyarrow as pa
+
         if not self.body:
             return pa.table({name: pa.array([], kind) for name, kind in types.items()})
         if b'"' not in self.body and len(self.names) > 1:
@@ -97,7 +136,7 @@ class Rows:
             except (pa.ArrowInvalid, pa.ArrowCapacityError):
                 pass  # it may be a row that is longer than a block
         tables = []
-        for piece in pieces(self.body, self.delimiter, MOST_AT_ONCE):
+        for piece in pieces(self.body, self.dialect.separator, MOST_AT_ONCE):
             closed: list[bool] = []
             end, ended = self._end(piece)
 
@@ -124,7 +163,7 @@ class Rows:
 
         types = dict.fromkeys(columns, pa.string())
         tables, wrong, total, is_open = [], [], self.before, False
-        for piece in pieces(self.body, self.delimiter, MOST_AT_ONCE):
+        for piece in pieces(self.body, self.dialect.separator, MOST_AT_ONCE):
             end, ended = self._end(piece)
             found: list[tuple[int, int, bool]] = []
 
@@ -145,7 +184,8 @@ class Rows:
         skipped = np.array([number for number, _ in wrong], dtype=np.int64)
         numbers = np.arange(self.before + 1, total + 1 - is_open)
         rows = np.setdiff1d(numbers, skipped, assume_unique=True)
-        return Texts(table.slice(0, len(rows)), rows, wrong, total, self.is_whole, name)
+        table = table.slice(0, len(rows))
+        return Texts(table, rows, wrong, total, self.is_whole, name, self.dialect)
 
     def _end(self, piece: bytes) -> tuple[str, bytes]:
         """A row like no other in the piece, and the piece with it at the end.
@@ -153,7 +193,7 @@ class Rows:
         It has one field too many, so that it is met as a row where all quotes are closed before it,
         and only there: a quote that is open makes it a part of its field.
         """
-        end = self.delimiter * len(self.names) + "end"
+        end = self.dialect.separator * len(self.names) + "end"
         while end.encode() in piece:
             end += "d"
         gap = b"" if piece.endswith((b"\n", b"\r")) else b"\n"
@@ -181,12 +221,15 @@ class Rows:
             ),
             # of one column a blank line is a missing value, of several it is nothing
             parse_options=csv.ParseOptions(
-                delimiter=self.delimiter,
+                delimiter=self.dialect.separator,
                 ignore_empty_lines=len(self.names) > 1,
                 invalid_row_handler=wrong,
             ),
             convert_options=csv.ConvertOptions(
-                include_columns=list(types), column_types=types, null_values=[*nulls]
+                include_columns=list(types),
+                column_types=types,
+                null_values=[*nulls],
+                decimal_point=self.dialect.decimal,
             ),
         )
 
