@@ -14,6 +14,7 @@ from ptm.assigning import (
     content_of,
     groups_of,
     names_of,
+    targets_of,
     times_of,
     without_column,
 )
@@ -22,7 +23,7 @@ from ptm.leaks import near
 from ptm.leaks.certificate import ROWS_LOOKED_AT, Certificate, certified, table_of
 from ptm.leaks.crossings import Marks, as_arrays, from_arrays, rows_of
 from ptm.leaks.tokens import step_of
-from ptm.model import Bad, Block, Part, PartRef, row_numbers
+from ptm.model import Block, Part, PartRef, row_numbers
 from ptm.split import COLUMN, CONTENT, FINDINGS, INHERITED, NONE, NOWHERE, Rule
 from ptm.stats import Stats
 from ptm.work import Job, Measured, Work
@@ -51,9 +52,9 @@ class Checked(NamedTuple):
     tables: dict[str, pa.Table]
 
 
-def columns_of(source: Source, target: str | None, names: Sequence[str]) -> list[str]:
+def columns_of(source: Source, targets: Sequence[str], names: Sequence[str]) -> list[str]:
     """The columns of rows that samples are compared by."""
-    aside = {FILE, COLUMN, target, source.group, source.time, *getattr(source, "exclude", ())}
+    aside = {FILE, COLUMN, *targets, source.group, source.time, *getattr(source, "exclude", ())}
     return [name for name in names if name not in aside]
 
 
@@ -111,7 +112,7 @@ def codes_of_near(
     def place_of(place: int) -> tuple[str, str]:
         [(_, number, row)] = rows_of([place], [ref.rows or 0 for ref in refs])
         work, one = some[number]
-        return _place(work.unpacked()[0], _rows(job, one.ref), one.bad, row)
+        return _place(work.unpacked()[0], _rows(job, one.ref), one, row)
 
     if found.refused:
         _refuse(job, found, place_of)
@@ -129,7 +130,7 @@ def splits_of_near(job: Job, part: Part, block: Block, stats: Stats) -> Splits:
     pairs = near.near_pairs(signatures)
     found = near.sides(rule, content_of(job.source, part, block), pairs, _before(job))
     if found.refused:
-        _refuse(job, found, lambda place: _place(part, block.rows, block.bad, place))
+        _refuse(job, found, lambda place: _place(part, block.rows, block, place))
     return Splits(rule.names, found.codes)
 
 
@@ -153,11 +154,11 @@ def _refuse(job: Job, found: near.Sides, place_of: Callable[[int], tuple[str, st
     faults.check()
 
 
-def _place(part: Part, rows: pa.Table, bad: Sequence[Bad], row: int) -> tuple[str, str]:
+def _place(part: Part, rows: pa.Table, said: Block | Measured, row: int) -> tuple[str, str]:
     """The file of a sample, and which of its rows it is; "" where the file is the sample."""
     if FILE in rows.column_names:
         return str(rows[FILE][row].as_py()), ""
-    number = int(row_numbers(part.before, rows.num_rows, bad)[row])
+    number = int(row_numbers(part.before, rows.num_rows, said.bad, said.left_out)[row])
     return part.files[0].url if part.files else "", f"row {number}"
 
 
@@ -178,7 +179,8 @@ def _before(job: Job) -> Any:
 def _signatures(source: Source, block: Block, steps: Mapping[str, float]) -> near.Signatures:
     names = block.rows.column_names
     # what is beside a file, as its length, says nothing of its content
-    columns = [] if FILE in names else columns_of(source, getattr(source, "target", None), names)
+    targets = targets_of(getattr(source, "target", None))
+    columns = [] if FILE in names else columns_of(source, targets, names)
     return near.signatures(block, columns, steps)
 
 
@@ -213,7 +215,7 @@ def of_parts(
         works, parts: that were read, in their order.
         marks: what `mark` returned of them.
         by_split: what was measured.
-        facts: of the entry; "target" is the column to predict.
+        facts: of the entry; "target" is the column to predict, or the columns.
     """
     rule = job.source.rule
     if rule is None:
@@ -321,8 +323,7 @@ def _certified(
     content: str,
 ) -> Certificate:
     rule = _rule(source)
-    target = facts.get("target")
-    target = target if isinstance(target, str) and target in rows.column_names else None
+    targets = [name for name in targets_of(facts.get("target")) if name in rows.column_names]
     crossing = None
     if signatures and all(one.exist for one in signatures) and rule.by != "near":
         codes, hashes = (_joined([getattr(m, n) for m in marks]) for n in ("codes", "content"))
@@ -335,8 +336,8 @@ def _certified(
         source.statistics,
         rows,
         _codes(source, rows),
-        target,
-        columns_of(source, target, rows.column_names),
+        targets,
+        columns_of(source, targets, rows.column_names),
         crossing,
         content,
     )

@@ -37,7 +37,13 @@ def questions(job: Job, whole: Whole) -> dict[str, Ask]:
     expect = job.source.expect
     if expect is None:
         return {}
-    return asks(expect, _columns(whole), whole.facts.get("target"))
+    return asks(expect, _columns(whole), _target(whole))
+
+
+def _target(whole: Whole) -> str | None:
+    """The column to predict, where it is one."""
+    target = whole.facts.get("target")
+    return target if isinstance(target, str) else None
 
 
 def answer(
@@ -70,7 +76,7 @@ def as_expected(
         return whole
     found = Faults()
     notes = []
-    target = whole.facts.get("target")
+    target = _target(whole)
     for fault in faults(expect, _columns(whole), _count(parts, whole), answers, target):
         told = _placed(job, parts, whole, fault)
         if fault.is_error:
@@ -203,11 +209,11 @@ def _placed(job: Job, parts: Sequence[PartRef], whole: Whole, fault: Fault) -> B
 
 
 def _in_file(row: int, whole: Whole) -> int:
-    """The number that a row has in its file, from 1, those among it that were set aside too."""
+    """The number that a row has in its file, from 1, those that were set aside or left out too."""
     aside = whole.tables.get(QUARANTINE)
     told = [] if aside is None else map(OF_ROW.match, aside["where"].to_pylist())
     number = row + 1
-    for before in sorted(int(found[1]) for found in told if found):
+    for before in sorted([*(int(found[1]) for found in told if found), *whole.left_out]):
         number += before <= number
     return number
 

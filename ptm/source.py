@@ -28,7 +28,7 @@ from ptm.names import NAME
 from ptm.spans import seconds_of
 from ptm.split import TRAIN, Rule, rule_of
 
-Measure = Literal["continuous", "ordinal", "categorical"]
+Measure = Literal["continuous", "ordinal", "categorical", "boolean", "date"]
 MOST_CLASSES = 100_000  # one-hot rows longer than that are a slip of the pen
 MOST_COLUMNS = 10_000
 GIB = 1 << 30

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ptm.assigning.deciding import content_is, content_of, groups_of, times_of
+from ptm.assigning.deciding import content_is, content_of, groups_of, targets_of, times_of
 from ptm.assigning.faults import FILE, check_all, columns_told, numbers_of, url_of
 from ptm.assigning.listed import by_list, read_list, split_options
 from ptm.assigning.splits import Splits, those, without_column
@@ -31,6 +31,7 @@ __all__ = [
     "inherited",
     "names_of",
     "split_options",
+    "targets_of",
     "times_of",
     "without_column",
     "without_misfits",
@@ -135,7 +136,7 @@ def without_misfits(
         left = np.ones(block.rows.num_rows, dtype=bool)
         left[[*alone]] = False
         kept = (some or those)(block, left) if left.any() else Block()
-        block = replace(kept, bad=(*block.bad, *aside))
+        block = replace(kept, bad=(*block.bad, *aside), left_out=block.left_out)
     return block, None
 
 

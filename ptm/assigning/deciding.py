@@ -35,8 +35,8 @@ def content_of(source: Source, part: Part, block: Block) -> NDArray[np.uint64]:
     rows = block.rows
     if FILE in rows.column_names and part.files:
         return _of_files(part, rows)
-    aside = {getattr(source, "target", TARGET), source.group, source.time}
-    aside |= set(getattr(source, "exclude", ()))
+    targets = targets_of(getattr(source, "target", TARGET))
+    aside = {*targets, source.group, source.time, *getattr(source, "exclude", ())}
     hashes: dict[str, NDArray[np.uint64]] = {
         f"row {name}": hashing.of_column(rows[name])
         for name in rows.column_names
@@ -46,6 +46,12 @@ def content_of(source: Source, part: Part, block: Block) -> NDArray[np.uint64]:
         if name not in aside and block.axes[name][:1] == (SAMPLE,):
             hashes[f"tensor {name}"] = hashing.of_samples(tensor.numpy())
     return hashing.of_named(hashes, rows.num_rows)
+
+
+def targets_of(said: object) -> tuple[str, ...]:
+    """The columns to predict, of what an entry or its facts say: a name, some, or nothing."""
+    names = (said,) if isinstance(said, str) else said if isinstance(said, (list, tuple)) else ()
+    return tuple(name for name in names if isinstance(name, str))
 
 
 def content_is(part: Part, block: Block) -> str:

@@ -44,7 +44,7 @@ class _Looked:
     crossings: dict[str, Crossing] = field(default_factory=dict)
     rows: int = 0  # of train
     columns: tuple[str, ...] = ()
-    target: str | None = None
+    targets: Sequence[str] = ()
     suspects: list[Suspect] = field(default_factory=list)
     nearest: Nearest | None = None
 
@@ -57,7 +57,7 @@ def certified(
     statistics: str,
     rows: pa.Table | None,
     codes: Any,
-    target: str | None,
+    targets: Sequence[str],
     features: Sequence[str],
     near: Crossing | None,
     content: str,
@@ -72,11 +72,10 @@ def certified(
         statistics: of which samples they were learned.
         rows: some rows of all parts.
         codes: the split of each of those, uint8 [row].
-        target: the column of the rows to predict, if there is one.
+        targets: the columns of the rows to predict, if there are any.
         features: the columns that it is predicted from.
         near: the near-duplicates of several splits; None where nobody looked for them.
         content: what that of a sample is: "files", "rows" or "tensors".
-        near: the near-duplicates of several splits; None where nobody looked for them.
     """
     looked = _Looked()
     if near is not None:
@@ -86,10 +85,10 @@ def certified(
     if rows is not None and rows.num_rows:
         train = names.index(TRAIN) if TRAIN in names else -1
         of_train = rows.filter(_mask(codes == train))
-        looked.rows, looked.columns, looked.target = of_train.num_rows, tuple(features), target
-        looked.suspects = suspects(of_train, target, features)
-        if target is not None:
-            looked.nearest = nearest(rows, codes, train, target, features)
+        looked.rows, looked.columns, looked.targets = of_train.num_rows, tuple(features), targets
+        looked.suspects = _suspects(of_train, targets, features)
+        near_ones = (nearest(rows, codes, train, target, features) for target in targets)
+        looked.nearest = next((one for one in near_ones if one is not None), None)
     leaks = [
         {"kind": kind, "state": state, "how": how}
         for kind, (state, how) in _leaks(rule, names, samples, statistics, looked).items()
@@ -115,6 +114,16 @@ def certified(
     }
     findings |= {f"column {one.column}": one.why for one in looked.suspects}
     return Certificate(said, tuple(_notes(rule, names, samples, looked)), findings)
+
+
+def _suspects(rows: pa.Table, targets: Sequence[str], features: Sequence[str]) -> list[Suspect]:
+    """Columns to look at, each once, of whichever target they say something."""
+    found: dict[str, Suspect] = {}
+    asked: list[str | None] = [*targets] or [None]
+    for target in asked:
+        for one in suspects(rows, target, features):
+            found.setdefault(one.column, one)
+    return [*found.values()]
 
 
 def _mask(values: Any) -> Any:
@@ -206,7 +215,7 @@ def _illegitimate(looked: _Looked) -> tuple[str, str]:
         few = f"{looked.rows} rows of train are too few to look for them ({LEAST_ROWS})"
         return OUT_OF_REACH, few
     what = "columns that name the rows; no column to predict is named"
-    if looked.target:
+    if looked.targets:
         what = "columns that say the target alone or together, or name the rows"
     known = "what is known when one predicts, only people know"
     return (FOUND if looked.suspects else NONE_FOUND), f"{what}; {known}"

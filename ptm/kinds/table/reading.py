@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import log2
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptm import arrow
 from ptm.errors import Faults
+from ptm.kinds.table.meaning import expected_of, is_text, remedy, treatment_of
 from ptm.kinds.table.options import Options
 from ptm.limits import FLOAT32
 from ptm.model import Bad, File, Part
@@ -47,12 +49,14 @@ def _decoded(options: Options, path: Path) -> float:
 def read_columns(
     options: Options, path: Path | None, part: Part, aside: list[Bad] | None = None
 ) -> pa.Table:
-    """The columns: string where they are categories, else float64, or int64 of large integers."""
-    categories = frozenset(c for c, m in options.measures.items() if m == "categorical")
-    categories -= options.asides
+    """The columns: string where they are categories, or what `typed` makes something else of; else
+    float64, or int64 of large integers. Null where a value of a column of `missing` is missing.
+    """
+    texts = {name for name in options.named - options.asides if is_text(options, name)}
+    categories = frozenset(texts)
     kept = {c for c, m in options.measures.items() if m == "ordinal"}
     is_exact = options.standardize and not options.precision
-    unscaled = frozenset(kept | {options.target or ""}) if is_exact else None
+    unscaled = frozenset({*kept, *options.targets}) if is_exact else None
     if path:
         return read_delimited(
             path,
@@ -65,6 +69,9 @@ def read_columns(
             part.head,
             part.before,
             aside,
+            frozenset(options.missing),
+            partial(remedy, options),
+            {name: expected_of(treatment_of(options, name), True) for name in categories},
         )
     return _inline(options, categories, unscaled)
 

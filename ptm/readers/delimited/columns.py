@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ptm import arrow
@@ -11,12 +13,12 @@ from ptm.errors import BadInput, Faults
 from ptm.model import Bad
 from ptm.readers.delimited.content import content_of
 from ptm.readers.delimited.dialect import PLAIN, Dialect
-from ptm.readers.delimited.faults import Wanted, check_rows, is_blank, shown, some
+from ptm.readers.delimited.faults import Wanted, check_rows, shown, some
 from ptm.readers.delimited.faults import not_valid as not_valid
-from ptm.readers.delimited.good import good_rows
+from ptm.readers.delimited.good import good_rows, without
 from ptm.readers.delimited.header import begin_of, begin_of_file, behind_lines, read_header
 from ptm.readers.delimited.header import head_of as head_of
-from ptm.readers.delimited.numbers import MOST_EXACT, exact_integers, plain_numbers
+from ptm.readers.delimited.numbers import MOST_EXACT, exact_of_some, plain_numbers
 from ptm.readers.delimited.rows import Rows, RowTooLarge
 from ptm.readers.tabular.formats import DELIMITED, format_of
 from ptm.readers.tabular.opening import names_of, typed_rows
@@ -38,8 +40,12 @@ def read_delimited(
     head: int = 0,
     before: int = 0,
     aside: list[Bad] | None = None,
+    missing: frozenset[str] = frozenset(),
+    remedy: Callable[[str], str] | None = None,
+    what: Mapping[str, str] = MappingProxyType({}),
 ) -> pa.Table:
-    """Columns of a delimited file: float64, all finite, or string for those left as text.
+    """Columns of a delimited file: float64, all finite, or string for those left as text; null
+    where a value is missing.
 
     A column of integers some of which float64 would round is int64; of a file that is read in
     parts each part decides that by itself.
@@ -58,6 +64,7 @@ def read_delimited(
         before: of the part, how many rows stand before it.
         aside: rows in which something is wrong are added to it and left out; there may be no other.
             Where it is None they are errors.
+        missing, remedy, what: see `Wanted`.
 
     Raises:
         BadInput: the file is empty, is no text, has no rows, or its header names no columns, has
@@ -73,13 +80,18 @@ def read_delimited(
         text,
         categories,
         frozenset(names) if unscaled is None else unscaled,
+        missing,
+        dialect.na_values,
+        remedy,
+        what,
     )
     try:
         table = _read(rows, wanted)
-        if table is None and aside is not None:
-            table = good_rows(path, rows, wanted, aside)
-        elif table is None:
-            check_rows(path, rows, wanted)
+        if table is None:
+            if aside is None:
+                check_rows(path, rows, wanted)
+            # else nothing is wrong but how what is missing is spelled
+            table = good_rows(path, rows, wanted, [] if aside is None else aside)
     except RowTooLarge as error:
         raise error.of_file(path) from error
     if table is None or not (table.num_rows or aside):
@@ -153,21 +165,38 @@ def _read(rows: Rows, wanted: Wanted) -> pa.Table | None:
         column: pa.float64() if wanted.is_number(column) else pa.string()
         for column in wanted.columns
     }
-    table = rows.read(types)
+    table = rows.read(types, wanted.nulls)
     if table is None or not table.num_rows:
         return table
     large = []
-    for column, values in zip(table.column_names, table.columns, strict=True):
+    for place, column in enumerate(table.column_names):
+        values = table[column]
         if wanted.is_number(column):
-            numbers = arrow.numbers(values)
-            magnitude = max(numbers.max(), -numbers.min())  # NaN where one is
+            magnitude = _magnitude(values, wanted, column)
             if not magnitude <= wanted.largest(column):
                 return None
             if magnitude >= MOST_EXACT:
                 large.append(column)
-        elif column in wanted.categories and is_blank(values.unique()).any():
-            return None
+        elif column in wanted.categories and wanted.are_missing(values.unique()).any():
+            if column not in wanted.missing:
+                return None
+            table = table.set_column(place, column, without(values, wanted.are_missing(values)))
     return _with_integers(rows, table, large)
+
+
+def _magnitude(values: pa.ChunkedArray, wanted: Wanted, column: str) -> float:
+    """That of the largest number of a column; NaN where one is, or where it is not as wanted."""
+    import numpy as np
+
+    numbers, there = arrow.observed(values)
+    if there is not None and column not in wanted.missing:
+        return np.nan
+    if wanted.absent_numbers:
+        known = numbers if there is None else numbers[there]
+        if np.isin(known, [*wanted.absent_numbers]).any():
+            return np.nan  # with blanks around it, or spelled otherwise
+    magnitude: float = max(numbers.max(), -numbers.min())
+    return magnitude
 
 
 def _with_integers(rows: Rows, table: pa.Table, columns: list[str]) -> pa.Table | None:
@@ -178,11 +207,12 @@ def _with_integers(rows: Rows, table: pa.Table, columns: list[str]) -> pa.Table 
     if texts is None:
         return table
     for column in columns:
+        numbers, there = arrow.observed(table[column])
         spelled = plain_numbers(texts[column].combine_chunks(), rows.dialect)
-        integers, bad = exact_integers(spelled, arrow.numbers(table[column]))
+        integers, bad = exact_of_some(spelled, numbers, there)
         if bad:
             return None
         if integers is not None:
             place = table.column_names.index(column)
-            table = table.set_column(place, column, arrow.column(integers))
+            table = table.set_column(place, column, integers)
     return table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,20 @@ def plain_numbers(texts: pa.Array, dialect: Dialect) -> pa.Array:
     other = pc.binary_join_element_wise("?", texts, "")
     is_other = pa.array(_match(texts, f"{_NUMBER}|{_NOT_FINITE}"))
     return pc.if_else(spelled, plain, pc.if_else(is_other, other, texts))
+
+
+def as_numbers(texts: pa.Array, nulls: Sequence[str]) -> pa.Array:
+    """The numbers that texts spell, float64; null where a text is one of `nulls`.
+
+    Raises:
+        pa.ArrowInvalid: another is no number.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    trimmed = pc.ascii_trim(texts, characters=" \t")
+    absent = pc.is_in(trimmed, arrow.texts([text.strip() for text in nulls]))
+    return pc.if_else(absent, pa.scalar(None, pa.string()), trimmed).cast(pa.float64())
 
 
 def parse_numbers(texts: pa.Array) -> NDArray[np.float64]:
@@ -125,6 +140,33 @@ def exact_integers(
     kept = values.astype(np.int64)
     kept[large] = list(spelled.values())
     return kept, []
+
+
+def exact_of_some(
+    texts: pa.Array, values: NDArray[np.float64], there: NDArray[np.bool_] | None
+) -> tuple[pa.Array | None, list[int]]:
+    """The same of a column some of whose values are missing.
+
+    Args:
+        texts, values: see `exact_integers`; those of missing ones are no matter.
+        there: which are not, bool [row]; None where all are there.
+
+    Returns:
+        The column as int64, null where a value is missing, or None; and the rows.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    if there is None:
+        integers, bad = exact_integers(texts, values)
+        return None if integers is None else arrow.column(integers), bad
+    integers, bad = exact_integers(texts.filter(pa.array(there)), values[there])
+    [rows] = np.nonzero(there)
+    if integers is None:
+        return None, rows[bad].tolist()
+    whole = np.zeros(len(values), dtype=np.int64)
+    whole[rows] = integers
+    return arrow.masked(whole, there), []
 
 
 def _match(texts: pa.Array, pattern: str) -> NDArray[np.bool_]:

@@ -7,14 +7,14 @@ read in one block, or, where one block cannot hold it, in pieces that are cut he
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptm.errors import BadInput
 from ptm.readers.delimited.dialect import PLAIN, Dialect
-from ptm.readers.delimited.numbers import plain_numbers
+from ptm.readers.delimited.numbers import as_numbers, plain_numbers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,37 +84,33 @@ class Rows:
     before: int = 0
     is_whole: bool = True
 
-    def read(self, types: dict[str, pa.DataType]) -> pa.Table | None:
+    def read(self, types: dict[str, pa.DataType], nulls: Sequence[str] = ()) -> pa.Table | None:
         """The columns named in `types`; None where something is wrong with a row or a value.
+
+        Args:
+            types: of the columns.
+            nulls: texts that stand for no number in columns of numbers; no blanks around them.
 
         Raises:
             RowTooLarge: a row is too long to be read.
         """
         import pyarrow as pa
 
-        if self.dialect.thousands:
-            table = self._read(dict.fromkeys(types, pa.string()))
-            try:
-                return table and self._parsed(table, types)
-            except pa.ArrowInvalid:
-                return None
-        return self._read(types)
+        if not self.dialect.thousands:
+            return self._read(types, nulls)
+        table = self._read(dict.fromkeys(types, pa.string()), ())
+        if table is None:
+            return None
+        columns = dict(zip(types, table.columns, strict=True))
+        try:
+            for name in (name for name, kind in types.items() if kind == pa.float64()):
+                plain = plain_numbers(columns[name].combine_chunks(), self.dialect)
+                columns[name] = as_numbers(plain, nulls)
+        except pa.ArrowInvalid:
+            return None
+        return pa.table(columns)
 
-    def _parsed(self, table: pa.Table, types: dict[str, pa.DataType]) -> pa.Table:
-        """The texts of numbers as numbers.
-
-        Raises:
-            pa.ArrowInvalid: one is none.
-        """
-        import pyarrow as pa
-
-        for place, (name, kind) in enumerate(types.items()):
-            if kind == pa.float64():
-                plain = plain_numbers(table[name].combine_chunks(), self.dialect)
-                table = table.set_column(place, name, plain.cast(kind))
-        return table
-
-    def _read(self, types: dict[str, pa.DataType]) -> pa.Table | None:
+    def _read(self, types: dict[str, pa.DataType], nulls: Sequence[str]) -> pa.Table | None:
         """The same, where Arrow reads the numbers."""
         import pyarrow as pa
 
@@ -122,7 +118,7 @@ class Rows:
             return pa.table({name: pa.array([], kind) for name, kind in types.items()})
         if b'"' not in self.body and len(self.names) > 1:
             try:
-                return self._parse(self.body, types, None, block=BLOCK)
+                return self._parse(self.body, types, None, nulls, block=BLOCK)
             except (pa.ArrowInvalid, pa.ArrowCapacityError):
                 pass  # it may be a row that is longer than a block
         tables = []
@@ -135,7 +131,7 @@ class Rows:
                 return "skip" if row.text == end else "error"
 
             try:
-                tables.append(self._parse(ended, types, at_end))
+                tables.append(self._parse(ended, types, at_end, nulls))
             except (pa.ArrowInvalid, pa.ArrowCapacityError):
                 return None
             if not closed:
@@ -161,7 +157,7 @@ class Rows:
                 found.append((row.number, row.actual_columns, row.text == end))
                 return "skip"
 
-            tables.append(self._parse(ended, types, note, threads=False))
+            tables.append(self._parse(ended, types, note, (), threads=False))
             is_open = not (found and found[-1][2])
             found = found if is_open else found[:-1]
             wrong += [(total + number, fields) for number, fields, _ in found]
@@ -194,6 +190,7 @@ class Rows:
         piece: bytes,
         types: dict[str, pa.DataType],
         wrong: Callable[[Any], str] | None,
+        nulls: Sequence[str],
         block: int = 0,
         threads: bool = True,
     ) -> pa.Table:
@@ -217,7 +214,7 @@ class Rows:
             convert_options=csv.ConvertOptions(
                 include_columns=list(types),
                 column_types=types,
-                null_values=[],
+                null_values=[*nulls],
                 decimal_point=self.dialect.decimal,
             ),
         )
