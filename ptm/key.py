@@ -32,7 +32,7 @@ BESIDE = ("views", "inspect")  # functions of a kind that decide no content
 # what decides it, whatever uses them
 CALLED = (
     *("parts", "read", "measure", "learn", "encode", "whole", "analyze"),
-    *("Options", "NAMES_MATTER", "TOGETHER"),
+    *("Options", "NAMES_MATTER", "names_matter", "TOGETHER"),
 )
 SCALING = "ptm.scaling"
 DEFAULTS = "ptm.defaults"  # scales what a kind says how to scale

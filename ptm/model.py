@@ -35,6 +35,8 @@ SAMPLE, CHANNEL, DEPTH, HEIGHT, WIDTH = "sample", "channel", "depth", "height", 
 FEATURE, CLASS, HOUR, DAY, PARAMETER = "feature", "class", "hour", "day", "parameter"
 WORD, CHARACTER, CODE_POINT, VOCABULARY = "word", "character", "code_point", "vocabulary"
 
+# what the column "file" of rows says where a sample is a row of the file, and not all of it
+ROW_OF_FILE = {"sample": "row"}
 QUARANTINE = "quarantine"  # that of the table of those that could not be read
 
 
@@ -77,6 +79,7 @@ class Part(NamedTuple):
             names of `uniform` of a block; where it is known, others are bad.
         total: what the spans of such a file go up to, where that is not the bytes it has: those
             that it has decompressed, or its rows.
+        columns: the order of its columns, where its files have another one than those of others.
     """
 
     number: int
@@ -88,6 +91,7 @@ class Part(NamedTuple):
     digest: str = ""
     usual: tuple[tuple[str, str], ...] = ()
     total: int = 0
+    columns: tuple[str, ...] = ()
 
 
 class PartFile(NamedTuple):

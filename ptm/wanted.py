@@ -149,12 +149,16 @@ class Wanted:
                 span = part.digest, span[0] == 0
             # what is before it decides which line, and which row, each one is
             of = {
-                "names": [file.name for file in part.files] if kind.names_matter else [],
+                "names": [file.name for file in part.files]
+                if kind.names_matter(self.source)
+                else [],
                 "files": [] if part.digest else [file.sha256 for file in part.files],
                 "span": span,
                 "head": part.head,
                 "before": part.before,
             }
+            if part.columns:
+                of["columns"] = part.columns
             key = make_key({**decides, "part": of})
             # others may be put before it, and it stays as it is
             part = part._replace(number=0, key=key)
@@ -255,7 +259,7 @@ def of_files(source: Source, kind: Kind, root: Path, rehash: bool) -> Wanted:
     memory = store.Memory(root / source.name, rehash)
     # one that is there may turn out to be up to date
     look = partial(expect_room, source.name, root=root) if is_new(source.name, root) else None
-    files = InputFiles(source, memory.inputs, kind.names_matter, look)
+    files = InputFiles(source, memory.inputs, kind.names_matter(source), look)
     inputs = {"sha256": files.digest, "files": files.count, "bytes": files.bytes}
     return _wanted(source, kind, inputs, root, memory, files)
 

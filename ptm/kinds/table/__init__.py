@@ -42,6 +42,8 @@ from ptm.kinds.table.meaning import (
 )
 from ptm.kinds.table.missing import is_counted, missing_counts, missing_note, treatments
 from ptm.kinds.table.options import Options as Options
+from ptm.kinds.table.reading import FILE
+from ptm.kinds.table.reading import names_matter as names_matter
 from ptm.kinds.table.reading import parts as parts
 from ptm.kinds.table.targets import (
     as_classes,
@@ -53,7 +55,7 @@ from ptm.kinds.table.targets import (
 )
 from ptm.kinds.table.typed import Rows, as_alone, rows_of, typed
 from ptm.learned import CODES, Learned
-from ptm.model import FEATURE, SAMPLE, Artifact, Block, Part, View
+from ptm.model import FEATURE, ROW_OF_FILE, SAMPLE, Artifact, Block, Part, View
 from ptm.readers.delimited.columns import check_names
 from ptm.readers.delimited.faults import shown, some
 from ptm.source import file_name
@@ -67,7 +69,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-NAMES_MATTER = False  # of files: no row has them
 FEW = 1000  # numbers that show of most columns that they are no integers
 # what is carried of columns of numbers: those that are int64, and that have integers only
 EXACT, WHOLE = "exact", "whole"
@@ -403,6 +404,8 @@ def _described(options: Options, table: pa.Table) -> pa.Table:
             metadata["measure"] = measure_of(options, field.name)
         if field.name in options.units:
             metadata["unit"] = options.units[field.name]
+        if field.name == FILE:
+            metadata |= ROW_OF_FILE
         fields.append(field.with_metadata(metadata))
     return table.cast(pa.schema(fields))
 
