@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from flows.terminal.console import Rows, prose, say
+from flows.terminal.new_catalog import is_there, write
 from flows.terminal.places import next_of
 from ptm import init
 
@@ -21,7 +22,7 @@ def run(place: Path, catalog: Path, dry_run: bool) -> int:
         OSError: the folder cannot be read, or the catalog not be written.
     """
     if not dry_run and (catalog.exists() or catalog.is_symlink()):
-        raise init.is_there(catalog)
+        raise is_there(catalog)
     found = init.inspect(place)
     text = init.catalog_text(found, catalog) if found.entries else ""
     if dry_run and text:
@@ -31,7 +32,7 @@ def run(place: Path, catalog: Path, dry_run: bool) -> int:
     if not text:
         say(f"error: expected data that ptm can read, got none in {place}", "red")
         return 1
-    written = init.write(text, catalog)
+    written = write(text, catalog)
     say(f"Wrote {' and '.join(map(str, written))}: look at the comments in it.")
     say(f"Next: {next_of(catalog)}")
     return 0

@@ -16,6 +16,7 @@ from ptm.init.walk import walk
 from ptm.inspecting.guess import Entry, Line
 from ptm.registry import kinds_that_inspect
 
+SCHEMA = ".catalog.schema.json"
 ABOUT = "# Made by `ptm init`: what was seen, and what comes of it."
 NO_KIND = "no kind takes it"
 
@@ -97,50 +98,16 @@ def data_of(root: Path, catalog: Path) -> str:
     return there.as_posix() if root.is_absolute() and relative.startswith("..") else relative
 
 
-def write(text: str, catalog: Path) -> list[Path]:
-    """Writes a catalog that is not there yet, whole or not at all; the files that were written.
-
-    Raises:
-        CatalogError: there is one, or something else; it stays as it is.
-        OSError: it cannot be written.
-    """
-    catalog.parent.mkdir(parents=True, exist_ok=True)
-    schema = _schema()
-    whole = catalog.with_name(f".{catalog.name}-{os.getpid()}")
-    try:
-        whole.write_text(text, encoding="utf-8")
-        os.link(whole, catalog)  # which, other than renaming, replaces nothing
-    except FileExistsError as error:
-        raise is_there(catalog) from error
-    finally:
-        whole.unlink(missing_ok=True)
-    if schema is None:
-        return [catalog]
-    schema_file(catalog).write_text(schema.schema_text(), encoding="utf-8")
-    return [catalog, schema_file(catalog)]
-
-
 def schema_file(catalog: Path) -> Path:
     """The JSON Schema beside a catalog, by which editors know its options."""
-    schema = _schema()
+    schema = schema_module()
     found: Path = schema.schema_file(catalog) if schema else catalog.with_name(SCHEMA)
     return found
 
 
-SCHEMA = ".catalog.schema.json"
-
-
-def _schema() -> Any:
+def schema_module() -> Any:
     """What makes the schema; None where it is not there."""
     try:
         return import_module("ptm.schema")
     except ModuleNotFoundError:
         return None
-
-
-def is_there(catalog: Path) -> CatalogError:
-    """That a catalog is there, which is not written over."""
-    return CatalogError(
-        f"expected a new catalog, got one that is there: {catalog} stays as it is; another name: "
-        "--catalog FILE"
-    )

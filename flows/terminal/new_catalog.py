@@ -1,0 +1,40 @@
+"""A new catalog as a file: whole or not at all, and never in place of another."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ptm.errors import CatalogError
+from ptm.init import schema_file, schema_module
+
+
+def write(text: str, catalog: Path) -> list[Path]:
+    """Writes a catalog that is not there yet, whole or not at all; the files that were written.
+
+    Raises:
+        CatalogError: there is one, or something else; it stays as it is.
+        OSError: it cannot be written.
+    """
+    catalog.parent.mkdir(parents=True, exist_ok=True)
+    schema = schema_module()
+    whole = catalog.with_name(f".{catalog.name}-{os.getpid()}")
+    try:
+        whole.write_text(text, encoding="utf-8")
+        os.link(whole, catalog)  # which, other than renaming, replaces nothing
+    except FileExistsError as error:
+        raise is_there(catalog) from error
+    finally:
+        whole.unlink(missing_ok=True)
+    if schema is None:
+        return [catalog]
+    schema_file(catalog).write_text(schema.schema_text(), encoding="utf-8")
+    return [catalog, schema_file(catalog)]
+
+
+def is_there(catalog: Path) -> CatalogError:
+    """That a catalog is there, which is not written over."""
+    return CatalogError(
+        f"expected a new catalog, got one that is there: {catalog} stays as it is; another name: "
+        "--catalog FILE"
+    )
