@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
 
@@ -123,6 +124,31 @@ def numbers(values: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
     if not found:
         return np.zeros(0, dtype=kind)
     return found[0] if len(found) == 1 else np.concatenate(found)
+
+
+def observed(values: pa.Array | pa.ChunkedArray) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    """The numbers of an Arrow array, 0 where one is missing, [row]; which are there, bool [row].
+
+    Flags are uint8. None where all are there.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    if pa.types.is_boolean(values.type):
+        values = values.cast(pa.uint8())
+    if not values.null_count:
+        return numbers(values), None
+    return numbers(values.fill_null(0)), np.asarray(values.is_valid())
+
+
+def masked(values: NDArray[Any], there: NDArray[np.bool_]) -> pa.Array:
+    """An Arrow array of numbers or flags, null where one is not there."""
+    import numpy as np
+    import pyarrow as pa
+
+    found = column(values)
+    validity = pa.py_buffer(np.packbits(there, bitorder="little"))
+    return pa.Array.from_buffers(found.type, len(values), [validity, *found.buffers()[1:]])
 
 
 def table(columns: Mapping[str, Any], units: Mapping[str, str] | None = None) -> pa.Table:

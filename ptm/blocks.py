@@ -29,7 +29,7 @@ INTEGERS = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)
 # types that Parquet gives back as they are
 PLAIN_TYPES = {*INTEGERS, "bool", "double", "float", "string", "large_string", "date32[day]"}
 SCALED = {*INTEGERS, "bool", "float16", "float32", "float64"}  # dtypes of what may be scaled
-OF_JSON = ("facts", "uniform", "carried")
+OF_JSON = ("facts", "uniform", "carried", "left_out")
 BY_NAME = {
     "tensors": "tensors by name",
     "axes": "names of axes by tensor",
@@ -38,6 +38,7 @@ BY_NAME = {
     "scaling": "a ptm.Scaling by tensor",
     "uniform": "counts of values by name",
     "carried": "JSON values by name",
+    "left_out": "numbers of rows by column",
 }
 
 
@@ -70,7 +71,8 @@ def whole(block: object, who: str, part: bool = True, aside: bool = False) -> Bl
     tables = {name: _table(name, value, problems) for name, value in block.tables.items()}
     rows = None if block.rows is None else _table(ROWS, block.rows, problems)
     problems += _unlike(rows, tensors, axes)
-    if part and not (problems or tensors or tables or block.bad) and rows is None:
+    is_left = block.bad or block.left_out
+    if part and not (problems or tensors or tables or is_left) and rows is None:
         problems.append("expected tensors or tables, got none")
     if problems:
         raise PtmError(f"{who}: " + "\n  ".join(problems))

@@ -25,6 +25,15 @@ from ptm.source import BAD, CHECKS, SPLIT, STORED, Source, below_folders, inheri
 
 ABOUT = "catalog"  # the table that is no entry
 SHOWN = 12  # entries in a repr
+EVERY = (
+    "timeout",
+    *STORED,
+    *SPLIT,
+    *BAD,
+    *CHECKS,
+    "learn_from",
+)  # options of every entry, but for its path
+SAMPLES = frozenset(SPLIT) - {"seed", "statistics"}  # of entries whose rows are samples
 TYPES = {"str", "bool", "int", "float"}
 TABLES = ("dict_type", "model_type")
 PLAIN = {  # what pydantic says, in words of a catalog
@@ -38,11 +47,11 @@ PLAIN = {  # what pydantic says, in words of a catalog
 }
 
 
-class _About(BaseModel):
+class About(BaseModel):
     """What a catalog says of itself, in its table `[catalog]`.
 
     Attributes:
-        name: of the whole.
+        name: of the catalog, in the names of runs; without it that of the file.
         kinds: Python files with kinds of one's own, by name; their paths are relative to the file.
     """
 
@@ -179,15 +188,15 @@ def _tables(catalog: Path) -> dict[str, Any]:
         raise CatalogError(f"{catalog}: expected TOML, got: {got}") from error
 
 
-def _about(table: object, problems: list[str]) -> _About:
+def _about(table: object, problems: list[str]) -> About:
     try:
-        return _About.model_validate(table)
+        return About.model_validate(table)
     except ValidationError:
         problems.append(
             f"[{ABOUT}]: expected a table with a 'name' of a-z, 0-9, '_' and '-', and perhaps "
             "'kinds', Python files by the names of the kinds in them"
         )
-        return _About()
+        return About()
 
 
 def _wrong_files(files: Mapping[str, Path], entries: Mapping[str, Any]) -> Iterator[str]:
@@ -276,13 +285,13 @@ def _kind(name: str, entry: object, files: Mapping[str, Path], known: dict[str, 
 
 def _source(name: str, entry: dict[str, Any], root: Path, kind: Kind) -> Source:
     spec = kind.options
-    told = [_unknown(name, option, kind) for option in sorted(_hidden(kind) & entry.keys())]
+    told = [_unknown(name, option, kind) for option in sorted(hidden(kind) & entry.keys())]
     needed = "of" if kind.analyzes else "path" if spec.needs_path else ""
     if needed and not entry.get(needed):
         what = "the entries whose artifacts it reads" if needed == "of" else "a file or folder"
         got = short(entry[needed]) if needed in entry else "nothing"
         told.append(f"[{name}] {needed}: expected this option ({what}), got {got}")
-    given = {option: value for option, value in entry.items() if option not in _hidden(kind)}
+    given = {option: value for option, value in entry.items() if option not in hidden(kind)}
     try:
         # as JSON, where an array is what the option says: a tuple, a list, a set
         values = to_json({**below_folders(given, spec), **given, "name": name, "root": ""})
@@ -295,20 +304,26 @@ def _source(name: str, entry: dict[str, Any], root: Path, kind: Kind) -> Source:
     return source
 
 
-def _hidden(kind: Kind) -> set[str]:
-    """What no entry of a kind may say."""
+def hidden(kind: Kind) -> set[str]:
+    """What is a field of the options of a kind, and no option that its entries may say."""
     learns = kind.options.learns and not kind.analyzes
-    hidden = ("path", *STORED) if kind.analyzes else ("of",)
-    return {"name", "root", *hidden, *(() if learns else ("learn_from",))}
+    left_out = ("path", *STORED) if kind.analyzes else ("of",)
+    return {"name", "root", *left_out, *(() if learns else ("learn_from",))}
+
+
+def options_of(kind: Kind) -> list[str]:
+    """The options that entries of a kind may say: its own, then those of every entry."""
+    left_out = hidden(kind)
+    if kind.analyzes or not kind.options.sets_aside:
+        left_out |= {*BAD}
+    if not kind.options.samples:
+        left_out |= {*SAMPLES}
+    last = [option for option in EVERY if option not in left_out]
+    return [name for name in kind.options.model_fields if name not in {*left_out, *last}] + last
 
 
 def _unknown(name: str, option: str, kind: Kind) -> str:
-    of_all = ("timeout", *STORED, *SPLIT, *BAD, *CHECKS, "learn_from")
-    hidden = _hidden(kind) | (set() if kind.options.sets_aside and not kind.analyzes else {*BAD})
-    last = [option for option in of_all if option not in hidden]
-    aside = {*hidden, *last}
-    known = [field for field in kind.options.model_fields if field not in aside] + last
-    return _unknown_among(name, option, option, known)
+    return _unknown_among(name, option, option, options_of(kind))
 
 
 def _unknown_among(name: str, option: str, word: str, known: list[str]) -> str:

@@ -22,7 +22,7 @@ from ptm.leaks import near
 from ptm.leaks.certificate import ROWS_LOOKED_AT, Certificate, certified, table_of
 from ptm.leaks.crossings import Marks, as_arrays, from_arrays, rows_of
 from ptm.leaks.tokens import step_of
-from ptm.model import Bad, Block, Part, PartRef, row_numbers
+from ptm.model import Block, Part, PartRef, row_numbers
 from ptm.split import COLUMN, CONTENT, FINDINGS, INHERITED, NONE, NOWHERE, Rule
 from ptm.stats import Stats
 from ptm.work import Job, Measured, Work
@@ -53,7 +53,9 @@ class Checked(NamedTuple):
 
 def columns_of(source: Source, target: str | None, names: Sequence[str]) -> list[str]:
     """The columns of rows that samples are compared by."""
-    aside = {FILE, COLUMN, target, source.group, source.time, *getattr(source, "exclude", ())}
+    named = getattr(source, "target", None)
+    targets = {target, *((named,) if isinstance(named, str) else named or ())}
+    aside = {FILE, COLUMN, *targets, source.group, source.time, *getattr(source, "exclude", ())}
     return [name for name in names if name not in aside]
 
 
@@ -111,7 +113,7 @@ def codes_of_near(
     def place_of(place: int) -> tuple[str, str]:
         [(_, number, row)] = rows_of([place], [ref.rows or 0 for ref in refs])
         work, one = some[number]
-        return _place(work.unpacked()[0], _rows(job, one.ref), one.bad, row)
+        return _place(work.unpacked()[0], _rows(job, one.ref), one, row)
 
     if found.refused:
         _refuse(job, found, place_of)
@@ -129,7 +131,7 @@ def splits_of_near(job: Job, part: Part, block: Block, stats: Stats) -> Splits:
     pairs = near.near_pairs(signatures)
     found = near.sides(rule, content_of(job.source, part, block), pairs, _before(job))
     if found.refused:
-        _refuse(job, found, lambda place: _place(part, block.rows, block.bad, place))
+        _refuse(job, found, lambda place: _place(part, block.rows, block, place))
     return Splits(rule.names, found.codes)
 
 
@@ -153,11 +155,11 @@ def _refuse(job: Job, found: near.Sides, place_of: Callable[[int], tuple[str, st
     faults.check()
 
 
-def _place(part: Part, rows: pa.Table, bad: Sequence[Bad], row: int) -> tuple[str, str]:
+def _place(part: Part, rows: pa.Table, said: Block | Measured, row: int) -> tuple[str, str]:
     """The file of a sample, and which of its rows it is; "" where the file is the sample."""
     if FILE in rows.column_names:
         return str(rows[FILE][row].as_py()), ""
-    number = int(row_numbers(part.before, rows.num_rows, bad)[row])
+    number = int(row_numbers(part.before, rows.num_rows, said.bad, said.left_out)[row])
     return part.files[0].url if part.files else "", f"row {number}"
 
 

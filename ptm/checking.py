@@ -203,11 +203,11 @@ def _placed(job: Job, parts: Sequence[PartRef], whole: Whole, fault: Fault) -> B
 
 
 def _in_file(row: int, whole: Whole) -> int:
-    """The number that a row has in its file, from 1, those among it that were set aside too."""
+    """The number that a row has in its file, from 1, those that were set aside or left out too."""
     aside = whole.tables.get(QUARANTINE)
     told = [] if aside is None else map(OF_ROW.match, aside["where"].to_pylist())
     number = row + 1
-    for before in sorted(int(found[1]) for found in told if found):
+    for before in sorted([*(int(found[1]) for found in told if found), *whole.left_out]):
         number += before <= number
     return number
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ptm import defaults, quarantine
@@ -28,12 +29,14 @@ class Measures(NamedTuple):
         profiles: of columns and channels, by split.
         aside: the samples that were set aside; None where none can be.
         checked: what was found of their split; None where they have none.
+        left_out: rows of the source that are none of them, as their entry says, by column.
     """
 
     by_split: Mapping[str, Stats]
     profiles: BySplit
     aside: Sequence[Bad] | None = None
     checked: Checked | None = None
+    left_out: Mapping[str, Sequence[int]] = MappingProxyType({})
 
 
 def finished(
@@ -79,8 +82,10 @@ def joined(
     tables = {} if beside.rows is None else {ROWS: beside.rows}
     of_one = said[0].tables if isinstance(said[0], Block) else {}
     profiles, checked, aside = measures.profiles, measures.checked, measures.aside
-    found = dict(checked.tables) if checked else {}
+    found, of_split = (dict(checked.tables), checked.notes) if checked else ({}, ())
     counts, of_bad = _counts(measures.by_split), tuple[str, ...]()
+    if measures.left_out:
+        facts["left_out"] = {name: len(rows) for name, rows in measures.left_out.items()}
     if aside is not None:
         found[QUARANTINE] = quarantine.table(aside)
         of_bad = quarantine.notes(aside, good_in(said))
@@ -96,9 +101,32 @@ def joined(
         learned.to_json(),
         counts | {"columns": summary_of(profiles)},
         {**facts, **beside.facts},
-        (*of_bad, *notes, *beside.notes, *(checked.notes if checked else ())),
+        (*of_bad, *_of_left_out(measures), *notes, *beside.notes, *of_split),
         checked.said if checked else {},
+        sorted(number for numbers in measures.left_out.values() for number in numbers),
     )
+
+
+def left_out_of(parts: Sequence[Measured]) -> dict[str, list[int]]:
+    """The rows that were left out of parts, by column, in their order."""
+    found: dict[str, list[int]] = {}
+    for part in parts:
+        for column, numbers in part.left_out.items():
+            found.setdefault(column, []).extend(numbers)
+    return found
+
+
+def _of_left_out(measures: Measures) -> tuple[str, ...]:
+    """A sentence about the rows that were left out, if any were."""
+    counts = {name: len(numbers) for name, numbers in measures.left_out.items()}
+    if not counts:
+        return ()
+    left = sum(counts.values())
+    total = left + sum(sum(s.samples.values()) for s in measures.by_split.values())
+    total += len(measures.aside or ())
+    each = ", ".join(f"'{name}' ({count:,})" for name, count in counts.items())
+    rows = f"{left:,} of {total:,} rows {'is' if left == 1 else 'are'} left out"
+    return (f"{rows}, as a value is missing in column {each}",)
 
 
 def good_in(said: Sequence[Block | Measured]) -> int:

@@ -9,25 +9,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptm.errors import PtmError
+from ptm.featuring import PLAIN, Column, Featured, Treatment, featured
+from ptm.given import column_of
 from ptm.scaling import Scaler, plain_scaler, problem_of
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
     from numpy.typing import NDArray
+
+FEATURES, CODES = "features", "codes"  # the tensors that are made of columns
 
 
 @dataclass(frozen=True)
 class Learned:
-    """Scalers and categories.
+    """Scalers and categories, and what else becomes of columns.
 
     Attributes:
         scalers: by tensor; each has every channel of it, also where all are left as they are.
-        categories: the values of each column of categories, sorted.
+        categories: the values of each column of categories, sorted; where rare ones are joined,
+            that of them is the last.
         integers: the columns of integers that float64 would round.
         raw: the tensors that are stored as they were decoded, and scaled when they are read.
         vocabularies: the words, and characters, of a text, sorted by code point. They stand in the
             tables of an artifact and not in its manifest.
+        columns: what becomes of columns of which more is to be said.
+        classes: the classes of each target that has names for them; a class is its place.
     """
 
     scalers: Mapping[str, Scaler] = field(default_factory=dict)
@@ -35,6 +41,8 @@ class Learned:
     integers: tuple[str, ...] = ()
     raw: tuple[str, ...] = ()
     vocabularies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    columns: Mapping[str, Treatment] = field(default_factory=dict)
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, file: str | Path) -> Learned:
@@ -64,6 +72,8 @@ class Learned:
                 integers=_texts("integers", self.integers),
                 raw=_texts("raw", self.raw),
                 vocabularies={name: _texts(name, one) for name, one in self.vocabularies.items()},
+                columns={n: Treatment.from_json(one.to_json()) for n, one in self.columns.items()},
+                classes={name: _texts(name, one) for name, one in self.classes.items()},
             )
         except (TypeError, ValueError, AttributeError) as error:
             raise PtmError(f"expected a ptm.Learned as it is described, got {error}") from error
@@ -82,15 +92,18 @@ class Learned:
 
         Args:
             raw: values by tensor, with its axes and in the units of the files ("images": uint8
-                [sample, channel, height, width]); or, for one tensor that was made of columns, a
-                sequence of values for each of them ("alcohol": [10.1, 9.8]).
+                [sample, channel, height, width]); or, for what was made of columns, a sequence of
+                values for each of them ("alcohol": [10.1, 9.8]); None, NaN and a text of nothing
+                are missing.
 
         Returns:
-            float32 tensors, by name.
+            float32 tensors, by name; of columns `features`, and `codes` int64 [sample, column] of
+            those whose categories are codes. A category that was not learned is 0 throughout, or
+            one of the rare ones.
 
         Raises:
             PtmError: a tensor or a column is not known, or one is missing; a tensor has other
-                channels; a value is no number, one of a column is not finite, a category is new.
+                channels; a value is none that its column has, or is missing where none may be.
         """
         import torch
 
@@ -102,8 +115,10 @@ class Learned:
                 for name, values in raw.items()
             }
         name, scaler = self._of_columns(raw)
-        values = self._matrix(scaler, raw)
-        return {name: torch.from_numpy(scaler.scaled(values))}
+        found = self._featured(scaler, raw)
+        tensors = {name: torch.from_numpy(found.features)} if scaler.names else {}
+        codes = found.codes(self.coded)
+        return tensors | ({CODES: torch.from_numpy(codes)} if codes is not None else {})
 
     def invert(self, name: str, values: torch.Tensor) -> torch.Tensor:
         """Scaled values of a tensor as raw ones, float64.
@@ -144,70 +159,61 @@ class Learned:
 
     def _of_columns(self, raw: Mapping[str, Any]) -> tuple[str, Scaler]:
         """The one tensor whose channels these columns make."""
-        for name, scaler in self.scalers.items():
+        scalers = self.scalers or ({FEATURES: Scaler.identity(())} if self.coded else {})
+        for name, scaler in scalers.items():
             wanted = self._columns(scaler)
             if raw.keys() <= set(wanted):
                 missing = [column for column in wanted if column not in raw]
                 if not missing:
                     return name, scaler
                 raise PtmError(f"expected every column, got none for {', '.join(missing)}")
-        known = [*self.scalers, *(c for s in self.scalers.values() for c in self._columns(s))]
+        known = [*self.scalers, *(c for s in scalers.values() for c in self._columns(s))]
         unknown = sorted(map(str, raw.keys() - set(known)))
         raise PtmError(
             f"expected values for {', '.join(known) or 'nothing: nothing was learned'}, "
             f"those of one tensor, got {', '.join(unknown or map(str, raw)) or 'none'}"
         )
 
+    @property
+    def coded(self) -> list[str]:
+        """The columns whose categories are codes, in their order."""
+        return [name for name, how in self.columns.items() if how.codes]
+
     def _columns(self, scaler: Scaler) -> list[str]:
-        """The columns of which the channels of a scaler were made."""
-        of = {f"{c}={value}": c for c, values in self.categories.items() for value in values}
-        return list(dict.fromkeys(of.get(channel, channel) for channel in scaler.names))
+        """The columns of which the channels of a scaler were made, and those of codes."""
+        of: dict[str, str] = {}
+        for column in (*self.categories, *self.columns):
+            how, categories = self.columns.get(column, PLAIN), self.categories.get(column)
+            of |= dict.fromkeys(how.features(column, categories), column)
+        return list(dict.fromkeys([*(of.get(name, name) for name in scaler.names), *self.coded]))
 
-    def _matrix(self, scaler: Scaler, raw: Mapping[str, Any]) -> NDArray[np.float64]:
-        """float64 [sample, channel]."""
-        import numpy as np
+    def _featured(self, scaler: Scaler, raw: Mapping[str, Any]) -> Featured:
+        import pyarrow as pa
 
-        columns = {name: _column(name, raw[name]) for name in self._columns(scaler)}
-        matrix = np.zeros((len(next(iter(columns.values()))), len(scaler.names)))
-        place = 0
-        for column, values in columns.items():
-            if len(values) != len(matrix):
-                got = f"{len(values)} for '{column}'"
-                raise PtmError(f"expected {len(matrix)} values for each column, got {got}")
-            if column in self.categories:
-                codes = self.codes(column, values)
-                matrix[np.arange(len(codes)), place + codes] = 1.0
-                place += len(self.categories[column])
-            else:
-                matrix[:, place] = _finite(column, values)
-                place += 1
-        return matrix
-
-    def codes(self, column: str, values: Sequence[str]) -> NDArray[np.int64]:
-        """The place of each value among the categories of a column, int64 [row].
-
-        Raises:
-            PtmError: one is new.
-        """
-        import numpy as np
-
-        places = {value: place for place, value in enumerate(self.categories[column])}
-        try:
-            return np.array([places[value] for value in values], dtype=np.int64)
-        except (KeyError, TypeError):
-            new = next(value for value in values if not _is_among(value, places))
-            raise PtmError(
-                f"column '{column}': expected one of the {len(places)} categories that were "
-                f"learned, got {new!r}"
-            ) from None
+        columns, found = list[Column](), dict[str, pa.ChunkedArray]()
+        for name in self._columns(scaler):
+            how, categories = self.columns.get(name, PLAIN), self.categories.get(name)
+            columns.append(Column(name, categories, True, how))
+            found[name] = column_of(name, raw[name], categories is not None, how)
+        count = len(next(iter(found.values())))
+        for name, values in found.items():
+            if len(values) != count:
+                got = f"{len(values)} for '{name}'"
+                raise PtmError(f"expected {count} values for each column, got {got}")
+        return featured(pa.table(found), columns, scaler)
 
     def to_json(self) -> dict[str, Any]:
         """JSON values from which `from_json` makes an equal one."""
+        more = {
+            "columns": {name: how.to_json() for name, how in self.columns.items()},
+            "classes": {name: list(values) for name, values in self.classes.items()},
+        }
         return {
             "scalers": {name: scaler.to_json() for name, scaler in self.scalers.items()},
             "categories": {column: list(values) for column, values in self.categories.items()},
             "integers": list(self.integers),
             "raw": list(self.raw),
+            **{name: said for name, said in more.items() if said},
         }
 
     @classmethod
@@ -218,6 +224,8 @@ class Learned:
             {column: tuple(one) for column, one in values.get("categories", {}).items()},
             tuple(values.get("integers", ())),
             tuple(values.get("raw", ())),
+            columns={n: Treatment.from_json(one) for n, one in values.get("columns", {}).items()},
+            classes={name: tuple(one) for name, one in values.get("classes", {}).items()},
         )
 
 
@@ -239,28 +247,3 @@ def _numbers(what: str, values: Any) -> NDArray[Any]:
     if found.dtype.kind not in "biuf":
         raise PtmError(f"{what}: expected numbers, got {type(values).__name__} of {found.dtype}")
     return found
-
-
-def _column(name: str, values: Any) -> Any:
-    """The values of a column, one after the other."""
-    if isinstance(values, (str, bytes, Mapping)) or not hasattr(values, "__len__"):
-        raise PtmError(f"column '{name}': expected a sequence of values, got {values!r}")
-    return values
-
-
-def _finite(column: str, values: Any) -> NDArray[np.float64]:
-    """The numbers of a column, float64 [row]."""
-    import numpy as np
-
-    found = _numbers(f"column '{column}'", values).astype(np.float64)
-    if found.ndim != 1:
-        raise PtmError(f"column '{column}': expected one axis, got shape {list(found.shape)}")
-    wrong = np.flatnonzero(~np.isfinite(found))
-    if len(wrong):
-        got = f"{found[wrong[0]]} at {wrong[0]}"
-        raise PtmError(f"column '{column}': expected finite numbers, got {got}")
-    return found
-
-
-def _is_among(value: Any, places: Mapping[str, int]) -> bool:
-    return isinstance(value, str) and value in places

@@ -61,7 +61,7 @@ def make(job: Job, work: Work) -> Made | BadInput:
         block, splits = found
         part, _ = work.unpacked()
         try:
-            check_aside(job, block.bad, defaults.samples_of(block))
+            check_aside(job, block.bad, defaults.samples_of(block), block.left_out)
             if _is_near(job):
                 stats = _stats(job, kind, block)
                 splits = certifying.splits_of_near(job, part, block, stats)
@@ -95,13 +95,19 @@ def analyze(job: Job, pointers: Mapping[str, store.Pointer], rehash: bool) -> Ma
         return _made(job, block, splits)
 
 
-def check_aside(job: Job, bad: Sequence[Bad], good: int) -> None:
+def check_aside(
+    job: Job, bad: Sequence[Bad], good: int, left_out: Mapping[str, Sequence[int]]
+) -> None:
     """Looks whether so many samples may be set aside, of all that there are.
 
     Raises:
-        InputError: see `ptm.quarantine.check`.
+        InputError: see `ptm.quarantine.check`; or all others are left out.
     """
     try:
+        if left_out and not good:
+            columns = " and ".join(f"'{name}'" for name in left_out)
+            got = f"none: it is missing in {sum(map(len, left_out.values())):,}"
+            raise BadInput("rows", f"a row with a value in column {columns}", got)
         quarantine.check(job.source, bad, good)
     except BadInput as error:
         raise error.of_source(job.name, lambda name: f"{job.above}{name}") from error
@@ -231,7 +237,7 @@ def completed(
             checked = certifying.of_one(job.source, part, block, splits, by_split, facts)
         encoded = replace(encoded, rows=splits.with_column(encoded.rows))
     aside = [*block.bad] if job.source.on_bad == "quarantine" else None
-    measures = Measures(by_split, profiles, aside, checked)
+    measures = Measures(by_split, profiles, aside, checked, block.left_out)
     return encoded, joined([block], encoded.axes, beside, learned, measures)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ptm import shown
@@ -147,17 +148,24 @@ class Bad(NamedTuple):
     row: int = 0
 
 
-def row_numbers(before: int, rows: int, bad: Sequence[Bad]) -> NDArray[np.int64]:
+def row_numbers(
+    before: int,
+    rows: int,
+    bad: Sequence[Bad],
+    left_out: Mapping[str, Sequence[int]] = MappingProxyType({}),
+) -> NDArray[np.int64]:
     """The number in the file of each row of a part that is left, from 1, int64 [row].
 
     Args:
         before: how many rows of the file stand before the part.
         rows: how many are left.
         bad: those that were set aside.
+        left_out: those that were left out, see `Block`.
     """
     import numpy as np
 
-    aside = np.array([one.row for one in bad if one.row], dtype=np.int64)
+    others = [number for numbers in left_out.values() for number in numbers]
+    aside = np.array([*(one.row for one in bad if one.row), *others], dtype=np.int64)
     numbers = np.arange(before + 1, before + rows + len(aside) + 1)
     return np.setdiff1d(numbers, aside, assume_unique=True) if len(aside) else numbers
 
@@ -176,6 +184,8 @@ class Block:
         tables: other tables, by name.
         scaler: what normalised the tensors, if anything did.
         bad: samples that could not be read, and are in none of the others.
+        left_out: rows that the entry leaves out where a value is missing, by its column: their
+            numbers in the file, from 1.
         facts: JSON values for the manifest (spacing in mm, filled hours, …); of several parts the
             same in each.
         notes: sentences for people.
@@ -195,6 +205,7 @@ class Block:
     scaling: Mapping[str, Scaling] = field(default_factory=dict)
     uniform: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     carried: Mapping[str, Any] = field(default_factory=dict)
+    left_out: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -210,6 +221,7 @@ class Whole:
         facts: JSON values.
         notes: sentences for people.
         split: JSON of what is known of the split; of none where there is none.
+        left_out: numbers of rows that were left out, see `Block`; they are not published.
     """
 
     axes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -220,6 +232,7 @@ class Whole:
     facts: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     split: Mapping[str, Any] = field(default_factory=dict)
+    left_out: Sequence[int] = ()
 
 
 @dataclass(frozen=True)

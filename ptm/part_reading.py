@@ -53,7 +53,10 @@ def _with_names(part: Part, block: Block) -> Block:
     names = {file.url: file.name for file in part.files}
     named = [one._replace(file=names.get(one.file, one.file)) for one in block.bad]
     bad = quarantine.in_order(named, [file.name for file in part.files])
-    return replace(block, bad=bad) if defaults.samples_of(block) else Block(bad=bad)
+    left_out = block.left_out
+    return (
+        replace(block, bad=bad) if defaults.samples_of(block) else Block(bad=bad, left_out=left_out)
+    )
 
 
 def _unchanged(entry: FileDigest, part: Part) -> bool:

@@ -236,7 +236,8 @@ def _many(
     found: list[Measured] = agreed(job.name, [*read, *_misfits(job, works, read)], files)
     aside = [bad for one in found for bad in one.bad] if job.source.on_bad != "fail" else None
     measured = [one for one in found if one.ref.files]  # all samples of the others are bad
-    making.check_aside(job, aside or (), joining.good_in(measured))
+    left_out = joining.left_out_of(found)
+    making.check_aside(job, aside or (), joining.good_in(measured), left_out)
     check_alike(job.name, "scaling", [one.scaling for one in measured])
     check_alike(job.name, "axes", [one.axes for one in measured])
     scaling = measured[0].scaling
@@ -273,7 +274,7 @@ def _many(
         facts = {**measured[0].facts, **beside.facts}
         checked = certifying.of_parts(job, left, measured, marks, by_split, facts)
         profiles = profile.merged(one.profiles for one in measured)
-        measures = joining.Measures(by_split, profiles, aside, checked)
+        measures = joining.Measures(by_split, profiles, aside, checked, left_out)
         whole = joining.joined(measured, axes, beside, learned, measures)
     return Content(refs, whole, raw, sum(not one.kept for one in found), written, marks)
 

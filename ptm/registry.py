@@ -165,7 +165,7 @@ def kind_named(name: str, files: Mapping[str, Path] | None = None) -> Kind:
         return Kind(name, own.module, own)
     if name in KINDS:
         return _built_in(name)
-    installed = _installed()
+    installed = installed_kinds()
     if name in installed:
         try:
             return Kind(name, installed[name], code_of_module(installed[name]))
@@ -226,8 +226,8 @@ def _built_in(name: str) -> Kind:
 
 
 @cache
-def _installed() -> dict[str, str]:
-    """The modules of the kinds that installed packages have, by the names of the kinds."""
+def installed_kinds() -> dict[str, str]:
+    """The modules of the kinds that other installed packages have, by the names of the kinds."""
     from importlib.metadata import entry_points
 
     return {entry.name: entry.value.partition(":")[0] for entry in entry_points(group=GROUP)}

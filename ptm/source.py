@@ -18,17 +18,18 @@ from pydantic import (
     Field,
     PrivateAttr,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
 from pydantic_core import to_jsonable_python
 
-from ptm.demands import MOST_EXACT, DriftOption, Expect, exact, short
+from ptm.demands import MOST_EXACT, Count, DriftOption, Expect, Share, exact, short
 from ptm.names import NAME
 from ptm.spans import seconds_of
-from ptm.split import TRAIN, Rule, rule_of
+from ptm.split import SPLIT_NAME, TRAIN, Rule, rule_of
 
-Measure = Literal["continuous", "ordinal", "categorical"]
+Measure = Literal["continuous", "ordinal", "categorical", "boolean", "date"]
 MOST_CLASSES = 100_000  # one-hot rows longer than that are a slip of the pen
 MOST_COLUMNS = 10_000
 GIB = 1 << 30
@@ -40,12 +41,23 @@ SPLIT = ("split", "seed", "group", "near", "time", "embargo", "statistics")
 BAD = ("on_bad", "max_bad")
 # options that an entry has for itself, whatever the one says that it learns from
 OWN = ("path", "pattern", "rows", "sql", "learn_from", "timeout", *SPLIT, *CHECKS)
-
-
-def _single_ascii(delimiter: str) -> str:
-    if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '\r\n"\0':
-        raise ValueError(f"one ASCII character that is no quote or line end, got '{delimiter}'")
-    return delimiter
+_NAMES = {"pattern": f"^{SPLIT_NAME.pattern}$"}
+_SHARE = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
+_CUT = {"type": "string", "pattern": r"\.\."}
+SPLITS = {  # what `split` may be, as a JSON Schema
+    "anyOf": [
+        {"type": "object", "propertyNames": _NAMES, "additionalProperties": _SHARE},
+        {"type": "object", "propertyNames": _NAMES, "additionalProperties": _CUT},
+        *(
+            {"type": "object", "properties": {name: value}, "required": [name]}
+            | {"additionalProperties": False}
+            for name, value in (
+                ("folder", {"const": True}),
+                ("file", {"type": "string", "minLength": 1}),
+            )
+        ),
+    ]
+}
 
 
 def _inside(path: str) -> str:
@@ -103,9 +115,13 @@ def _listed(names: object) -> object:
 
 
 Number = Annotated[float, BeforeValidator(exact), Field(allow_inf_nan=False)]
-Span = Annotated[float, BeforeValidator(seconds_of)]
-Limit = Annotated[int | float | None, BeforeValidator(_limit)]
-Delimiter = Annotated[str, AfterValidator(_single_ascii)]
+Span = Annotated[
+    float,
+    BeforeValidator(seconds_of, json_schema_input_type=Annotated[float, Field(gt=0)] | str),
+]
+Limit = Annotated[
+    int | float | None, BeforeValidator(_limit, json_schema_input_type=Count | Share | None)
+]
 InsidePath = Annotated[str, AfterValidator(_inside)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Name = Annotated[str, Field(pattern=NAME)]
@@ -133,7 +149,7 @@ class Source(BaseModel):
             `time` ({ train = "..2012-06-30", val = "2012-07-01.." }), both ends in them;
             { folder = true } for folders train, val and test; { file = "splits.csv" } for a list
             with a column "split" and one that names the samples.
-        seed: of the chance.
+        seed: of the chance that gives shares; another seed gives other splits.
         group: a column whose equal values stay in one split; of files also "folder", or a regular
             expression with the group in parentheses, looked for in their paths.
         near: "group" keeps near-duplicates in one split.
@@ -164,14 +180,17 @@ class Source(BaseModel):
     root: Path
     kind: str
     path: InsidePath = ""
-    of: Annotated[tuple[Name, ...], BeforeValidator(_listed)] = ()
+    of: Annotated[
+        tuple[Name, ...],
+        BeforeValidator(_listed, json_schema_input_type=Name | tuple[Name, ...]),
+    ] = ()
     learn_from: Name | None = None
     timeout: Span | None = None
     store: Literal["scaled", "raw"] = "scaled"
     part_bytes: int = Field(default=PART_BYTES, ge=1)
-    split: Annotated[dict[str, float | bool | str], BeforeValidator(_split)] = Field(
-        default_factory=dict
-    )
+    split: Annotated[
+        dict[str, float | bool | str], BeforeValidator(_split), WithJsonSchema(SPLITS)
+    ] = Field(default_factory=dict)
     seed: int = Field(default=0, ge=0, le=MOST_EXACT)
     group: str | None = None
     near: Literal["group"] | None = None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from math import isfinite, prod
 from typing import TYPE_CHECKING, Any
 
+from ptm.distinct import Distinct
 from ptm.errors import PtmError
 
 if TYPE_CHECKING:
@@ -219,11 +220,13 @@ class Stats:
         samples: how many there are, by split.
         moments: by tensor, or by what a kind measures.
         counts: of the values of what is counted, as the categories of a column.
+        distinct: of the numbers of columns of which each is counted.
     """
 
     samples: Mapping[str, int] = field(default_factory=dict)
     moments: Mapping[str, Moments] = field(default_factory=dict)
     counts: Mapping[str, Counter[str]] = field(default_factory=dict)
+    distinct: Mapping[str, Distinct] = field(default_factory=dict)
 
     def merge(self, other: Stats) -> Stats:
         """Those of both together.
@@ -245,7 +248,10 @@ class Stats:
         counts = {name: Counter(counter) for name, counter in self.counts.items()}
         for name, counter in other.counts.items():
             counts.setdefault(name, Counter()).update(counter)
-        return Stats(dict(samples), moments, counts)
+        distinct = dict(self.distinct)
+        for name, numbers in other.distinct.items():
+            distinct[name] = distinct[name].merge(numbers) if name in distinct else numbers
+        return Stats(dict(samples), moments, counts, distinct)
 
     def to_json(self) -> dict[str, Any]:
         """JSON values from which `from_json` makes equal ones."""
@@ -253,6 +259,7 @@ class Stats:
             "samples": dict(self.samples),
             "moments": {name: one.to_json() for name, one in self.moments.items()},
             "counts": {name: dict(counter) for name, counter in self.counts.items()},
+            "distinct": {name: one.to_json() for name, one in self.distinct.items()},
         }
 
     @classmethod
@@ -262,6 +269,7 @@ class Stats:
             dict(values["samples"]),
             {name: Moments.from_json(one) for name, one in values["moments"].items()},
             {name: Counter(counter) for name, counter in values["counts"].items()},
+            {name: Distinct.from_json(one) for name, one in values.get("distinct", {}).items()},
         )
 
 

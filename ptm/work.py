@@ -21,7 +21,7 @@ from ptm.stats import Stats
 if TYPE_CHECKING:
     from ptm.source import Source
 
-SAID = ("axes", "facts", "notes", "uniform", "carried")  # of a block, as it is
+SAID = ("axes", "facts", "notes", "uniform", "carried", "left_out")  # of a block, as it is
 
 
 class Work(NamedTuple):
@@ -126,6 +126,7 @@ class Measured:
     notes: tuple[str, ...] = ()
     uniform: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     carried: Mapping[str, Any] = field(default_factory=dict)
+    left_out: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -189,6 +190,7 @@ class Measured:
             tuple(record["notes"]),
             record["uniform"],
             record["carried"],
+            record.get("left_out", {}),
         )
 
 

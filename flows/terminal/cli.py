@@ -339,6 +339,21 @@ def gc(
         screen_store.collected(taken, artifacts, dry_run)
 
 
+@app.command()
+def schema(
+    output: Annotated[
+        Path | None, typer.Option("--output", help="The file to write; if left out, it is printed.")
+    ] = None,
+) -> None:
+    """The JSON Schema of a catalog: what editors complete and check catalogs by."""
+    from ptm.schema import schema_text
+
+    if output:
+        output.write_text(schema_text(), encoding="utf-8")
+    else:
+        typer.echo(schema_text(), nl=False)
+
+
 @data_app.command("pull")
 def data_pull(data: Data = DATA) -> None:
     """Get the book's files, each verified, from its repository or from PTM_DATA_MIRROR."""

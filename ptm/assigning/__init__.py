@@ -135,7 +135,7 @@ def without_misfits(
         left = np.ones(block.rows.num_rows, dtype=bool)
         left[[*alone]] = False
         kept = (some or those)(block, left) if left.any() else Block()
-        block = replace(kept, bad=(*block.bad, *aside))
+        block = replace(kept, bad=(*block.bad, *aside), left_out=block.left_out)
     return block, None
 
 

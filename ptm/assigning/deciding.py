@@ -35,8 +35,9 @@ def content_of(source: Source, part: Part, block: Block) -> NDArray[np.uint64]:
     rows = block.rows
     if FILE in rows.column_names and part.files:
         return _of_files(part, rows)
-    aside = {getattr(source, "target", TARGET), source.group, source.time}
-    aside |= set(getattr(source, "exclude", ()))
+    target = getattr(source, "target", TARGET)
+    targets = {target} if isinstance(target, str) else set(target or ())
+    aside = {*targets, source.group, source.time, *getattr(source, "exclude", ())}
     hashes: dict[str, NDArray[np.uint64]] = {
         f"row {name}": hashing.of_column(rows[name])
         for name in rows.column_names

@@ -60,7 +60,7 @@ def check_all(faults: dict[int, BadInput]) -> None:
 
 def numbers_of(part: Part, block: Block) -> NDArray[np.int64]:
     """The number in its file of each row, from 1."""
-    return row_numbers(part.before, block.rows.num_rows, block.bad)
+    return row_numbers(part.before, block.rows.num_rows, block.bad, block.left_out)
 
 
 def url_of(part: Part, name: str) -> str:

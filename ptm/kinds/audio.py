@@ -48,14 +48,15 @@ class Options(Source):
     """WAV files of one sample rate and number of channels: a file, or a folder of them.
 
     Attributes:
-        pattern: of the files in the folder; upper and lower case are the same.
+        pattern: which files of the folder; upper and lower case are the same.
         seconds: that each clip is cut, or filled with silence at its end, to; without it all clips
             must be equally long.
         window: samples that are transformed together; a power of two.
         hop: samples from the start of one window to that of the next.
         mels: bands of the spectrogram.
         low, high: Hz, the ends of the bands; without `high` half of the sample rate.
-        max_bytes: of one decoded clip; of the waveforms of a part together, of their spectrograms.
+        max_bytes: the most that one decoded clip, the waveforms of a part together, and their
+            spectrograms may have.
     """
 
     limits: ClassVar[frozenset[str]] = frozenset({"max_bytes"})

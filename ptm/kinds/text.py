@@ -54,7 +54,7 @@ class Options(Source):
         punctuation: what is stripped from both ends of a word.
         normalize: the Unicode form to bring the text into, so that a letter with an accent is the
             same however it is written; as it is in the file without it.
-        max_bytes: of the one-hot encoding of the line.
+        max_bytes: the most that the one-hot encoding of the line may have.
     """
 
     samples: ClassVar[bool] = False

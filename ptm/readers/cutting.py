@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from ptm.readers.delimited import rows
+from ptm.readers.delimited.dialect import Dialect
 from ptm.readers.delimited.header import SIGNS, begin_of, begin_of_file, first_record
 from ptm.readers.delimited.quotes import FEED, RETURN, Quotes
 from ptm.readers.text import codec_name, read_begin, read_utf8
@@ -68,7 +69,7 @@ def cut_lines(path: Path, encoding: str, size: int) -> tuple[Piece, ...]:
         return _Cutter(file, 0, 0, size, units, has_blanks=True).cut()
 
 
-def cut_rows(path: Path, encoding: str, delimiter: str, head: int, size: int) -> tuple[Piece, ...]:
+def cut_rows(path: Path, dialect: Dialect, head: int, size: int) -> tuple[Piece, ...]:
     """Cuts delimited text behind the first row that ends in a line feed, at or after `size` bytes.
 
     Blank lines, which of several columns are nothing, stand at the end of a piece: each piece has
@@ -76,15 +77,15 @@ def cut_rows(path: Path, encoding: str, delimiter: str, head: int, size: int) ->
 
     Args:
         path: the file.
-        encoding: of the file, as Python names it. Where its bytes do not show quotes, line ends and
+        dialect: of the file. Where the bytes of its encoding do not show quotes, line ends and
             delimiters, the file is one piece.
-        delimiter: between two fields, one ASCII character.
         head: how many bytes are the header (`head_of`).
         size: of a piece in bytes, at least; but of the last.
 
     Raises:
         BadInput: see `cut_lines`; or a row is longer than can be read at once.
     """
+    encoding, delimiter = dialect.encoding, dialect.separator
     begin, _, _ = read_begin(path, encoding, BEGIN)
     name = codec_name(encoding)
     units = units_of(name, begin, delimiter + SIGNS)

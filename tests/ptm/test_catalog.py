@@ -152,7 +152,7 @@ MISTAKES = {
     "classes of nothing": ('[x]\nkind = "table"\npath = "a"\nclasses = 3\n', ["[x]", "'target'"]),
     "unknown measure": (
         '[x]\nkind = "table"\npath = "a"\nmeasures = { a = "nominal" }\n',
-        ["[x] measures.a", "'continuous', 'ordinal' or 'categorical'", "'nominal'"],
+        ["[x] measures.a", "'continuous', 'ordinal', 'categorical', 'boolean' or 'date'", "'nominal'"],
     ),
     "rows and path": (f'[x]\n{INLINE}path = "a"\n', ["[x]", "either 'path' or 'rows'"]),
     "neither rows nor path": ('[x]\nkind = "table"\n', ["[x]", "either 'path' or 'rows'"]),

@@ -25,7 +25,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a matrix": ({"id": [[1]], "size": [1]}, "column 'id': expected one axis"),
     "fewer": ({"id": [1, 2], "size": [1]}, "expected 2 values for each column"),
     "a list as category": ({"id": [1], "size": [1], "city": [["Rome"]]}, "column 'city': expected"),
-    "no category": ({"id": [1], "size": [1], "city": [None]}, "column 'city': expected"),
+    "no category": (
+        {"id": [1], "size": [1], "city": [None]},
+        "column 'city': expected values, got",
+    ),
 }
 
 

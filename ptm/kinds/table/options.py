@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from ptm.delimited_source import DelimitedSource
+from ptm.kinds.table.checks import checked_format, problems_of
 from ptm.source import (
     GIB,
     MOST_CLASSES,
     MOST_COLUMNS,
-    Delimiter,
     Measure,
     Number,
-    Source,
 )
 
+DatePart = Literal["year", "month", "day", "weekday", "hour", "minute", "day_of_year"]
 
-class Options(Source):
+
+def _targets(names: object) -> object:
+    """One name as a text, several as a tuple."""
+    if not isinstance(names, (list, tuple)):
+        return names
+    if not names:
+        return None
+    return names[0] if len(names) == 1 else tuple(names)
+
+
+class Options(DelimitedSource):
     """A delimited file with a header, or rows that stand in the catalog itself.
 
     Attributes:
@@ -25,14 +36,33 @@ class Options(Source):
         exclude: columns that are no features; they stay in the table as they are, as texts.
             So do the columns of `group` and `time`.
         rows: the rows themselves, instead of a path.
-        target: the column to predict, kept out of the features.
-        classes: number of classes of the target; it becomes int64 and one-hot. Without it, float32.
+        target: the column to predict, kept out of the features, or several. One whose measure is
+            "categorical" or "boolean" becomes int64, its classes have names: all of its values,
+            sorted, or as `order` has them; others are float32. Of several, those of numbers are
+            `target` [row, target], each of classes is a `target_NAME` of its own.
+        classes: number of classes of a target of numbers from 0 on; it becomes int64 and one-hot.
         standardize: whether continuous features are scaled to mean 0, standard deviation 1.
         measures: a word on each column that is not continuous. Ordinal columns are kept as they
-            are, categorical ones become one 0/1 feature for each category.
+            are, categorical ones become one 0/1 feature for each category, boolean ones (true and
+            false, yes and no, t and f, y and n, on and off, 1 and 0) become 0 or 1, of a date see
+            `dates`.
+        order: of columns of texts with an order what they may be, { size = ["S", "M", "L"] }: they
+            become 0, 1, 2.
+        dates: of columns of dates (ISO 8601, or `date_format`; UTC where they name no zone) what
+            becomes of them, { signup = "days" }: the days since 1970-01-01, as is usual; or one
+            feature for each part, { signup = ["year", "month", "day", "weekday", "hour", "minute",
+            "day_of_year"] }; the weekday is 0 on Mondays.
+        date_format: of dates that are not ISO 8601, as of strptime: "%d.%m.%Y".
+        missing: for each column whose values may be missing what stands for one in the features,
+            { age = "median" }: the "mean", "median" or "mode" of train (see `statistics`), a number
+            or text; "category", a category of its own; or "drop", then the row is left out. In all
+            other columns a missing value is an error.
+        indicator: columns of `missing` that have one more feature, NAME.missing, 0 or 1.
+        codes: categorical columns that become int64 `codes` [row, column], not one-hot: the place
+            among the categories; of one that train has not, how many there are.
+        min_count: rows of train that a category has at least; those with fewer are joined in one,
+            "(rare)", the last, and so is what train has not.
         units: the unit of each column that has one.
-        header: whether the first line names the columns. Without a word it does, and one of
-            numbers only is refused; where it is false, the columns are c0, c1, …
         precision: "float32" rounds the numbers before they are scaled; without
             it they are scaled as the file has them, and rounded once.
         max_columns, max_bytes: of one encoding: of a categorical column, of the target.
@@ -45,14 +75,18 @@ class Options(Source):
     columns: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     rows: tuple[tuple[Number, ...], ...] = ()
-    delimiter: Delimiter = ","
-    encoding: str = "utf-8"
-    target: str | None = None
+    target: Annotated[str | tuple[str, ...] | None, BeforeValidator(_targets)] = None
     classes: int | None = Field(default=None, ge=2, le=MOST_CLASSES)
     standardize: bool = True
     measures: dict[str, Measure] = Field(default_factory=dict)
+    order: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    dates: dict[str, Literal["days"] | tuple[DatePart, ...]] = Field(default_factory=dict)
+    date_format: Annotated[str | None, BeforeValidator(checked_format)] = None
+    missing: dict[str, bool | Number | str] = Field(default_factory=dict)
+    indicator: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    min_count: int | None = Field(default=None, ge=1)
     units: dict[str, str] = Field(default_factory=dict)
-    header: bool | None = None
     precision: Literal["float32"] | None = None
     max_columns: int = Field(default=MOST_COLUMNS, ge=1)
     max_bytes: int = Field(default=GIB, ge=1)
@@ -70,21 +104,24 @@ class Options(Source):
         for number, row in enumerate(self.rows, start=1):
             if len(row) != len(self.columns):
                 raise ValueError(f"row {number} to have {len(self.columns)} values, got {len(row)}")
-        if self.classes and not self.target:
-            raise ValueError("a 'target' where there are 'classes'")
         if self.columns:
-            named = {*self.measures, *self.units, *([self.target] if self.target else [])}
-            named -= self.asides
-            for name in sorted(named - set(self.columns)):
+            for name in sorted(self.named - self.asides - set(self.columns)):
                 raise ValueError(f"'{name}' to be one of the columns {', '.join(self.columns)}")
         return self
 
     @model_validator(mode="after")
     def _target_stays(self) -> Options:
-        if self.target and self.target in self.asides:
-            raise ValueError(f"a 'target' that is not left out, got '{self.target}'")
+        for name in self.targets:
+            if name in self.asides:
+                raise ValueError(f"a 'target' that is not left out, got '{name}'")
         if self.rows and (out := sorted(self.asides)):
             raise ValueError(f"'rows' of numbers without 'exclude', 'group' and 'time', got {out}")
+        return self
+
+    @model_validator(mode="after")
+    def _is_sound(self) -> Options:
+        if wrong := list(dict.fromkeys(problems_of(self))):
+            raise ValueError("; ".join(wrong))
         return self
 
     @property
@@ -92,3 +129,16 @@ class Options(Source):
         """The columns that are no features, and stay as they are."""
         named = (*self.exclude, self.group, self.time)
         return frozenset(name for name in named if name is not None)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns to predict."""
+        names = self.target or ()
+        return (names,) if isinstance(names, str) else names
+
+    @property
+    def named(self) -> frozenset[str]:
+        """The columns that options say something of, beside those that are left out."""
+        tables = (self.measures, self.units, self.order, self.dates, self.missing)
+        names = (name for table in tables for name in table)
+        return frozenset((*names, *self.indicator, *self.codes, *self.targets))

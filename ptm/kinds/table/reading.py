@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import log2
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptm import arrow
 from ptm.errors import Faults
+from ptm.kinds.table.meaning import expected_of, is_text, remedy, treatment_of
 from ptm.kinds.table.options import Options
 from ptm.limits import FLOAT32
 from ptm.model import Bad, File, Part
@@ -40,9 +42,9 @@ def parts(options: Options, files: tuple[File, ...], target_bytes: int) -> list[
     size = max(int(target_bytes / _decoded(options, files[0].path)), 1)
     if files[0].bytes <= size:
         return [Part(0, files)]
-    path, delimiter, encoding = files[0].path, options.delimiter, options.encoding
-    head = head_of(path, delimiter, encoding, options.header)
-    pieces = cut_rows(path, encoding, delimiter, head, size)
+    path, dialect = files[0].path, options.dialect
+    head = head_of(path, dialect)
+    pieces = cut_rows(path, dialect, head, size)
     if len(pieces) == 1:
         return [Part(0, files)]
     return [
@@ -63,18 +65,18 @@ def _decoded(options: Options, path: Path) -> float:
 def read_columns(
     options: Options, path: Path | None, part: Part, aside: list[Bad] | None = None
 ) -> pa.Table:
-    """The columns: string where they are categories, else float64, or int64 of large integers."""
-    categories = frozenset(c for c, m in options.measures.items() if m == "categorical")
-    categories -= options.asides
+    """The columns: string where they are categories, or what `typed` makes something else of; else
+    float64, or int64 of large integers. Null where a value of a column of `missing` is missing.
+    """
+    texts = {name for name in options.named - options.asides if is_text(options, name)}
+    categories = frozenset(texts)
     kept = {c for c, m in options.measures.items() if m == "ordinal"}
     is_exact = options.standardize and not options.precision
-    unscaled = frozenset(kept | {options.target or ""}) if is_exact else None
+    unscaled = frozenset({*kept, *options.targets}) if is_exact else None
     if path:
         return read_delimited(
             path,
-            options.delimiter,
-            options.encoding,
-            options.header,
+            options.dialect,
             _columns(options),
             options.asides,
             categories,
@@ -83,6 +85,9 @@ def read_columns(
             part.head,
             part.before,
             aside,
+            frozenset(options.missing),
+            partial(remedy, options),
+            {name: expected_of(treatment_of(options, name), True) for name in categories},
         )
     return _inline(options, categories, unscaled)
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ptm import arrow
+from ptm.delimited_source import DelimitedSource
 from ptm.encoding import one_hot
 from ptm.errors import MOST_TOLD, BadInput, Faults
 from ptm.kinds.timeseries.hours import (
@@ -37,7 +38,7 @@ from ptm.model import CHANNEL, DAY, HOUR, ROWS, Artifact, Block, Part, View
 from ptm.readers.delimited.columns import not_valid, read_delimited
 from ptm.readers.delimited.faults import some
 from ptm.scaling import Scaler, merged_values
-from ptm.source import GIB, MOST_CLASSES, MOST_COLUMNS, Delimiter, Number, Source
+from ptm.source import GIB, MOST_CLASSES, MOST_COLUMNS, Number
 from ptm.stats import Moments
 
 if TYPE_CHECKING:
@@ -52,10 +53,12 @@ EPOCH_WEEKDAY = 3  # of 1970-01-01, a Thursday; 0 is Monday
 TOGETHER = True  # whether an hour is missing is told by those around it
 
 
-class Options(Source):
+class Options(DelimitedSource):
     """Hourly rows of a delimited file, made into whole days of 24 hours.
 
     Attributes:
+        delimiter: between the values of a row, one ASCII character.
+        encoding: of the file, as Python names it.
         date, hour: the columns with the ISO date and the hour from 0 to 23.
         onehot: for each column of codes 1..k, the number k; k channels are added to `daily`.
         scale: for each column to rescale in `daily`: "standard" (mean 0, standard deviation 1),
@@ -64,7 +67,6 @@ class Options(Source):
         units: the unit of each column that has one.
         gaps: "join" leaves out whole days that are missing, and joins the hours before and after;
             without it such a gap is refused.
-        header: whether the first line names the columns, see a table.
         max_columns, max_bytes: of one encoding.
     """
 
@@ -73,8 +75,6 @@ class Options(Source):
     limits: ClassVar[frozenset[str]] = frozenset({"max_bytes", "max_columns"})
     takes_folders: ClassVar[bool] = False
     sets_aside: ClassVar[bool] = False
-    delimiter: Delimiter = ","
-    encoding: str = "utf-8"
     date: str = "date"
     hour: str = "hour"
     onehot: dict[str, Annotated[int, Field(ge=2, le=MOST_CLASSES)]] = Field(default_factory=dict)
@@ -84,7 +84,6 @@ class Options(Source):
     zero: tuple[str, ...] = ()
     units: dict[str, str] = Field(default_factory=dict)
     gaps: Literal["join"] | None = None
-    header: bool | None = None
     max_columns: int = Field(default=MOST_COLUMNS, ge=1)
     max_bytes: int = Field(default=GIB, ge=1)
 
@@ -145,8 +144,7 @@ def read(options: Options, part: Part) -> Block:
     import torch
 
     path = part.files[0].path
-    of_file = (options.delimiter, options.encoding, options.header)
-    table = read_delimited(path, *of_file, text=frozenset({options.date}))
+    table = read_delimited(path, options.dialect, text=frozenset({options.date}))
     faults = Faults()
     _check_options(options, path, table, faults)
     grid = _grid(options, path, table, faults)

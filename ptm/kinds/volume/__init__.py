@@ -35,11 +35,11 @@ class Options(Source):
     """A folder of DICOM slices of one series.
 
     Attributes:
-        pattern: of the files in the folder; upper and lower case are the same.
+        pattern: which files of the folder; upper and lower case are the same.
         series: the SeriesInstanceUID to take where there are several.
         padding: the value, in the unit of the volume, of pixels that are padding and no image;
             as they are in the file without it.
-        max_bytes: of one decoded slice.
+        max_bytes: the most that one decoded slice may have.
     """
 
     samples: ClassVar[bool] = False

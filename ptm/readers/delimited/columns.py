@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ptm import arrow
 from ptm.errors import BadInput, Faults
 from ptm.model import Bad
-from ptm.readers.delimited.faults import Wanted, check_rows, is_blank, shown, some
+from ptm.readers.delimited.dialect import PLAIN, Dialect
+from ptm.readers.delimited.faults import Wanted, check_rows, shown, some
 from ptm.readers.delimited.faults import not_valid as not_valid
-from ptm.readers.delimited.good import good_rows
+from ptm.readers.delimited.good import good_rows, without
 from ptm.readers.delimited.header import begin_of, begin_of_file, behind_lines, read_header
 from ptm.readers.delimited.header import head_of as head_of
-from ptm.readers.delimited.numbers import MOST_EXACT, exact_integers
+from ptm.readers.delimited.numbers import MOST_EXACT, exact_of_some, plain_numbers
 from ptm.readers.delimited.rows import Rows, RowTooLarge
 from ptm.readers.text import read_utf8
 from ptm.readers.units import Units
@@ -24,9 +28,7 @@ if TYPE_CHECKING:
 
 def read_delimited(
     path: Path,
-    delimiter: str = ",",
-    encoding: str = "utf-8",
-    header: bool | None = None,
+    dialect: Dialect = PLAIN,
     columns: tuple[str, ...] = (),
     text: frozenset[str] = frozenset(),
     categories: frozenset[str] = frozenset(),
@@ -35,17 +37,19 @@ def read_delimited(
     head: int = 0,
     before: int = 0,
     aside: list[Bad] | None = None,
+    missing: frozenset[str] = frozenset(),
+    remedy: Callable[[str], str] | None = None,
+    what: Mapping[str, str] = MappingProxyType({}),
 ) -> pa.Table:
-    """Columns of a delimited file: float64, all finite, or string for those left as text.
+    """Columns of a delimited file: float64, all finite, or string for those left as text; null
+    where a value is missing.
 
     A column of integers some of which float64 would round is int64; of a file that is read in
     parts each part decides that by itself.
 
     Args:
         path: the file.
-        delimiter: between two fields, one ASCII character.
-        encoding: of the file, as Python names it.
-        header: whether the first line names the columns; None: it does, and has not numbers only.
+        dialect: how it is written.
         columns: the columns to read, in this order; all of them where empty.
         text: the columns to leave as text.
         categories: the same, where an empty text is a missing value.
@@ -57,6 +61,7 @@ def read_delimited(
         before: of the part, how many rows stand before it.
         aside: rows in which something is wrong are added to it and left out; there may be no other.
             Where it is None they are errors.
+        missing, remedy, what: see `Wanted`.
 
     Raises:
         BadInput: the file is empty, is no text, has no rows, or its header names no columns, has
@@ -64,7 +69,7 @@ def read_delimited(
             closed; a number is none, not finite, or an integer that neither int64 nor float64 can
             hold. All of it is told together. Rows count from 1 below the header.
     """
-    rows = _rows(path, delimiter, encoding, header, span, head, before)
+    rows = _rows(path, dialect, span, head, before)
     names = rows.names
     check_names([*columns, *sorted(text | categories)], names, str(path))
     wanted = Wanted(
@@ -72,13 +77,18 @@ def read_delimited(
         text,
         categories,
         frozenset(names) if unscaled is None else unscaled,
+        missing,
+        dialect.na_values,
+        remedy,
+        what,
     )
     try:
         table = _read(rows, wanted)
-        if table is None and aside is not None:
-            table = good_rows(path, rows, wanted, aside)
-        elif table is None:
-            check_rows(path, rows, wanted)
+        if table is None:
+            if aside is None:
+                check_rows(path, rows, wanted)
+            # else nothing is wrong but how what is missing is spelled
+            table = good_rows(path, rows, wanted, [] if aside is None else aside)
     except RowTooLarge as error:
         raise error.of_file(path) from error
     if table is None or not (table.num_rows or aside):
@@ -86,14 +96,15 @@ def read_delimited(
     return table
 
 
-def read_texts(path: Path, delimiter: str = ",", encoding: str = "utf-8") -> pa.Table:
+def read_texts(path: Path, dialect: Dialect = PLAIN) -> pa.Table:
     """All columns of a small delimited file as they are, string.
 
     Raises:
         BadInput: see `read_delimited`.
     """
-    names = _rows(path, delimiter, encoding, True, None, 0, 0).names
-    return read_delimited(path, delimiter, encoding, True, text=frozenset(names))
+    dialect = replace(dialect, header=True)
+    names = _rows(path, dialect, None, 0, 0).names
+    return read_delimited(path, dialect, text=frozenset(names))
 
 
 def check_names(columns: list[str], names: list[str], file: str) -> None:
@@ -118,25 +129,24 @@ def check_names(columns: list[str], names: list[str], file: str) -> None:
 
 def _rows(
     path: Path,
-    delimiter: str,
-    encoding: str,
-    header: bool | None,
+    dialect: Dialect,
     span: tuple[int, int] | None,
     head: int,
     before: int,
 ) -> Rows:
     """The rows that are to be read, as bytes, and the names of their columns."""
+    delimiter, encoding, header = dialect.separator, dialect.encoding, dialect.header
     first = read_utf8(path, encoding, (0, head)) if span and head else b""
     content = read_utf8(path, encoding, span)
     is_whole = not before and (span is None or span[1] >= path.stat().st_size)
     if first:
         names, _ = read_header(path, begin_of(first), delimiter, header)
-        return Rows(content, names, delimiter, before, is_whole)
+        return Rows(content, names, dialect, before, is_whole)
     is_behind = span is not None and span[0] > 0  # then the first row stands before the span
     begin = begin_of_file(path, encoding) if is_behind else begin_of(content)
     names, lines = read_header(path, begin, delimiter, header)
     body = content[behind_lines(content, lines, Units()) :]
-    return Rows(body, names, delimiter, before, is_whole)
+    return Rows(body, names, dialect, before, is_whole)
 
 
 def _read(rows: Rows, wanted: Wanted) -> pa.Table | None:
@@ -147,21 +157,38 @@ def _read(rows: Rows, wanted: Wanted) -> pa.Table | None:
         column: pa.float64() if wanted.is_number(column) else pa.string()
         for column in wanted.columns
     }
-    table = rows.read(types)
+    table = rows.read(types, wanted.nulls)
     if table is None or not table.num_rows:
         return table
     large = []
-    for column, values in zip(table.column_names, table.columns, strict=True):
+    for place, column in enumerate(table.column_names):
+        values = table[column]
         if wanted.is_number(column):
-            numbers = arrow.numbers(values)
-            magnitude = max(numbers.max(), -numbers.min())  # NaN where one is
+            magnitude = _magnitude(values, wanted, column)
             if not magnitude <= wanted.largest(column):
                 return None
             if magnitude >= MOST_EXACT:
                 large.append(column)
-        elif column in wanted.categories and is_blank(values.unique()).any():
-            return None
+        elif column in wanted.categories and wanted.are_missing(values.unique()).any():
+            if column not in wanted.missing:
+                return None
+            table = table.set_column(place, column, without(values, wanted.are_missing(values)))
     return _with_integers(rows, table, large)
+
+
+def _magnitude(values: pa.ChunkedArray, wanted: Wanted, column: str) -> float:
+    """That of the largest number of a column; NaN where one is, or where it is not as wanted."""
+    import numpy as np
+
+    numbers, there = arrow.observed(values)
+    if there is not None and column not in wanted.missing:
+        return np.nan
+    if wanted.absent_numbers:
+        known = numbers if there is None else numbers[there]
+        if np.isin(known, [*wanted.absent_numbers]).any():
+            return np.nan  # with blanks around it, or spelled otherwise
+    magnitude: float = max(numbers.max(), -numbers.min())
+    return magnitude
 
 
 def _with_integers(rows: Rows, table: pa.Table, columns: list[str]) -> pa.Table | None:
@@ -172,10 +199,12 @@ def _with_integers(rows: Rows, table: pa.Table, columns: list[str]) -> pa.Table 
     if texts is None:
         return table
     for column in columns:
-        integers, bad = exact_integers(texts[column].combine_chunks(), arrow.numbers(table[column]))
+        numbers, there = arrow.observed(table[column])
+        spelled = plain_numbers(texts[column].combine_chunks(), rows.dialect)
+        integers, bad = exact_of_some(spelled, numbers, there)
         if bad:
             return None
         if integers is not None:
             place = table.column_names.index(column)
-            table = table.set_column(place, column, arrow.column(integers))
+            table = table.set_column(place, column, integers)
     return table

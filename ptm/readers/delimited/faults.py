@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ptm import arrow
 from ptm.errors import BadInput, Faults
 from ptm.readers.delimited.numbers import (
     NOT_FINITE,
@@ -27,6 +30,10 @@ if TYPE_CHECKING:
 LETTERS = 40  # of a value or a name in a message
 NAMED, NAMED_LETTERS = 12, 120  # names in one message
 ROWS_NAMED = 20
+# what often stands for a missing value
+MISSING = frozenset(
+    ("na", "n/a", "#n/a", "<na>", "nan", "null", "none", "nil", "?", "-", "--", ".")
+)
 HOLD = "an integer that float64, or int64 in a column of integers, can hold"
 
 
@@ -39,12 +46,21 @@ class Wanted:
         text: those to leave as they are.
         categories: those to leave as they are, none of them empty.
         unscaled: those that become float32 as they are.
+        missing: those but for `text` in which a value may be missing.
+        na_values: texts that stand for a missing value, as a blank field does.
+        remedy: what an entry can say of a column for its values to be missing, given the column's
+            name; None where it can say nothing.
+        what: what is expected of the texts of a column, where that is not a category.
     """
 
     columns: tuple[str, ...]
     text: frozenset[str]
     categories: frozenset[str]
     unscaled: frozenset[str]
+    missing: frozenset[str] = frozenset()
+    na_values: tuple[str, ...] = ()
+    remedy: Callable[[str], str] | None = None
+    what: Mapping[str, str] = field(default_factory=dict)
 
     def is_number(self, column: str) -> bool:
         """Whether a column is read as numbers."""
@@ -56,6 +72,46 @@ class Wanted:
 
         largest = np.float32 if column in self.unscaled else np.float64
         return float(np.finfo(largest).max)
+
+    @property
+    def nulls(self) -> list[str]:
+        """What Arrow reads as no number, most often: the others it reads as none that is known."""
+        if not (self.missing or self.na_values):
+            return []
+        return sorted({text for one in self.absent for text in (one, f" {one}")})
+
+    @cached_property
+    def absent(self) -> frozenset[str]:
+        """The texts that stand for a missing value, without blanks around them."""
+        return frozenset(("", *(text.strip() for text in self.na_values)))
+
+    @cached_property
+    def absent_numbers(self) -> frozenset[float]:
+        """The numbers that some of them spell."""
+        return frozenset(float(text) for text in self.absent if NUMBER.match(text))
+
+    def are_missing(self, texts: pa.Array | pa.ChunkedArray) -> NDArray[np.bool_]:
+        """Which texts stand for a missing value, bool [row]; blanks around them are no matter."""
+        import numpy as np
+        import pyarrow.compute as pc
+
+        trimmed = pc.utf8_trim_whitespace(texts)
+        if len(self.absent) == 1:
+            return np.asarray(pc.equal(trimmed, ""))
+        return np.asarray(pc.is_in(trimmed, arrow.texts(sorted(self.absent))))
+
+    def expected(self, column: str, what: str, got: str) -> str:
+        """What is expected of a text that is none; with what to say where it may be missing."""
+        if self.remedy is None:
+            return what
+        text = got.strip()
+        if text in self.absent:
+            return f"{what} (or {self.remedy(column)})"
+        if text.lower() in MISSING:
+            said = f"na_values = [{json.dumps(text, ensure_ascii=False)}]"
+            more = "" if column in self.missing else f" and {self.remedy(column)}"
+            return f"{what} (or {said}{more})"
+        return what
 
 
 def not_valid(
@@ -124,10 +180,9 @@ def check_rows(path: Path, rows: Rows, wanted: Wanted) -> None:
         values = texts.table[column].combine_chunks()
         fault = None
         if wanted.is_number(column):
-            largest = wanted.largest(column)
-            fault = _number_fault(path, texts, column, values, largest, is_alone)
-        elif column in wanted.categories:
-            fault = _empty_fault(path, texts, column, values)
+            fault = _number_fault(path, texts, column, values, wanted, is_alone)
+        elif column in wanted.categories and column not in wanted.missing:
+            fault = _empty_fault(path, texts, column, values, wanted)
         if fault:
             faults.add(fault)
     faults.check()
@@ -182,18 +237,23 @@ def _number_fault(
     texts: Texts,
     column: str,
     values: pa.Array,
-    largest: float,
+    wanted: Wanted,
     is_alone: bool,
 ) -> BadInput | None:
     import numpy as np
 
-    numbers = parse_numbers(values)
-    bad = np.flatnonzero(~(np.abs(numbers) <= largest)).tolist()
+    plain = texts.plain(values)
+    missing, numbers = wanted.are_missing(values), parse_numbers(plain)
+    wrong = ~(np.abs(numbers) <= wanted.largest(column))
+    wrong = wrong & ~missing if column in wanted.missing else wrong | missing
+    bad = np.flatnonzero(wrong).tolist()
     if bad:
-        first = values[bad[0]].as_py()
-        expected = expected_number(first, numbers[bad[0]], largest, column, is_alone)
+        number = np.nan if missing[bad[0]] else numbers[bad[0]]
+        expected = expected_number(plain[bad[0]].as_py(), number, wanted, column, is_alone)
     else:
-        bad = exact_integers(values, numbers)[1]
+        [there] = np.nonzero(~missing)
+        known = plain if len(there) == len(plain) else plain.take(there)
+        bad = there[exact_integers(known, numbers[there])[1]].tolist()
         expected = HOLD
     if not bad:
         return None
@@ -201,16 +261,23 @@ def _number_fault(
     return not_valid(path, row, column, expected, got, len(bad) - 1)
 
 
-def expected_number(text: str, number: float, largest: float, column: str, is_alone: bool) -> str:
+def expected_number(text: str, number: float, wanted: Wanted, column: str, is_alone: bool) -> str:
     """What was expected of a text that is no number that its column can have.
 
     Args:
         text: as the file has it.
         number: that it spells, NaN of none.
-        largest: magnitude that the column can have.
+        wanted: of the file.
         column: its name.
         is_alone: whether there is no other.
     """
+    what = "a number"
+    if text.strip() not in wanted.absent or not text.strip():
+        what = _expected_number(text, number, wanted.largest(column), column, is_alone)
+    return wanted.expected(column, what, text)
+
+
+def _expected_number(text: str, number: float, largest: float, column: str, is_alone: bool) -> str:
     if abs(number) <= largest:
         return HOLD
     if NUMBER.match(text) and isfinite(number):
@@ -225,22 +292,20 @@ def _empty_fault(
     texts: Texts,
     column: str,
     values: pa.Array,
+    wanted: Wanted,
 ) -> BadInput | None:
     import numpy as np
 
-    bad = np.flatnonzero(is_blank(values))
+    bad = np.flatnonzero(wanted.are_missing(values))
     if not len(bad):
         return None
     row, got = int(texts.rows[bad[0]]) - 1, values[int(bad[0])].as_py()
-    return not_valid(path, row, column, "a category", got, len(bad) - 1)
+    return not_valid(path, row, column, expected_text(wanted, column, got), got, len(bad) - 1)
 
 
-def is_blank(texts: pa.Array) -> NDArray[np.bool_]:
-    """Where a text has nothing in it that could be seen, bool [row]."""
-    import numpy as np
-    import pyarrow.compute as pc
-
-    return np.asarray(pc.equal(pc.utf8_trim_whitespace(texts), ""))
+def expected_text(wanted: Wanted, column: str, got: str) -> str:
+    """What was expected of a text that stands for a missing value, where none may be missing."""
+    return wanted.expected(column, wanted.what.get(column, "a category"), got)
 
 
 def _other_delimiter(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,11 @@ from ptm.readers.delimited.faults import (
     Wanted,
     check_closed,
     expected_number,
+    expected_text,
     fields_expected,
-    is_blank,
     not_valid,
 )
-from ptm.readers.delimited.numbers import MOST_EXACT, beyond, exact_integers, parse_numbers
+from ptm.readers.delimited.numbers import MOST_EXACT, beyond, exact_of_some, parse_numbers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,37 +42,69 @@ def good_rows(path: Path, rows: Rows, wanted: Wanted, aside: list[Bad]) -> pa.Ta
             that int64 cannot hold: no single row is at fault for that.
     """
     import numpy as np
-    import pyarrow as pa
 
+    wanted = replace(wanted, remedy=None)  # that is for those whom it fails
     texts = rows.read_texts(list(wanted.columns))
     check_closed(path, texts)
     expected = fields_expected(len(rows.names))
     aside += [Bad(str(path), f"row {n}", expected, f"{count}", n) for n, count in texts.wrong]
     is_alone = len(rows.names) == 1
     left, numbers = np.ones(len(texts.rows), dtype=bool), {}
+    missing: dict[str, NDArray[np.bool_]] = {}
     for column in wanted.columns:
         values = texts.table[column].combine_chunks()
-        if wanted.is_number(column):
-            numbers[column] = parse_numbers(values)
-            bad = _no_numbers(values, numbers[column], wanted.largest(column), left)
-        elif column in wanted.categories:
-            bad = np.asarray(is_blank(values))
-        else:
+        if column in wanted.text:
             continue
+        absent = wanted.are_missing(values)
+        bad = absent
+        plain = texts.plain(values) if wanted.is_number(column) else values
+        if wanted.is_number(column):
+            numbers[column] = np.where(absent, np.nan, parse_numbers(plain))
+            bad = absent | _no_numbers(plain, numbers[column], wanted.largest(column), left)
+        if column in wanted.missing:
+            missing[column], bad = absent, bad & ~absent
         for place in np.flatnonzero(bad & left).tolist():
             got, row = values[place].as_py(), int(texts.rows[place])
-            what = "a category"
             if column in numbers:
                 number = numbers[column][place]
-                what = expected_number(got, number, wanted.largest(column), column, is_alone)
+                spelled = plain[place].as_py()
+                what = expected_number(spelled, number, wanted, column, is_alone)
+            else:
+                what = expected_text(wanted, column, got)
             error = not_valid(path, row - 1, column, what, got)
             aside.append(Bad(error.file, error.where, error.expected, error.got, row))
         left &= ~bad
-    table = texts.table.filter(pa.array(left))
-    faults = Faults()
-    for column, found in numbers.items():
-        kept = _kept(path, texts, column, found[left], left, faults)
-        table = table.set_column(table.column_names.index(column), column, arrow.column(kept))
+    return _table(path, texts, left, numbers, missing)
+
+
+def without(values: pa.ChunkedArray, missing: NDArray[np.bool_]) -> pa.ChunkedArray:
+    """Texts, null where they are missing."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.if_else(pa.array(missing), pa.scalar(None, pa.string()), values)
+
+
+def _table(
+    path: Path,
+    texts: Texts,
+    left: NDArray[np.bool_],
+    numbers: dict[str, NDArray[np.float64]],
+    missing: dict[str, NDArray[np.bool_]],
+) -> pa.Table:
+    """The columns of the rows that are left."""
+    import pyarrow as pa
+
+    table, faults = texts.table.filter(pa.array(left)), Faults()
+    for column in dict.fromkeys((*numbers, *missing)):
+        place = table.column_names.index(column)
+        absent = missing[column][left] if column in missing else None
+        there = ~absent if absent is not None and absent.any() else None
+        if column in numbers:
+            kept = _kept(path, texts, column, numbers[column][left], left, there, faults)
+            table = table.set_column(place, column, kept)
+        elif there is not None:
+            table = table.set_column(place, column, without(table[column], ~there))
     faults.check()
     return table
 
@@ -95,17 +128,20 @@ def _kept(
     column: str,
     numbers: NDArray[np.float64],
     left: NDArray[np.bool_],
+    there: NDArray[np.bool_] | None,
     faults: Faults,
-) -> NDArray[np.float64] | NDArray[np.int64]:
+) -> pa.Array:
     """The numbers of a column that are left: as int64 where float64 rounds some of them."""
     import numpy as np
     import pyarrow as pa
 
+    numbers = numbers if there is None else np.where(there, numbers, 0.0)
+    kept = arrow.column(numbers) if there is None else arrow.masked(numbers, there)
     if not len(numbers) or np.abs(numbers).max() < MOST_EXACT:
-        return numbers
+        return kept
     values = texts.table[column].combine_chunks().filter(pa.array(left))
-    integers, bad = exact_integers(values, numbers)
+    integers, bad = exact_of_some(texts.plain(values), numbers, there)
     if bad:
         row = int(texts.rows[left][bad[0]])
         faults.add(not_valid(path, row - 1, column, HOLD, values[bad[0]].as_py(), len(bad) - 1))
-    return numbers if integers is None else integers
+    return kept if integers is None else integers

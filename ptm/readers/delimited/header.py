@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from ptm.errors import BadInput, Faults
+from ptm.readers.delimited.dialect import Dialect
 from ptm.readers.delimited.faults import shown, some
 from ptm.readers.delimited.numbers import NOT_FINITE, NUMBER
 from ptm.readers.text import codec_name, read_begin
@@ -52,7 +53,7 @@ def read_header(
     return first, lines
 
 
-def head_of(path: Path, delimiter: str, encoding: str, header: bool | None) -> int:
+def head_of(path: Path, dialect: Dialect) -> int:
     """How many bytes at the begin of a file are its header: with byte order mark and line end.
 
     Of `header = false` none, nor where the encoding does not show line ends as bytes: such a file
@@ -62,9 +63,10 @@ def head_of(path: Path, delimiter: str, encoding: str, header: bool | None) -> i
         BadInput: the file is empty; or the header has no end, or is a blank line, or a hint for
             spreadsheets. What its names are is looked at where rows are read.
     """
+    delimiter, encoding = dialect.separator, dialect.encoding
     begin, _, _ = read_begin(path, encoding, 4)
     units = units_of(codec_name(encoding), begin, delimiter + SIGNS)
-    if header is False or units is None:
+    if dialect.header is False or units is None:
         return 0
     _, lines = first_record(path, begin_of_file(path, encoding), delimiter, False)
     size = FIRST

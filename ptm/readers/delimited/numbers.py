@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ptm import arrow
+from ptm.readers.delimited.dialect import Dialect
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,9 +18,37 @@ if TYPE_CHECKING:
 _NUMBER = r"[ \t]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*"
 _INTEGER = r"[ \t]*[+-]?[0-9]{1,400}[ \t]*"  # float64 has integers of 309 digits at most
 NUMBER = re.compile(_NUMBER + r"\Z")
-NOT_FINITE = re.compile(r"[ \t]*[+-]?(?:nan|inf|infinity)[ \t]*\Z", re.IGNORECASE)
+BLANKS = " \u00a0\u2009\u202f"  # what stands between groups of digits where a blank does
+_NOT_FINITE = r"[ \t]*[+-]?(?i:nan|inf|infinity)[ \t]*"
+NOT_FINITE = re.compile(_NOT_FINITE + r"\Z")
 MOST_EXACT = 2.0**53  # up to here every integer is a float64
 INT64 = range(-(1 << 63), 1 << 63)
+
+
+def plain_numbers(texts: pa.Array, dialect: Dialect) -> pa.Array:
+    """The numbers that texts spell in a dialect, spelled with a point and without groups of digits.
+
+    Groups have three digits, but for the first: "1.234.567,5", not "12.34". What is no number in
+    the dialect is none in what is returned: "1.5" of a decimal comma becomes "?1.5".
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if dialect.decimal == "." and not dialect.thousands:
+        return texts
+    signs = BLANKS if dialect.thousands == " " else dialect.thousands
+    digits, point = "[0-9]+", re.escape(dialect.decimal)
+    if signs:
+        digits = f"(?:[0-9]{{1,3}}(?:[{re.escape(signs)}][0-9]{{3}})+|{digits})"
+    pattern = rf"[ \t]*[+-]?(?:{digits}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*"
+    spelled = pa.array(_match(texts, pattern))
+    trimmed = pc.ascii_trim(texts, characters=" \t")
+    for sign in signs:
+        trimmed = pc.replace_substring(trimmed, sign, "")
+    plain = pc.replace_substring(trimmed, dialect.decimal, ".")
+    other = pc.binary_join_element_wise("?", texts, "")
+    is_other = pa.array(_match(texts, f"{_NUMBER}|{_NOT_FINITE}"))
+    return pc.if_else(spelled, plain, pc.if_else(is_other, other, texts))
 
 
 def parse_numbers(texts: pa.Array) -> NDArray[np.float64]:
@@ -96,6 +125,33 @@ def exact_integers(
     kept = values.astype(np.int64)
     kept[large] = list(spelled.values())
     return kept, []
+
+
+def exact_of_some(
+    texts: pa.Array, values: NDArray[np.float64], there: NDArray[np.bool_] | None
+) -> tuple[pa.Array | None, list[int]]:
+    """The same of a column some of whose values are missing.
+
+    Args:
+        texts, values: see `exact_integers`; those of missing ones are no matter.
+        there: which are not, bool [row]; None where all are there.
+
+    Returns:
+        The column as int64, null where a value is missing, or None; and the rows.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    if there is None:
+        integers, bad = exact_integers(texts, values)
+        return None if integers is None else arrow.column(integers), bad
+    integers, bad = exact_integers(texts.filter(pa.array(there)), values[there])
+    [rows] = np.nonzero(there)
+    if integers is None:
+        return None, rows[bad].tolist()
+    whole = np.zeros(len(values), dtype=np.int64)
+    whole[rows] = integers
+    return arrow.masked(whole, there), []
 
 
 def _match(texts: pa.Array, pattern: str) -> NDArray[np.bool_]:

@@ -7,12 +7,14 @@ read in one block, or, where one block cannot hold it, in pieces that are cut he
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptm.errors import BadInput
+from ptm.readers.delimited.dialect import PLAIN, Dialect
+from ptm.readers.delimited.numbers import plain_numbers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,6 +59,11 @@ class Texts:
     total: int
     is_whole: bool
     open: str
+    dialect: Dialect = PLAIN
+
+    def plain(self, texts: pa.Array) -> pa.Array:
+        """Texts of a column of numbers, as these are spelled without a dialect."""
+        return plain_numbers(texts, self.dialect)
 
 
 @dataclass(frozen=True)
@@ -66,34 +73,70 @@ class Rows:
     Attributes:
         body: the rows in UTF-8.
         names: of all columns, in the order of the file, each once.
-        delimiter: between two fields, one ASCII character.
+        dialect: how they are written.
         before: how many rows of the file stand before these.
         is_whole: whether no others stand before or behind.
     """
 
     body: bytes
     names: list[str]
-    delimiter: str
+    dialect: Dialect = PLAIN
     before: int = 0
     is_whole: bool = True
 
-    def read(self, types: dict[str, pa.DataType]) -> pa.Table | None:
+    def read(self, types: dict[str, pa.DataType], nulls: Sequence[str] = ()) -> pa.Table | None:
         """The columns named in `types`; None where something is wrong with a row or a value.
+
+        Args:
+            types: of the columns.
+            nulls: texts that stand for no number in columns of numbers; no blanks around them.
 
         Raises:
             RowTooLarge: a row is too long to be read.
         """
         import pyarrow as pa
 
+        if self.dialect.thousands:
+            table = self._read(dict.fromkeys(types, pa.string()))
+            try:
+                return table and self._parsed(table, types, nulls)
+            except pa.ArrowInvalid:
+                return None
+        return self._read(types, nulls)
+
+    def _parsed(
+        self, table: pa.Table, types: dict[str, pa.DataType], nulls: Sequence[str]
+    ) -> pa.Table:
+        """The texts of numbers as numbers.
+
+        Raises:
+            pa.ArrowInvalid: one is none.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        for place, (name, kind) in enumerate(types.items()):
+            if kind == pa.float64():
+                texts = table[name].combine_chunks()
+                absent = pc.is_in(texts, pa.array([*nulls], pa.string()))
+                known = pc.if_else(absent, None, texts)
+                plain = plain_numbers(known, self.dialect)
+                table = table.set_column(place, name, plain.cast(kind))
+        return table
+
+    def _read(self, types: dict[str, pa.DataType], nulls: Sequence[str] = ()) -> pa.Table | None:
+        """The same, where Arrow reads the numbers."""
+        import pyarrow as pa
+
         if not self.body:
             return pa.table({name: pa.array([], kind) for name, kind in types.items()})
         if b'"' not in self.body and len(self.names) > 1:
             try:
-                return self._parse(self.body, types, None, block=BLOCK)
+                return self._parse(self.body, types, None, nulls, block=BLOCK)
             except (pa.ArrowInvalid, pa.ArrowCapacityError):
                 pass  # it may be a row that is longer than a block
         tables = []
-        for piece in pieces(self.body, self.delimiter, MOST_AT_ONCE):
+        for piece in pieces(self.body, self.dialect.separator, MOST_AT_ONCE):
             closed: list[bool] = []
             end, ended = self._end(piece)
 
@@ -102,7 +145,7 @@ class Rows:
                 return "skip" if row.text == end else "error"
 
             try:
-                tables.append(self._parse(ended, types, at_end))
+                tables.append(self._parse(ended, types, at_end, nulls))
             except (pa.ArrowInvalid, pa.ArrowCapacityError):
                 return None
             if not closed:
@@ -120,7 +163,7 @@ class Rows:
 
         types = dict.fromkeys(columns, pa.string())
         tables, wrong, total, is_open = [], [], self.before, False
-        for piece in pieces(self.body, self.delimiter, MOST_AT_ONCE):
+        for piece in pieces(self.body, self.dialect.separator, MOST_AT_ONCE):
             end, ended = self._end(piece)
             found: list[tuple[int, int, bool]] = []
 
@@ -128,7 +171,7 @@ class Rows:
                 found.append((row.number, row.actual_columns, row.text == end))
                 return "skip"
 
-            tables.append(self._parse(ended, types, note, threads=False))
+            tables.append(self._parse(ended, types, note, (), threads=False))
             is_open = not (found and found[-1][2])
             found = found if is_open else found[:-1]
             wrong += [(total + number, fields) for number, fields, _ in found]
@@ -141,7 +184,8 @@ class Rows:
         skipped = np.array([number for number, _ in wrong], dtype=np.int64)
         numbers = np.arange(self.before + 1, total + 1 - is_open)
         rows = np.setdiff1d(numbers, skipped, assume_unique=True)
-        return Texts(table.slice(0, len(rows)), rows, wrong, total, self.is_whole, name)
+        table = table.slice(0, len(rows))
+        return Texts(table, rows, wrong, total, self.is_whole, name, self.dialect)
 
     def _end(self, piece: bytes) -> tuple[str, bytes]:
         """A row like no other in the piece, and the piece with it at the end.
@@ -149,7 +193,7 @@ class Rows:
         It has one field too many, so that it is met as a row where all quotes are closed before it,
         and only there: a quote that is open makes it a part of its field.
         """
-        end = self.delimiter * len(self.names) + "end"
+        end = self.dialect.separator * len(self.names) + "end"
         while end.encode() in piece:
             end += "d"
         gap = b"" if piece.endswith((b"\n", b"\r")) else b"\n"
@@ -160,6 +204,7 @@ class Rows:
         piece: bytes,
         types: dict[str, pa.DataType],
         wrong: Callable[[Any], str] | None,
+        nulls: Sequence[str],
         block: int = 0,
         threads: bool = True,
     ) -> pa.Table:
@@ -176,12 +221,15 @@ class Rows:
             ),
             # of one column a blank line is a missing value, of several it is nothing
             parse_options=csv.ParseOptions(
-                delimiter=self.delimiter,
+                delimiter=self.dialect.separator,
                 ignore_empty_lines=len(self.names) > 1,
                 invalid_row_handler=wrong,
             ),
             convert_options=csv.ConvertOptions(
-                include_columns=list(types), column_types=types, null_values=[]
+                include_columns=list(types),
+                column_types=types,
+                null_values=[*nulls],
+                decimal_point=self.dialect.decimal,
             ),
         )
 

@@ -13,8 +13,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ptm import featuring
 from ptm.errors import InputError
-from ptm.kinds.table import features as table_features
 from ptm.model import Block
 
 Make = Callable[..., Block]
@@ -86,7 +86,7 @@ def test_the_scaler_has_all_features(make: Make, columns: list[list[float]], at_
     measures = {"rank": "ordinal", "kind": "categorical"}
     table = tuple(zip(*columns, [5.0, 1, 4, 2, 3], [0.0, 1, 1, 2, 0], strict=True))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(table_features, "AT_ONCE", at_once)  # any number of columns together
+        patch.setattr(featuring, "AT_ONCE", at_once)  # any number of columns together
         content = make("table", columns=(*names, "rank", "kind"), rows=table, measures=measures)
     stored, scaler = content.tensors["features"], content.scaler
     assert scaler is not None

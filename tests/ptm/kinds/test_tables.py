@@ -230,8 +230,8 @@ def test_an_empty_category(make: Make, write: Callable[..., None]) -> None:
     with pytest.raises(InputError) as caught:
         make("table", "t.csv", measures={"b": "categorical"})
     assert str(caught.value).splitlines()[1:] == [
-        "  row 3, column 'a': expected a number, got '' (t.csv)",
-        "  row 2, column 'b': expected a category, got '' (t.csv)",
+        "  row 3, column 'a': expected a number (or missing.a = \"median\"), got '' (t.csv)",
+        "  row 2, column 'b': expected a category (or missing.b = \"category\"), got '' (t.csv)",
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ptm.readers import units
 from ptm.readers.cutting import Piece, cut_rows
 from ptm.readers.delimited import rows as delimited_rows
 from ptm.readers.delimited.columns import head_of, read_delimited
+from ptm.readers.delimited.dialect import PLAIN, Dialect
 from ptm.readers.delimited.header import SIGNS
 from ptm.readers.text import codec_name
 from tests.support.cutting import check_pieces
@@ -34,31 +36,30 @@ class Table:
     def __init__(self, path: Path, raw: bytes, **options: Any) -> None:
         path.write_bytes(raw)
         given = {"delimiter": ",", "encoding": "utf-8", "header": None, **options}
-        self.path, self.raw, self.options = path, raw, given
-        self.of_file = {name: given[name] for name in ("delimiter", "encoding", "header")}
+        of_file = {name: given.pop(name) for name in ("delimiter", "encoding", "header")}
+        self.path, self.raw, self.options, self.dialect = path, raw, given, Dialect(**of_file)
 
     def whole(self) -> pa.Table:
-        return read_delimited(self.path, **self.options)
+        return read_delimited(self.path, self.dialect, **self.options)
 
     @property
     def fields(self) -> int:
         """How many the first record has."""
-        return read_delimited(self.path, **self.options | {"columns": ()}).num_columns
+        return read_delimited(self.path, self.dialect, **self.options | {"columns": ()}).num_columns
 
     def cut(self, size: int) -> tuple[int, tuple[Piece, ...]]:
-        head = head_of(self.path, **self.of_file)
-        given = self.options["encoding"], self.options["delimiter"], head, size
-        return head, cut_rows(self.path, *given)
+        head = head_of(self.path, self.dialect)
+        return head, cut_rows(self.path, self.dialect, head, size)
 
     def read(self, head: int, piece: Piece) -> pa.Table:
         place = {"span": (piece.start, piece.end), "head": head, "before": piece.before}
-        return read_delimited(self.path, **self.options, **place)
+        return read_delimited(self.path, self.dialect, **self.options, **place)
 
 
 def check_same(table: Table, whole: pa.Table, size: int) -> int:
     """The pieces give the rows of the whole, and know how many are before; how many there are."""
     head, pieces = table.cut(size)
-    delimiter, encoding = (table.options[name] for name in ("delimiter", "encoding"))
+    delimiter, encoding = table.dialect.delimiter, table.dialect.encoding
     is_cut = units.units_of(codec_name(encoding), table.raw[:4], delimiter + SIGNS)
     first = "" if head or not is_cut else delimiter * (table.fields - 1)
     check_pieces(table.raw, head, pieces, size, encoding, first)
@@ -259,11 +260,11 @@ def test_a_header_longer_than_is_read_at_first(
     for encoding in ("utf-8", "utf-16-be", "gb18030", "utf-32"):
         raw = content.encode(encoding)
         table = Table(tmp_path / "t.csv", raw, encoding=encoding)
-        assert head_of(table.path, **table.of_file) == len(content[:-10].encode(encoding))
+        assert head_of(table.path, table.dialect) == len(content[:-10].encode(encoding))
         check_same(table, table.whole(), 1)
         check_same(Table(table.path, raw, encoding=encoding, header=True), table.whole(), 1)
     for raw in (b"a,b", b"a,b\n", b"a,b\r\n"):
-        assert head_of(Table(tmp_path / "t.csv", raw).path, ",", "utf-8", None) == len(raw)
+        assert head_of(Table(tmp_path / "t.csv", raw).path, PLAIN) == len(raw)
 
 
 @pytest.mark.parametrize("raw", [b"a,b", b"a,b\n", b"a,b\r\n\r\n\n\n"])
@@ -343,7 +344,7 @@ def test_any_text(
     names = frozenset({"a", "b", *(f"c{number}" for number in range(50))})
     names &= frozenset("b") if head.startswith("b") else names
     table = Table(tmp_path / "t.csv", (head + body).encode(encoding), encoding=encoding)
-    table.options["header"] = table.of_file["header"] = header
+    table.dialect = replace(table.dialect, header=header)
     table.options["text"] = columns_of(table) & names
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(units, "BLOCK", length)
@@ -380,6 +381,7 @@ import resource, sys
 from pathlib import Path
 from ptm.readers.cutting import cut_lines, cut_rows
 from ptm.readers.delimited.columns import head_of, read_delimited
+from ptm.readers.delimited.dialect import Dialect
 from ptm.readers.text import read_text
 
 def peak():
@@ -391,15 +393,16 @@ small = path.with_name("small.csv")
 read_delimited(small, text=text)
 read_text(small, "utf-8")
 before = peak()
-head = head_of(path, ",", encoding, None)
-pieces = cut_rows(path, encoding, ",", head, 1 << 21)
+dialect = Dialect(encoding=encoding)
+head = head_of(path, dialect)
+pieces = cut_rows(path, dialect, head, 1 << 21)
 cut_lines(path, encoding, 1 << 21)
 cut = peak()
 rows = 0
 for start, end, done, _ in pieces:
     assert done == rows
-    rows += read_delimited(path, ",", encoding, None, (), text, span=(start, end), head=head,
-                           before=done).num_rows
+    place = {"span": (start, end), "head": head, "before": done}
+    rows += read_delimited(path, dialect, (), text, **place).num_rows
 print(rows, len(pieces), cut - before, peak() - before)
 """
 

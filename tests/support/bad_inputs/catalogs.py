@@ -83,7 +83,11 @@ CATALOG_MISTAKES = (
     CatalogMistake(
         "measure unknown",
         _TABLE + 'measures = { sugar = "nominal" }',
-        ("[wine] measures.sugar", "'continuous', 'ordinal' or 'categorical'", "got 'nominal'"),
+        (
+            "[wine] measures.sugar",
+            "'continuous', 'ordinal', 'categorical', 'boolean' or 'date'",
+            "got 'nominal'",
+        ),
     ),
     CatalogMistake("classes alone", _TABLE + "classes = 10", ("[wine]", "'target'", "'classes'")),
     CatalogMistake("one class", _TABLE + "classes = 1", ("[wine] classes", "2", "got 1")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from ptm.errors import BadInput
 from ptm.readers.delimited.columns import read_delimited
+from ptm.readers.delimited.dialect import Dialect
 from tests.support.delimited import Read, Refuse
 
 
@@ -21,8 +23,11 @@ def read(tmp_path: Path) -> Read:
     ) -> dict[str, list[Any]]:
         raw = content if isinstance(content, bytes) else content.encode()
         (tmp_path / "t.csv").write_bytes(raw)
+        names = {field.name for field in fields(Dialect)}
+        dialect = Dialect(**{name: options.pop(name) for name in names & options.keys()})
         given = {"categories": text, "unscaled": frozenset(), **options}
-        columns: dict[str, list[Any]] = read_delimited(tmp_path / "t.csv", **given).to_pydict()
+        table = read_delimited(tmp_path / "t.csv", dialect, **given)
+        columns: dict[str, list[Any]] = table.to_pydict()
         return columns
 
     return read

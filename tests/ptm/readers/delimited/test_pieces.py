@@ -119,7 +119,7 @@ def test_a_row_that_is_too_long(monkeypatch: pytest.MonkeyPatch, refuse: Refuse)
 
 def test_rows_of_nothing() -> None:
     """A header alone has no rows."""
-    assert Rows(b"", ["a"], ",").read({"a": pa.float64()}).num_rows == 0  # type: ignore[union-attr]
+    assert Rows(b"", ["a"]).read({"a": pa.float64()}).num_rows == 0  # type: ignore[union-attr]
 
 
 # what is no fault of the file

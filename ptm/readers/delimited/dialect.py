@@ -1,0 +1,43 @@
+"""How a delimited file is written: what stands between fields, around them, and in numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+WHITESPACE = "whitespace"
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """A way to write rows as text.
+
+    Attributes:
+        delimiter: between two fields, one ASCII character; or "whitespace", runs of blanks and
+            tabs.
+        quote: around fields, one ASCII character; "" where there are no quotes.
+        decimal: the sign before the fraction of a number, "." or ",".
+        thousands: the sign between groups of three digits; "" where there is none.
+        comment: what a line begins with that is left out; "" where none is.
+        skip_rows: how many lines before the header are left out.
+        encoding: of the file, as Python names it.
+        header: whether the first line names the columns; None: it does, and has not numbers only.
+        na_values: texts that stand for a missing value.
+    """
+
+    delimiter: str = ","
+    quote: str = '"'
+    decimal: str = "."
+    thousands: str = ""
+    comment: str = ""
+    skip_rows: int = 0
+    encoding: str = "utf-8"
+    header: bool | None = None
+    na_values: tuple[str, ...] = ()
+
+    @property
+    def separator(self) -> str:
+        """The character between two fields, once runs of blanks are one tab."""
+        return "\t" if self.delimiter == WHITESPACE else self.delimiter
+
+
+PLAIN = Dialect()
