@@ -31,6 +31,10 @@ target = "label"
 classes = 10
 split = { train = 0.8, val = 0.1, test = 0.1 }
 """
+QUICK = [one for one in FOLDERS if one.quick]
+SAMPLED = [
+    pytest.param(one, id=one.name, marks=[] if one.quick else pytest.mark.slow) for one in FOLDERS
+]
 ZIPPED = {".xlsx", ".docx"}  # they have the time in them
 WRONG = {
     "learned of all rows": ("target", 'statistics = "all"\ntarget', "feature 'alter'"),
@@ -64,7 +68,7 @@ def named(name: str) -> Folder:
     return found
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=str)
+@pytest.mark.parametrize("folder", SAMPLED)
 def test_planted(folder: Folder, tmp_path: Path) -> None:
     """What is planted is what readers other than ptm find."""
     data, _ = laid_out(folder, tmp_path)
@@ -76,7 +80,7 @@ def test_planted(folder: Folder, tmp_path: Path) -> None:
     folder.agrees(data, planted)
 
 
-@pytest.mark.parametrize("folder", [one for one in FOLDERS if one.quick], ids=str)
+@pytest.mark.parametrize("folder", QUICK, ids=str)
 def test_found(folder: Folder, tmp_path: Path) -> None:
     """Of ten folders each entry that `ptm init` writes is made by the library, and is right."""
     data, place = laid_out(folder, tmp_path)

@@ -140,6 +140,9 @@ def _categories(
     """The categories of a column, and the place of each row among them; -1 of none."""
     seen = _filled_texts(asked, name, learned, learned, train)
     of_train = Counter(one for one, is_train in zip(seen, train, strict=True) if is_train)
+    how = asked.options.get("missing", {}).get(name, "drop")
+    if how not in ("drop", "mode"):  # what stands for a missing value is a category in any case
+        of_train.setdefault("" if how == "category" else str(how), 0)
     fewest = asked.options.get("min_count", 0)
     kinds = sorted(one for one, count in of_train.items() if count >= fewest)
     has_rare = len(kinds) < len(of_train)

@@ -112,10 +112,6 @@ def _padded(side: Callable[[Fraction], int], edge: Callable[[Fraction], int]) ->
         )
         place = tuple(edge(Fraction(b - a, 2)) for a, b in zip(small, size, strict=True))
         whole = Image.new(image.mode, size)
-        whole.putdata(
-            [0 if len(image.getbands()) == 1 else (0,) * len(image.getbands())]
-            * (size[0] * size[1])
-        )
         whole.paste(image.resize(small, how), place)
         return whole
 
