@@ -138,6 +138,7 @@ def load_catalog(catalog: str | Path, data: str | Path = "data") -> Catalog:
         except CatalogError as error:
             problems.append(str(error))
     problems += _wrong_edges(sources, known)
+    problems += _not_as_taught(sources, entries)
     if not entries:
         problems.append("expected at least one source, got an empty file")
     if problems:
@@ -266,6 +267,21 @@ def _wrong_teacher(
         yield f"{told}one that learns of its own samples, got '{name}', which does not"
 
 
+def _not_as_taught(sources: Mapping[str, Source], entries: Mapping[str, Any]) -> Iterator[str]:
+    """Where an entry says other than the one that it learns from, of what is learned."""
+    for source in sources.values():
+        other = entries.get(source.learn_from or "")
+        if not isinstance(other, dict) or other is entries[source.name]:
+            continue
+        for option, value in entries[source.name].items():
+            if option in source.learns and value != other.get(option):
+                said = short(other[option]) if option in other else "nothing"
+                yield (
+                    f"[{source.name}] {option}: expected what [{source.learn_from}] says, which it "
+                    f"learns from ({said}), got {short(value)}"
+                )
+
+
 def _kind(name: str, entry: object, files: Mapping[str, Path], known: dict[str, Kind]) -> Kind:
     if not isinstance(entry, dict):
         raise CatalogError(f"[{name}]: expected a table with a 'kind', got {entry!r}")
@@ -306,7 +322,7 @@ def _source(name: str, entry: dict[str, Any], root: Path, kind: Kind) -> Source:
 
 def hidden(kind: Kind) -> set[str]:
     """What is a field of the options of a kind, and no option that its entries may say."""
-    learns = kind.options.learns and not kind.analyzes
+    learns = kind.options.learns
     left_out = ("path", *STORED) if kind.analyzes else ("of",)
     return {"name", "root", *left_out, *(() if learns else ("learn_from",))}
 

@@ -92,6 +92,7 @@ class DelimitedSource(Source):
             self.encoding,
             self.header,
             self.na_values,
+            self.sheet,
         )
 
     @model_validator(mode="after")

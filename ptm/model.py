@@ -66,7 +66,8 @@ class Part(NamedTuple):
         number: from 0, in the order of the source; 0 where it is read, since a part stays as it is
             where others are put before it.
         files: sorted by name; none where the rows stand in the catalog itself.
-        span: of a file that several parts share, the bytes from and to; None for whole files.
+        span: of a file that several parts share, the bytes (see `total`) from and to; None for
+            whole files.
         key: digest of all that decides its content; "" where it is no part of several.
         head: of such a file, how many bytes at its begin belong to each part, as a header does.
         before: how many rows, or lines, of such a file stand before the span.
@@ -74,6 +75,10 @@ class Part(NamedTuple):
             where that is all of its files.
         usual: what most samples of the source have of that which all must have the same, by the
             names of `uniform` of a block; where it is known, others are bad.
+        beside: files that its samples need and that are none: those of `Source.beside`.
+        said: what the kind's `parts` says of it to its `read`, as JSON; it decides the content.
+        total: what the spans of such a file go up to, where that is not the bytes it has: those
+            that it has decompressed, or its rows.
     """
 
     number: int
@@ -84,6 +89,9 @@ class Part(NamedTuple):
     before: int = 0
     digest: str = ""
     usual: tuple[tuple[str, str], ...] = ()
+    beside: tuple[File, ...] = ()
+    said: str = ""
+    total: int = 0
 
 
 class PartFile(NamedTuple):

@@ -193,7 +193,8 @@ def _one(
 ) -> Generator[list[Call], list[Any], Content]:
     found = yield [(function, (job, *arguments))]
     works = [one for one in arguments if isinstance(one, Work)]
-    made: list[Made] = agreed(job.name, [*found, *_misfits(job, works, found)])
+    way_out = job.source.way_out
+    made: list[Made] = agreed(job.name, [*found, *_misfits(job, works, found)], (), way_out)
     return Content([made[0].ref] if made[0].ref else [], made[0].whole)
 
 
@@ -233,7 +234,8 @@ def _many(
         for (place, _), one in zip(again, (one for g in (yield batches) for one in g), strict=True):
             read[place] = one
     files = [work.files for work in works]
-    found: list[Measured] = agreed(job.name, [*read, *_misfits(job, works, read)], files)
+    bad_too = [*read, *_misfits(job, works, read)]
+    found: list[Measured] = agreed(job.name, bad_too, files, job.source.way_out)
     aside = [bad for one in found for bad in one.bad] if job.source.on_bad != "fail" else None
     measured = [one for one in found if one.ref.files]  # all samples of the others are bad
     left_out = joining.left_out_of(found)

@@ -16,7 +16,9 @@ What is larger than an entry's `part_bytes` is cut into parts, which are read ap
 along the first axis of each tensor. There these count, each of which may be left out:
 
 TOGETHER                        True where all files have to be seen at once: one part, always
-parts(options, files, target_bytes) -> list[Part]      else parts are of whole files
+parts(options, files, target_bytes) -> list[Part]      else parts are of whole files; where the
+                                                       options say what is `beside` them, that is
+                                                       a fourth argument
 measure(options, block) -> Stats                       of a part; else the moments of what its
                                                        `scaling` names
 learn(options, stats, carried) -> Learned              from the stats of all parts; else the

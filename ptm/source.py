@@ -174,7 +174,11 @@ class Source(BaseModel):
     takes_folders: ClassVar[bool] = True  # else its path is one file
     samples: ClassVar[bool] = True  # whether a row is a sample, so that rows may come to splits
     sets_aside: ClassVar[bool] = True  # whether others can do without a sample that is bad
-    learns: ClassVar[bool] = False  # whether it may be encoded by what another entry learned
+    # whether it may be encoded by what another entry learned; then the options that decide what
+    # that is, which are those of the other entry
+    learns: ClassVar[frozenset[str]] = frozenset()
+    # by what all samples must have the same: the option that helps where they have not
+    way_out: ClassVar[Mapping[str, str]] = {}
 
     name: Name
     root: Path
@@ -244,6 +248,14 @@ class Source(BaseModel):
         """How its samples come to splits; None where it has none."""
         return rule_of(self.split, self.seed, self.group, self.near, self.time, self.embargo)
 
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Patterns of files below the source that are inputs and no samples; most kinds have none.
+
+        Upper and lower case are the same. What matches one is not among the files of `pattern`.
+        """
+        return ()
+
     def options(self) -> dict[str, Any]:
         """The JSON values that decide the content: the options of the kind, but for its limits.
 
@@ -288,7 +300,8 @@ def below_folders(given: Mapping[str, Any], options: type[Source]) -> dict[str, 
         return {}
     split = given.get("split")
     told = isinstance(split, Mapping) and bool(split.get("folder"))
-    told |= "folder" in (given.get("labels"), given.get("group"))
+    told |= given.get("group") == "folder"
+    told |= any(given.get(name) is not None for name in ("labels", "masks", "pairs"))
     return {"pattern": "**/*"} if told else {}
 
 

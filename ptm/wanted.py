@@ -136,9 +136,9 @@ class Wanted:
     def works(self, job: Job) -> list[Work]:
         """The parts with their keys, and their files as they were hashed."""
         assert self.files
-        kind, files = kind_of(self.source), self.files.files
-        with told(job, files=files):
-            parts = parts_of(self.source, kind, files)
+        kind, files, beside = kind_of(self.source), self.files.files, self.files.beside
+        with told(job, files=(*files, *beside)):
+            parts = parts_of(self.source, kind, files, beside)
         by_path = {entry.path: entry for entry in self.files.entries}
         # what it is measured against when all are read decides nothing of a part
         aside = {"max_bad", *CHECKS}
@@ -157,10 +157,19 @@ class Wanted:
                 "head": part.head,
                 "before": part.before,
             }
+            if part.beside or part.said:
+                of["beside"] = [[file.name, file.sha256] for file in part.beside]
+                of["said"] = part.said
             key = make_key({**decides, "part": of})
             # others may be put before it, and it stays as it is
             part = part._replace(number=0, key=key)
-            found.append(Work.of(part, [by_path[file.url] for file in part.files]))
+            mine = (*part.files, *part.beside)
+            found.append(Work.of(part, [by_path[file.url] for file in mine]))
+        # what no part has, as a table of labels, is looked at with the last one
+        taken = {file.url for part in parts for file in part.beside}
+        if rest := [by_path[file.url] for file in beside if file.url not in taken]:
+            part, entries = found[-1].unpacked()
+            found[-1] = Work.of(part, [*entries, *rest])
         return found
 
     def let_go(self, works: Sequence[Work]) -> None:

@@ -39,8 +39,9 @@ class Work(NamedTuple):
 
     @classmethod
     def of(cls, part: Part, entries: Sequence[FileDigest]) -> Work:
-        """That of a part, and of its files as they were hashed."""
-        ends = dict.fromkeys(entry.name for entry in (*entries[:1], *entries[-1:]))
+        """That of a part, and of its files as they were hashed, those beside its samples last."""
+        count = len(part.files)
+        ends = dict.fromkeys(entry.name for entry in (*entries[:1], *entries[count - 1 : count]))
         files = " to ".join(ends)
         return cls(part.key, files, _packed((part, [*entries])))
 
@@ -58,8 +59,14 @@ class Work(NamedTuple):
 
 
 def files_of(works: Sequence[Work]) -> list[FileDigest]:
-    """All files, each once, in their order."""
-    return list(dict.fromkeys(entry for work in works for entry in work.unpacked()[1]))
+    """All files, each once, in their order; those beside the samples last, by their names."""
+    samples, beside = dict[FileDigest, None](), dict[FileDigest, None]()
+    for work in works:
+        part, entries = work.unpacked()
+        count = len(part.files)
+        samples |= dict.fromkeys(entries[:count])
+        beside |= dict.fromkeys(entries[count:])
+    return [*samples, *sorted(beside, key=lambda entry: entry.name)]
 
 
 def _aside(bad: Sequence[Bad]) -> bytes:

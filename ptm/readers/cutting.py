@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from ptm.readers.delimited import rows
+from ptm.readers.delimited.content import content_of
 from ptm.readers.delimited.dialect import Dialect
 from ptm.readers.delimited.header import SIGNS, begin_of, begin_of_file, first_record
-from ptm.readers.delimited.quotes import FEED, RETURN, Quotes
+from ptm.readers.delimited.quotes import FEED, RETURN, NoQuotes, Quotes
+from ptm.readers.streams import Content
 from ptm.readers.text import codec_name, read_begin, read_utf8
 from ptm.readers.units import BEGIN, Units, blocks_of, inner_name, units_of
 
@@ -85,26 +87,53 @@ def cut_rows(path: Path, dialect: Dialect, head: int, size: int) -> tuple[Piece,
     Raises:
         BadInput: see `cut_lines`; or a row is longer than can be read at once.
     """
+    content, dialect = content_of(path, dialect)
     encoding, delimiter = dialect.encoding, dialect.separator
-    begin, _, _ = read_begin(path, encoding, BEGIN)
+    begin, _, _ = read_begin(content, encoding, BEGIN)
     name = codec_name(encoding)
     units = units_of(name, begin, delimiter + SIGNS)
     marks, has_blanks, first_row = 0, True, ""
     if units:
-        first = begin_of(read_utf8(path, encoding, (0, head))) if head else None
-        fields, _ = first_record(path, first or begin_of_file(path, encoding), delimiter, not head)
+        first = begin_of(read_utf8(content, encoding, (0, head))) if head else None
+        first = first or begin_of_file(content, encoding)
+        fields, _ = first_record(path, first, delimiter, not head)
         has_blanks = len(fields) < 2
-        marks = 0 if head else _marks(path, encoding, inner_name(name, begin))
+        marks = 0 if head else _marks(content, encoding, inner_name(name, begin))
         first_row = "" if head else delimiter * (len(fields) - 1)
     try:
-        with path.open("rb") as file:
+        with content.open("rb") as file:
             quotes = Quotes(delimiter)
             return _Cutter(file, head, marks, size, units, has_blanks, quotes, first_row).cut()
     except rows.RowTooLarge as error:
         raise error.of_file(path) from error
 
 
-def _marks(path: Path, encoding: str, inner: str) -> int:
+def cut_objects(content: Content, encoding: str, keys: list[str], size: int) -> tuple[Piece, ...]:
+    """Cuts lines, of which each is a row, behind the first line feed at or after `size` bytes.
+
+    Blank lines are nothing, see `cut_rows`.
+
+    Args:
+        content: the file.
+        encoding: see `cut_lines`.
+        keys: of the columns; a piece depends on them.
+        size: of a piece in bytes, at least; but of the last.
+
+    Raises:
+        BadInput: see `cut_rows`.
+    """
+    begin, _, _ = read_begin(content, encoding, BEGIN)
+    name = codec_name(encoding)
+    units, marks = units_of(name, begin, "\r\n"), _marks(content, encoding, inner_name(name, begin))
+    said = "\n".join(keys)
+    try:
+        with content.open("rb") as file:
+            return _Cutter(file, 0, marks, size, units, False, NoQuotes(), said).cut()
+    except rows.RowTooLarge as error:
+        raise error.of_file(Path(str(content))) from error
+
+
+def _marks(path: Content, encoding: str, inner: str) -> int:
     """How many bytes the byte order marks at the begin of a file take."""
     _, text, _ = read_begin(path, encoding, MARKS)
     count = len(text) - len(text.lstrip("\ufeff"))
@@ -122,7 +151,7 @@ class _Cutter:
         size: int,
         units: Units | None,
         has_blanks: bool,
-        quotes: Quotes | None = None,
+        quotes: Quotes | NoQuotes | None = None,
         first_row: str = "",
     ) -> None:
         """See `cut_rows`.
@@ -135,7 +164,7 @@ class _Cutter:
             units: how line ends are found; None where they cannot be.
             has_blanks: whether a blank line counts.
             quotes: of rows; None of a text.
-            first_row: its delimiters, where it stands for a header.
+            first_row: its delimiters, where it stands for a header; or what else does.
         """
         self._file, self._size, self._quotes = file, size, quotes
         self._units, self._is_one, self._has_blanks = units or Units(), units is None, has_blanks
@@ -253,7 +282,12 @@ class _Block:
     Place n is the one before character n.
     """
 
-    def __init__(self, text: NDArray[np.uint8], last: _Last, quotes: Quotes | None) -> None:
+    def __init__(
+        self,
+        text: NDArray[np.uint8],
+        last: _Last,
+        quotes: Quotes | NoQuotes | None,
+    ) -> None:
         import numpy as np
 
         self.length = len(text)

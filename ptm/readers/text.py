@@ -6,10 +6,10 @@ import codecs
 import io
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO
 
 from ptm.errors import BadInput
+from ptm.readers.streams import Content
 from ptm.readers.units import (
     BEGIN,
     BLOCK,
@@ -37,7 +37,7 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 FEW, MANY = 16, 128  # characters that show a pattern, and a share
 
 
-def read_text(path: Path, encoding: str, span: tuple[int, int] | None = None) -> str:
+def read_text(path: Content, encoding: str, span: tuple[int, int] | None = None) -> str:
     """The text of a file, line ends as they are.
 
     Args:
@@ -52,7 +52,7 @@ def read_text(path: Path, encoding: str, span: tuple[int, int] | None = None) ->
     return _source(path, encoding, span).text()
 
 
-def read_utf8(path: Path, encoding: str, span: tuple[int, int] | None = None) -> bytes:
+def read_utf8(path: Content, encoding: str, span: tuple[int, int] | None = None) -> bytes:
     """The same in UTF-8, without byte order marks at its begin; a NUL is no text here.
 
     Raises:
@@ -70,7 +70,7 @@ def read_utf8(path: Path, encoding: str, span: tuple[int, int] | None = None) ->
     return content[marks:]
 
 
-def read_begin(path: Path, encoding: str, size: int) -> tuple[bytes, str, bool]:
+def read_begin(path: Content, encoding: str, size: int) -> tuple[bytes, str, bool]:
     """The first bytes of a file, the whole characters in them, and whether there are no more.
 
     What is no text there is left to who reads it all.
@@ -79,11 +79,11 @@ def read_begin(path: Path, encoding: str, size: int) -> tuple[bytes, str, bool]:
         BadInput: the file is empty, or has the byte order mark of another encoding; or there is no
             such encoding.
     """
-    name = _known(encoding)
+    name = known(encoding)
     with path.open("rb") as file:
         raw = file.read(size)
         is_all = not file.read(1)
-    _check_begin(path, encoding, name, raw)
+    check_begin(path, encoding, name, raw)
     decoder = codecs.getincrementaldecoder(inner_name(name, raw))("replace")
     return raw, decoder.decode(raw, is_all), is_all
 
@@ -117,7 +117,7 @@ class _Source:
         is_whole: whether they are all of the file.
     """
 
-    path: Path
+    path: Content
     encoding: str
     name: str
     begin: bytes
@@ -131,12 +131,12 @@ class _Source:
         try:
             text = self.raw.decode(name)
         except LookupError as error:
-            raise _no_encoding(f"'{self.encoding}', which is for bytes") from error
+            raise no_encoding(f"'{self.encoding}', which is for bytes") from error
         except UnicodeError as error:
             raise self._fault(*self._undecoded(error)) from error
         zeros, length = self._zeros(text) if b"\0" in self.raw else (0, 0)
         if zeros:
-            raise self._fault("", _told_zeros(zeros, length))
+            raise self._fault("", told_zeros(zeros, length))
         half = None if self.name in WHOLE else SURROGATE.search(text)
         if half:
             with self._file() as file:
@@ -185,7 +185,7 @@ class _Source:
             zeros = sum(block.count(b"\0") for block in blocks_of(file, 0))
             length = file.seek(0, io.SEEK_END)
         if not is_wide(self.name) and length >= FEW and zeros * 4 >= length:
-            return where, _told_zeros(zeros, length)
+            return where, told_zeros(zeros, length)
         if place >= length:
             return where, "the end of the file"
         return where, f"the byte 0x{self.raw[error.start]:02x}"
@@ -230,9 +230,9 @@ class _Source:
         return BadInput(where=where, expected=expected, got=got, file=str(self.path))
 
 
-def _source(path: Path, encoding: str, span: tuple[int, int] | None) -> _Source:
+def _source(path: Content, encoding: str, span: tuple[int, int] | None) -> _Source:
     """The bytes to be read, after a look at how the file begins."""
-    name = _known(encoding)
+    name = known(encoding)
     if span is None:
         raw = begin = path.read_bytes()
     else:
@@ -240,7 +240,7 @@ def _source(path: Path, encoding: str, span: tuple[int, int] | None) -> _Source:
             begin = file.read(BEGIN)
             file.seek(span[0])
             raw = file.read(span[1] - span[0])
-    _check_begin(path, encoding, name, begin)
+    check_begin(path, encoding, name, begin)
     start, stop = span or (0, len(raw))
     if len(raw) < stop - start:
         got = f"an end at {start + len(raw)}: the file has changed"
@@ -248,7 +248,18 @@ def _source(path: Path, encoding: str, span: tuple[int, int] | None) -> _Source:
     return _Source(path, encoding, name, begin[:BEGIN], raw, start, span is None)
 
 
-def _check_begin(path: Path, encoding: str, name: str, begin: bytes) -> None:
+def check_begin(path: Content, encoding: str, name: str, begin: bytes) -> None:
+    """Looks at the first bytes of a text.
+
+    Args:
+        path: the file, for messages.
+        encoding: as it was named.
+        name: its own name.
+        begin: the bytes.
+
+    Raises:
+        BadInput: there are none, or they are the byte order mark of another encoding.
+    """
     if not begin:
         raise BadInput(expected="text", got="an empty file", file=str(path))
     other = _mark_of_another(begin, name)
@@ -258,11 +269,16 @@ def _check_begin(path: Path, encoding: str, name: str, begin: bytes) -> None:
         raise BadInput(where=where, expected=f"{encoding} text", got=got, file=str(path))
 
 
-def _known(encoding: str) -> str:
+def known(encoding: str) -> str:
+    """An encoding's own name.
+
+    Raises:
+        BadInput: there is none.
+    """
     try:
         return codec_name(encoding)
     except (LookupError, ValueError) as error:  # of a name with a zero character in it
-        raise _no_encoding(f"'{encoding[:40]}'") from error
+        raise no_encoding(f"'{encoding[:40]}'") from error
 
 
 def _mark_of_another(raw: bytes, name: str) -> str:
@@ -273,10 +289,24 @@ def _mark_of_another(raw: bytes, name: str) -> str:
     return ""
 
 
-def _no_encoding(got: str) -> BadInput:
+def no_encoding(got: str) -> BadInput:
+    """The error for what is no encoding."""
     expected = "an encoding of text that Python knows, as utf-8 or cp1252"
     return BadInput(where="encoding", expected=expected, got=got)
 
 
-def _told_zeros(count: int, length: int) -> str:
+def check_is_text(encoding: str) -> None:
+    """Looks whether an encoding is one of text.
+
+    Raises:
+        BadInput: it is one of bytes.
+    """
+    try:
+        b"".decode(encoding)
+    except LookupError as error:
+        raise no_encoding(f"'{encoding}', which is for bytes") from error
+
+
+def told_zeros(count: int, length: int) -> str:
+    """What many zero bytes show."""
     return f"{count} zero bytes among {length}, as UTF-16 and UTF-32 have (say so in 'encoding')"

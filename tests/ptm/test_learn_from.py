@@ -171,3 +171,61 @@ def test_refused_catalogs(tmp_path: Path, entries: str, told: str) -> None:
     with pytest.raises(CatalogError, match="learn_from") as error:
         ptm.load_catalog(tmp_path / "c.toml")
     assert told in str(error.value)
+
+
+def test_other_words_on_what_is_learned(run: Run) -> None:
+    """What was learned with a fill cannot be applied with another one: both are told."""
+    with pytest.raises(CatalogError) as told:
+        run("age,city\n1,Ulm\n", 'missing = { age = "mean" }\nstandardize = false')
+    assert "[test] missing: expected what [train] says" in str(told.value)
+    assert "[test] standardize" in str(told.value)
+
+
+GAPS = """
+[test]
+kind = "table"
+path = "test.csv"
+learn_from = "train"
+
+[train]
+kind = "table"
+path = "train.csv"
+target = "kind"
+measures = { kind = "categorical" }
+missing = { age = "median" }
+indicator = ["age"]
+"""
+
+
+def made(folder: Path, train: str, test: str) -> Any:
+    (folder / "train.csv").write_text(train)
+    (folder / "test.csv").write_text(test)
+    (folder / "c.toml").write_text(GAPS)
+    catalog = ptm.load_catalog(folder / "c.toml", data=folder)
+    for entry in catalog.values():
+        ptm.tensorize(entry, folder / "store")
+    return ptm.load("test", folder / "store")
+
+
+def test_gaps_and_named_classes(tmp_path: Path) -> None:
+    """Gaps of test are filled with the median of train, and its classes have train's places."""
+    train = "age,fare,kind\n1,1,cat\n3,2,dog\n5,3,emu\n,3,cat\n"  # 1, 3, 5 and the median 3
+    test = made(tmp_path, train, "age,fare,kind\n,1,emu\n9,2,cat\n")
+    assert test.manifest["facts"]["features"] == ["age", "age.missing", "fare"]
+    scale = (8 / 3) ** 0.5  # of 1, 3, 5, 3
+    ages = [[0.0, 1.0], [6 / scale, 0.0]]
+    torch.testing.assert_close(test.tensors["features"][:, :2], torch.tensor(ages))
+    assert test.tensors["target"].tolist() == [2, 0]
+    assert test.manifest["facts"]["classes"] == ["cat", "dog", "emu"]
+
+
+def test_gaps_that_train_has_not(tmp_path: Path) -> None:
+    """What may be missing has to be said where it is learned."""
+    with pytest.raises(InputError, match=r'missing.fare = "median" in \[train\]'):
+        made(tmp_path, "age,fare,kind\n1,1,cat\n3,2,dog\n", "age,fare\n1,\n")
+
+
+def test_unknown_class(tmp_path: Path) -> None:
+    """A class that train has not has no place among the classes."""
+    with pytest.raises(InputError, match="one of the classes of 'train': cat, dog, got yak"):
+        made(tmp_path, "age,fare,kind\n1,1,cat\n3,2,dog\n", "age,fare,kind\n1,1,yak\n")

@@ -31,6 +31,7 @@ from ptm.kinds.table.features import (
     scaled_moments,
     warnings_of,
 )
+from ptm.kinds.table.likeness import check_taught
 from ptm.kinds.table.likeness import like as like
 from ptm.kinds.table.meaning import (
     CATEGORICAL,
@@ -206,9 +207,10 @@ def relearn(options: Options, learned: Learned, carried: Sequence[Mapping[str, A
     """What another table learned, with the integers of this one that float64 would round.
 
     Raises:
-        BadInput: there are such integers beside fractions.
+        BadInput: there are such integers beside fractions; a class that was not learned.
     """
     faults = Faults()
+    check_taught(options, learned, carried, faults)
     exact = _integers(carried, file_name(options), faults)
     faults.check()
     return replace(learned, integers=exact)
@@ -243,21 +245,22 @@ def whole(
     """The names of features, categories and classes; what was missing, rare or new; which columns
     never vary, or lose values in float32.
     """
-    names = carried[0]["columns"]
+    names, learns_itself = carried[0]["columns"], not options.learn_from
     columns = columns_of(options, names, learned.categories, learned.columns)
     merged = _merged(carried)
     constant = [
         feature
         for feature, one in scaled_moments(columns, stats).items()
-        if one.min[0] == one.max[0] and feature not in merged
+        if one.min[0] == one.max[0] and feature not in merged and learns_itself
     ]
     missing, unseen = missing_counts(options, carried), _unseen(carried)
     rows, rare = sum(stats.samples.values()), dict[str, Rare]()
-    for name in learned.categories:
+    for name in learned.categories if learns_itself else ():
         fill = learned.columns.get(name, PLAIN).fill
         known = filled(stats.counts.get(name, Counter()), fill, rows)
         rare[name] = categories_of(options, known)[1]
-    classes = {name: list(one) for name, one in learned.classes.items()}
+    known_classes = {n: one for n, one in learned.classes.items() if n in options.targets}
+    classes = {name: list(one) for name, one in known_classes.items()}
     is_one = len(options.targets) == 1
     facts = {
         "features": [feature for column in columns for feature in column.features],
@@ -272,7 +275,7 @@ def whole(
         *missing_note(options, missing, learned.columns),
         *rare_notes(options, rare),
         *_unseen_notes(unseen, learned),
-        *targets.class_notes(options, learned.classes, stats.counts),
+        *(targets.class_notes(options, known_classes, stats.counts) if learns_itself else ()),
     )
     return Block(facts={n: f for n, f in facts.items() if f or n == "features"}, notes=notes)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ptm.errors import BadInput, Faults
 from ptm.kinds.table.options import Options
-from ptm.kinds.table.reading import names_of
+from ptm.learned import Learned
 from ptm.model import File
 from ptm.readers.delimited.faults import shown, some
+from ptm.readers.tabular.opening import names_of
+from ptm.source import file_name
 
 
 def like(options: Options, manifest: Mapping[str, Any], files: tuple[File, ...]) -> Options:
@@ -24,11 +26,10 @@ def like(options: Options, manifest: Mapping[str, Any], files: tuple[File, ...])
         BadInput: its columns are not those of the other; all that lack, and all that are more.
     """
     other = [*manifest["facts"]["measures"]]
-    has = names_of(options, files[0]) if files else [*options.columns]
-    target = options.target if options.target in has else None
-    if options.target and target is None:
-        options = options.model_copy(update=_without(options, options.target))
-        other = [name for name in other if name != manifest["facts"]["target"]]
+    has = names_of(files[0].path, options.dialect) if files else [*options.columns]
+    if absent := [name for name in options.targets if name not in has]:
+        options = options.model_copy(update=_without(options, absent))
+        other = [name for name in other if name not in absent]
     exclude = tuple(name for name in options.exclude if name in has)
     options = options.model_copy(update={"columns": tuple(other), "exclude": exclude})
     faults, file = Faults(), files[0].url if files else ""
@@ -46,10 +47,36 @@ def like(options: Options, manifest: Mapping[str, Any], files: tuple[File, ...])
     return options
 
 
-def _without(options: Options, target: str) -> dict[str, Any]:
-    """What the options are where there is no target: no word on it is left."""
-    found: dict[str, Any] = {"target": None, "classes": None}
+def _without(options: Options, absent: list[str]) -> dict[str, Any]:
+    """What the options are without some of the targets: no word on them is left."""
+    left = [name for name in options.targets if name not in absent]
+    found: dict[str, Any] = {"target": (left[0] if len(left) == 1 else tuple(left)) or None}
+    if options.classes and not left:
+        found["classes"] = None
     for name, value in options:
-        if isinstance(value, Mapping) and target in value:
-            found[name] = {column: one for column, one in value.items() if column != target}
+        if isinstance(value, Mapping) and not value.keys().isdisjoint(absent):
+            found[name] = {column: one for column, one in value.items() if column not in absent}
     return found
+
+
+def check_taught(
+    options: Options, learned: Learned, carried: Sequence[Mapping[str, Any]], faults: Faults
+) -> None:
+    """Looks whether the classes of the rows are among those that were learned.
+
+    Args:
+        options: of the table that learns.
+        learned: by the other one.
+        carried: of each part, the classes in it.
+        faults: classes are added that were not learned.
+    """
+    found: dict[str, set[str]] = {}
+    for one in carried:
+        for name, classes in one.get("classes", {}).items():
+            found.setdefault(name, set()).update(classes)
+    for name, classes in found.items():
+        known = learned.classes.get(name, ())
+        if new := sorted(classes - {*known}):
+            expected = f"one of the classes of '{options.learn_from}': {some(known)}"
+            file = file_name(options)
+            faults.add(BadInput(f"column '{shown(name)}'", expected, some(new), file))

@@ -13,26 +13,13 @@ from ptm.kinds.table.meaning import expected_of, is_text, remedy, treatment_of
 from ptm.kinds.table.options import Options
 from ptm.limits import FLOAT32
 from ptm.model import Bad, File, Part
-from ptm.readers.cutting import cut_rows
-from ptm.readers.delimited.columns import head_of, not_valid, read_delimited
-from ptm.readers.delimited.header import begin_of_file, read_header
-from ptm.readers.text import read_begin
+from ptm.readers.delimited.columns import not_valid, read_delimited
+from ptm.readers.tabular.opening import cut_table, row_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BEGIN = 1 << 16  # bytes that show how long a row is
 DECODED = 4  # bytes in memory for each byte of text, about
-
-
-def names_of(options: Options, file: File) -> list[str]:
-    """The columns that a file has.
-
-    Raises:
-        BadInput: its header names none.
-    """
-    begin = begin_of_file(file.path, options.encoding)
-    return read_header(file.path, begin, options.delimiter, options.header)[0]
 
 
 def parts(options: Options, files: tuple[File, ...], target_bytes: int) -> list[Part]:
@@ -40,15 +27,13 @@ def parts(options: Options, files: tuple[File, ...], target_bytes: int) -> list[
     if not files:
         return [Part(0, files)]
     size = max(int(target_bytes / _decoded(options, files[0].path)), 1)
-    if files[0].bytes <= size:
+    cut = cut_table(files[0].path, options.dialect, size)
+    if cut is None:
         return [Part(0, files)]
-    path, dialect = files[0].path, options.dialect
-    head = head_of(path, dialect)
-    pieces = cut_rows(path, dialect, head, size)
-    if len(pieces) == 1:
-        return [Part(0, files)]
+    part = Part(0, files, head=cut.head, total=cut.total)
     return [
-        Part(0, files, (one.start, one.end), "", head, one.before, one.digest) for one in pieces
+        part._replace(span=(one.start, one.end), before=one.before, digest=one.digest)
+        for one in cut.pieces
     ]
 
 
@@ -56,9 +41,8 @@ def _decoded(options: Options, path: Path) -> float:
     """Bytes in memory for each byte of text, about: with the one-hot encoding of the target."""
     if not options.classes:
         return DECODED
-    begin, _, _ = read_begin(path, options.encoding, BEGIN)
     # of a power of two: another row at the begin of the file moves no cut
-    row = 2.0 ** round(log2(len(begin) / max(begin.count(b"\n"), 1)))
+    row = 2.0 ** round(log2(row_bytes(path, options.dialect)))
     return DECODED + options.classes * FLOAT32 / row
 
 

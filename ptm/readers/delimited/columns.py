@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ptm import arrow
 from ptm.errors import BadInput, Faults
 from ptm.model import Bad
+from ptm.readers.delimited.content import content_of
 from ptm.readers.delimited.dialect import PLAIN, Dialect
 from ptm.readers.delimited.faults import Wanted, check_rows, shown, some
 from ptm.readers.delimited.faults import not_valid as not_valid
@@ -19,6 +20,8 @@ from ptm.readers.delimited.header import begin_of, begin_of_file, behind_lines, 
 from ptm.readers.delimited.header import head_of as head_of
 from ptm.readers.delimited.numbers import MOST_EXACT, exact_of_some, plain_numbers
 from ptm.readers.delimited.rows import Rows, RowTooLarge
+from ptm.readers.tabular.formats import DELIMITED, format_of
+from ptm.readers.tabular.opening import names_of, typed_rows
 from ptm.readers.text import read_utf8
 from ptm.readers.units import Units
 
@@ -69,7 +72,7 @@ def read_delimited(
             closed; a number is none, not finite, or an integer that neither int64 nor float64 can
             hold. All of it is told together. Rows count from 1 below the header.
     """
-    rows = _rows(path, dialect, span, head, before)
+    rows = _rows(path, dialect, span, head, before, not columns)
     names = rows.names
     check_names([*columns, *sorted(text | categories)], names, str(path))
     wanted = Wanted(
@@ -103,7 +106,7 @@ def read_texts(path: Path, dialect: Dialect = PLAIN) -> pa.Table:
         BadInput: see `read_delimited`.
     """
     dialect = replace(dialect, header=True)
-    names = _rows(path, dialect, None, 0, 0).names
+    names = names_of(path, dialect)
     return read_delimited(path, dialect, text=frozenset(names))
 
 
@@ -133,17 +136,22 @@ def _rows(
     span: tuple[int, int] | None,
     head: int,
     before: int,
+    is_all: bool,
 ) -> Rows:
-    """The rows that are to be read, as bytes, and the names of their columns."""
+    """The rows that are to be read, and the names of their columns."""
+    form = format_of(path)
+    if form != DELIMITED:
+        return typed_rows(path, form, dialect, span, before, is_all)
+    place, dialect = content_of(path, dialect)
     delimiter, encoding, header = dialect.separator, dialect.encoding, dialect.header
-    first = read_utf8(path, encoding, (0, head)) if span and head else b""
-    content = read_utf8(path, encoding, span)
-    is_whole = not before and (span is None or span[1] >= path.stat().st_size)
+    first = read_utf8(place, encoding, (0, head)) if span and head else b""
+    content = read_utf8(place, encoding, span)
+    is_whole = not before and (span is None or (place is path and span[1] >= path.stat().st_size))
     if first:
         names, _ = read_header(path, begin_of(first), delimiter, header)
         return Rows(content, names, dialect, before, is_whole)
     is_behind = span is not None and span[0] > 0  # then the first row stands before the span
-    begin = begin_of_file(path, encoding) if is_behind else begin_of(content)
+    begin = begin_of_file(place, encoding) if is_behind else begin_of(content)
     names, lines = read_header(path, begin, delimiter, header)
     body = content[behind_lines(content, lines, Units()) :]
     return Rows(body, names, dialect, before, is_whole)

@@ -22,6 +22,7 @@ class Dialect:
         encoding: of the file, as Python names it.
         header: whether the first line names the columns; None: it does, and has not numbers only.
         na_values: texts that stand for a missing value.
+        sheet: of an Excel file, the one that is read; None of the only one.
     """
 
     delimiter: str = ","
@@ -33,6 +34,7 @@ class Dialect:
     encoding: str = "utf-8"
     header: bool | None = None
     na_values: tuple[str, ...] = ()
+    sheet: str | None = None
 
     @property
     def separator(self) -> str:

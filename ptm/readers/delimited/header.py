@@ -10,9 +10,11 @@ from itertools import islice
 from pathlib import Path
 
 from ptm.errors import BadInput, Faults
+from ptm.readers.delimited.content import content_of
 from ptm.readers.delimited.dialect import Dialect
 from ptm.readers.delimited.faults import shown, some
 from ptm.readers.delimited.numbers import NOT_FINITE, NUMBER
+from ptm.readers.streams import Content
 from ptm.readers.text import codec_name, read_begin
 from ptm.readers.units import Units, units_of
 
@@ -46,11 +48,25 @@ def read_header(
     first, lines = first_record(path, begin, delimiter, header is False)
     if header is False:
         return [f"c{number}" for number in range(max(len(first), 1))], 0
+    check_header(path, first, header is None)
+    return first, lines
+
+
+def check_header(path: Path, names: list[str], is_guess: bool) -> None:
+    """Looks whether names are those of columns.
+
+    Args:
+        path: the file, for messages.
+        names: of all columns.
+        is_guess: whether nobody has said that they are names.
+
+    Raises:
+        BadInput: one is missing or comes twice; or all of them are numbers, and it is a guess.
+    """
     faults = Faults()
-    for expected, got in _problems(first, header is None):
+    for expected, got in _problems(names, is_guess):
         faults.add(_fault(path, expected, got))
     faults.check()
-    return first, lines
 
 
 def head_of(path: Path, dialect: Dialect) -> int:
@@ -63,22 +79,23 @@ def head_of(path: Path, dialect: Dialect) -> int:
         BadInput: the file is empty; or the header has no end, or is a blank line, or a hint for
             spreadsheets. What its names are is looked at where rows are read.
     """
+    content, dialect = content_of(path, dialect)
     delimiter, encoding = dialect.separator, dialect.encoding
-    begin, _, _ = read_begin(path, encoding, 4)
+    begin, _, _ = read_begin(content, encoding, 4)
     units = units_of(codec_name(encoding), begin, delimiter + SIGNS)
     if dialect.header is False or units is None:
         return 0
-    _, lines = first_record(path, begin_of_file(path, encoding), delimiter, False)
+    _, lines = first_record(path, begin_of_file(content, encoding), delimiter, False)
     size = FIRST
     while True:
-        raw, _, is_all = read_begin(path, encoding, size)
+        raw, _, is_all = read_begin(content, encoding, size)
         head = behind_lines(raw, lines, units)
         if head < len(raw) or is_all:
             return head
         size *= 2
 
 
-def begin_of_file(path: Path, encoding: str) -> Begin:
+def begin_of_file(path: Content, encoding: str) -> Begin:
     """Reads the begin of a file."""
     return lambda size: read_begin(path, encoding, size)[1:]
 

@@ -72,6 +72,13 @@ class Quotes:
         return found
 
 
+class NoQuotes:
+    """The same where no line ends are in quotes."""
+
+    def outside(self, block: NDArray[np.uint8]) -> None:
+        """All of it is."""
+
+
 def _parity(marks: NDArray[np.bool_], is_odd: bool) -> NDArray[np.bool_]:
     """Whether the marks up to each place, it included, are odd in number; 64 places at once.
 

@@ -1,0 +1,1 @@
+"""Rows with named columns, whatever format the file has, into Arrow columns."""
