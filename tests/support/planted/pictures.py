@@ -159,7 +159,7 @@ def _below(made: Made, path: str, file: str) -> str:
 def _check_quarantine(artifact: Any, damaged: Sequence[str]) -> None:
     """It has the damaged files, each with a reason, and no other."""
     rows = artifact.tables.get("quarantine")
-    aside = [] if rows is None else rows["file"].tolist()
+    aside = [] if rows is None else rows["path"].tolist()
     assert len(aside) == len(damaged), (aside, damaged)
     for file in aside:
         assert any(one == file or one.endswith(f"/{file}") for one in damaged), (file, damaged)
