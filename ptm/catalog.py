@@ -16,6 +16,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
 
+from ptm.command import DATA
 from ptm.demands import short
 from ptm.errors import CatalogError
 from ptm.hints import catalogs, listed
@@ -52,11 +53,13 @@ class About(BaseModel):
 
     Attributes:
         name: of the catalog, in the names of runs; without it that of the file.
+        data: the data root where none is given; relative to the file.
         kinds: Python files with kinds of one's own, by name; their paths are relative to the file.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
     name: str | None = Field(default=None, pattern=NAME)
+    data: str | None = Field(default=None, min_length=1)
     kinds: dict[str, str] = Field(default_factory=dict)
 
 
@@ -65,11 +68,14 @@ class Catalog(Mapping[str, Source]):
 
     Attributes:
         name: of the whole, for the names of runs: what its table `[catalog]` says, else the file's.
+        data: the data root, which the paths in it are relative to.
     """
 
-    def __init__(self, sources: Mapping[str, Source], name: str = "catalog") -> None:
+    def __init__(
+        self, sources: Mapping[str, Source], name: str = "catalog", data: Path = DATA
+    ) -> None:
         self._sources = {name: sources[name] for name in _in_order(sources)}
-        self.name = name
+        self.name, self.data = name, data
 
     def needed(self, names: Iterable[str]) -> list[Source]:
         """Entries and all that they are of, whatever its depth, each once, in order.
@@ -112,12 +118,13 @@ class Catalog(Mapping[str, Source]):
         return f"<Catalog {self.name}: {', '.join(shown)}>"
 
 
-def load_catalog(catalog: str | Path, data: str | Path = "data") -> Catalog:
+def load_catalog(catalog: str | Path, data: str | Path | None = None) -> Catalog:
     """Reads a catalog; no data file is opened.
 
     Args:
         catalog: the TOML file.
-        data: the data root that the paths in it are relative to.
+        data: the data root that the paths in it are relative to; where it is left out, what the
+            catalog says in `[catalog]`, relative to its file, else "data".
 
     Raises:
         CatalogError: the file is missing or not TOML, or an entry is not a valid source. All that
@@ -127,6 +134,7 @@ def load_catalog(catalog: str | Path, data: str | Path = "data") -> Catalog:
     entries = _tables(catalog)
     problems: list[str] = []
     about = _about(entries.pop(ABOUT, {}), problems)
+    root = _root(about, catalog, data)
     files = {name: catalog.parent / path for name, path in about.kinds.items()}
     problems += _wrong_files(files, entries)
     known = set(entries)
@@ -134,7 +142,7 @@ def load_catalog(catalog: str | Path, data: str | Path = "data") -> Catalog:
     for name, entry in entries.items():
         try:
             kind = _kind(name, entry, files, kinds)
-            sources[name] = _source(name, inheriting(entry, entries), Path(data), kind)
+            sources[name] = _source(name, inheriting(entry, entries), root, kind)
         except CatalogError as error:
             problems.append(str(error))
     problems += _wrong_edges(sources, known)
@@ -143,7 +151,7 @@ def load_catalog(catalog: str | Path, data: str | Path = "data") -> Catalog:
         problems.append("expected at least one source, got an empty file")
     if problems:
         raise CatalogError(f"{catalog}:\n  " + "\n  ".join(problems))
-    return Catalog(sources, about.name or catalog.stem)
+    return Catalog(sources, about.name or catalog.stem, root)
 
 
 def catalog_name(catalog: Path) -> str:
@@ -152,6 +160,16 @@ def catalog_name(catalog: Path) -> str:
         return _about(_tables(catalog).get(ABOUT, {}), []).name or catalog.stem
     except CatalogError:
         return catalog.stem if is_name(catalog.stem) else "catalog"
+
+
+def data_root(catalog: Path, data: Path | None = None) -> Path:
+    """The data root of a catalog, see `load_catalog`; of one that cannot be read "data"."""
+    if data is not None:
+        return data
+    try:
+        return _root(_about(_tables(catalog).get(ABOUT, {}), []), catalog)
+    except CatalogError:
+        return DATA
 
 
 def entry_names(catalog: Path) -> list[str]:
@@ -189,13 +207,19 @@ def _tables(catalog: Path) -> dict[str, Any]:
         raise CatalogError(f"{catalog}: expected TOML, got: {got}") from error
 
 
+def _root(about: About, catalog: Path, data: str | Path | None = None) -> Path:
+    if data is not None:
+        return Path(data)
+    return DATA if about.data is None else catalog.parent / about.data
+
+
 def _about(table: object, problems: list[str]) -> About:
     try:
         return About.model_validate(table)
     except ValidationError:
         problems.append(
             f"[{ABOUT}]: expected a table with a 'name' of a-z, 0-9, '_' and '-', and perhaps "
-            "'kinds', Python files by the names of the kinds in them"
+            "'data', the data root, and 'kinds', Python files by the names of the kinds in them"
         )
         return About()
 

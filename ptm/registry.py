@@ -8,6 +8,8 @@ analyze(options, artifacts)     what the artifacts say that an entry is of, by n
                                 manifests they have what says what they hold, as that is in the key
 views(artifact)                 tables and pictures of an artifact, each a View
 NAMES_MATTER                    False where no row has the name of a file
+inspect(folder) -> Guess | None  what it sees in a folder, for `ptm init`; of several kinds that may
+                                 take the same file the one with the least ASKED (0) is asked first
 without_bad(options, block, left) -> Block             the samples that are marked, where the
                                                        others come to no split; else those of rows
                                                        and tensors
@@ -177,6 +179,17 @@ def kind_named(name: str, files: Mapping[str, Path] | None = None) -> Kind:
     close = difflib.get_close_matches(name, known, n=1)
     hint = f" (did you mean '{close[0]}'?)" if close else ""
     raise CatalogError(f"expected one of {', '.join(known)}, got {name!r}{hint}")
+
+
+def kinds_that_inspect() -> list[Kind]:
+    """The kinds that tell what they see in a folder, in the order in which they are asked.
+
+    Those of installed packages come first: what they take is their own. Of those of ptm what tells
+    more of a file comes before what takes any: hours before tables, tables before text.
+    """
+    known = [kind_named(name) for name in (*installed_kinds(), *KINDS)]
+    asked = [kind for kind in known if hasattr(kind.code, "inspect")]
+    return sorted(asked, key=lambda kind: getattr(kind.code, "ASKED", 0))
 
 
 def kind_of(source: Source) -> Kind:

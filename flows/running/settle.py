@@ -94,7 +94,7 @@ def refused(error: PtmError) -> State[Any]:
 
 
 def prepare_alone(
-    name: str, catalog: Path, data: Path, artifacts: Path, options: BaseModel | None = None
+    name: str, catalog: Path, data: Path | None, artifacts: Path, options: BaseModel | None = None
 ) -> dict[str, ArtifactRef] | State[Any]:
     """One entry of a catalog, of what is in the store, with what it shows in the dashboard.
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from ptm.inspecting.folder import Folder
+    from ptm.inspecting.guess import Guess
     from ptm.learned import Learned
     from ptm.stats import Stats
 
@@ -498,3 +500,10 @@ def _spectrograms(artifact: Artifact) -> Any:
         axes.set_ylabel("band", fontsize=8.5)
     all_axes[-1].set_xlabel("time (s)", fontsize=8.5)
     return figure
+
+
+def inspect(folder: Folder) -> Guess | None:
+    """The sounds of a folder, for `ptm init`."""
+    from ptm.inspecting.sound import inspect as look
+
+    return look(folder)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from ptm.inspecting.folder import Folder
+    from ptm.inspecting.guess import Guess
     from ptm.learned import Learned
     from ptm.stats import Stats
 
@@ -242,3 +244,10 @@ def _flat(scaler: Scaler | None) -> tuple[str, ...]:
         return ()
     flat = [name for name, scale in zip(scaler.names, scaler.scale, strict=True) if scale == 1.0]
     return tuple(f"channel '{name}' never varies: it is 0 throughout" for name in flat)
+
+
+def inspect(folder: Folder) -> Guess | None:
+    """The pictures of a folder, for `ptm init`."""
+    from ptm.inspecting.pictures.entries import inspect as look
+
+    return look(folder)

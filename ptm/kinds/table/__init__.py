@@ -68,8 +68,11 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from ptm.inspecting.folder import Folder
+    from ptm.inspecting.guess import Guess
 
 NAMES_MATTER = False  # of files: no row has them
+ASKED = 2  # when a folder is looked at: behind kinds that take tables of a certain form
 FEW = 1000  # numbers that show of most columns that they are no integers
 # what is carried of columns of numbers: those that are int64, and that have integers only
 EXACT, WHOLE = "exact", "whole"
@@ -422,6 +425,13 @@ def _described(options: Options, table: pa.Table) -> pa.Table:
             metadata["unit"] = options.units[field.name]
         fields.append(field.with_metadata(metadata))
     return table.cast(pa.schema(fields))
+
+
+def inspect(folder: Folder) -> Guess | None:
+    """The tables of a folder, for `ptm init`."""
+    from ptm.inspecting.table_entries import inspect as look
+
+    return look(folder)
 
 
 def views(artifact: Artifact) -> Iterator[View]:

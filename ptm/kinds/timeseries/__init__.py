@@ -46,7 +46,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from ptm.inspecting.folder import Folder
+    from ptm.inspecting.guess import Guess
+
 NAMES_MATTER = False  # of files: no row has them
+ASKED = 1  # when a folder is looked at: before tables
 MEASURED = ("shift", "scale")
 EPOCH_WEEKDAY = 3  # of 1970-01-01, a Thursday; 0 is Monday
 
@@ -446,3 +450,10 @@ def _week(artifact: Artifact, title: str, unit: str) -> Any:
     first = int(dates[0].astype(np.int64)) + EPOCH_WEEKDAY
     weekdays = np.arange(first, first + len(days)) % 7
     return draw.heat_map(days, weekdays, str(dates[0]), title, unit)
+
+
+def inspect(folder: Folder) -> Guess | None:
+    """The hourly tables of a folder, for `ptm init`."""
+    from ptm.kinds.timeseries.inspecting import look
+
+    return look(folder)

@@ -26,6 +26,9 @@ from ptm.source import GIB, Number, Pattern, Source
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from ptm.inspecting.folder import Folder
+    from ptm.inspecting.guess import Guess
+
 LARGEST = 3.4028234e38  # of float32
 
 TOGETHER = True  # slices of a series make one volume
@@ -248,3 +251,10 @@ def views(artifact: Artifact) -> Iterator[View]:
         picture=draw.orthogonal_slices(volume, (depth or inside[0], *inside), unit),
         title=f"{artifact.name}: three orthogonal slices",
     )
+
+
+def inspect(folder: Folder) -> Guess | None:
+    """The DICOM series of a folder, for `ptm init`."""
+    from ptm.kinds.volume.inspecting import look
+
+    return look(folder)

@@ -1,0 +1,111 @@
+"""The sets of pictures of a folder as entries of a catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from ptm.inspecting.folder import Folder
+from ptm.inspecting.guess import Entry, Guess, Line, counted, share_line
+from ptm.inspecting.patterns import pattern_of
+from ptm.inspecting.pictures.heads import Heads, bad_line, heads_of, lines_of
+from ptm.inspecting.pictures.sets import Pictures, sets_of
+from ptm.inspecting.pictures.tables import labelled
+from ptm.readers.sniffing.family import IMAGE
+
+KIND = "images"
+
+
+def inspect(folder: Folder) -> Guess | None:
+    """The pictures of a folder: each set of them an entry."""
+    pictures = folder.of(IMAGE)
+    sets = labelled(folder, pictures)
+    taken = {file.name for one in sets for file in one.files}
+    left = [file for file in pictures if file.name not in taken]
+    sets += sets_of(left) if left else []
+    left_out: dict[str, str] = {}
+    entries = [entry for one in sets if (entry := _entry(folder, one, left_out))]
+    return Guess.of(entries, left_out)
+
+
+def _entry(folder: Folder, one: Pictures, left_out: dict[str, str]) -> Entry | None:
+    """One set; None where no picture of it can be read."""
+    pattern = _pattern(folder, one, left_out)
+    heads = heads_of(folder, one.files)
+    if not heads.good:
+        left_out.update(heads.bad)
+        return None
+    usual = "**/*" if one.in_splits or one.by_folder else "*"
+    lines = [
+        *([Line("pattern", pattern)] if pattern not in (usual, "") else []),
+        *one.labels,
+        *one.more,
+        *lines_of(heads),
+        Line("standardize", True),
+        Line("store", "raw"),
+        *_split(one, heads),
+        *bad_line(heads, one.doubts if one.is_uneven else ()),
+    ]
+    files = frozenset([*(file.name for file in one.files), *one.beside])
+    path = one.above or "."
+    if not pattern:
+        path = one.files[0].name
+    doubts = () if one.is_uneven else tuple(one.doubts)
+    return Entry(_name(folder, one), KIND, path, tuple(lines), _seen(one, heads), files, doubts)
+
+
+def _name(folder: Folder, one: Pictures) -> str:
+    if one.name:
+        return one.name
+    if len(one.files) == 1 and not one.above:
+        return one.files[0].stem
+    return PurePosixPath(one.above).name or folder.root.resolve().name
+
+
+def _pattern(folder: Folder, one: Pictures, left_out: dict[str, str]) -> str:
+    """The pattern of a set, files that no pattern can have with it left out; "" of a lone file."""
+    if len(one.files) == 1 and not one.labels and not one.more:
+        return ""
+    around = folder.without(one.beside)
+    around = Folder(around.root, around.files, around.others - set(one.beside), around.memory)
+    names = [file.name for file in one.files]
+    found = pattern_of(around, one.above, names)
+    while found is None and len(one.files) > 1:
+        suffixes = [file.suffix for file in one.files]
+        usual = max(set(suffixes), key=suffixes.count)
+        kept = [file for file in one.files if file.suffix == usual]
+        if len(kept) == len(one.files):
+            break
+        for file in one.files:
+            if file.suffix != usual:
+                left_out[file.name] = f"beside pictures that are {usual}"
+        one.files = kept
+        found = pattern_of(around, one.above, [file.name for file in kept])
+    start = f"{one.above}/" if one.above else ""
+    deep = any("/" in file.name.removeprefix(start) for file in one.files)
+    return found or f"{'**/' if deep else ''}*{one.files[0].suffix}"
+
+
+def _split(one: Pictures, heads: Heads) -> Iterator[Line]:
+    if one.in_splits:
+        yield Line("split", {"folder": True}, "as the folders train, val, test say")
+        return
+    yield share_line(sum(head.frames for head in heads.good) * len(one.files) // heads.looked)
+
+
+def _seen(one: Pictures, heads: Heads) -> str:
+    """What was seen of a set, in a few words."""
+    told = [counted(len(one.files), "picture"), *one.seen]
+    sizes = heads.sizes
+    if len(sizes) == 1:
+        height, width = next(iter(sizes))
+        told.append(f"{height} x {width}")
+    else:
+        told.append(f"{len(sizes):,} sizes")
+    modes = {head.mode for head in heads.good}
+    told.append(", ".join(sorted(modes)))
+    if heads.copies:
+        told.append(f"{heads.copies:,} exact copies of others")
+    if heads.bad:
+        told.append(f"{len(heads.bad):,} broken")
+    return "; ".join(told)
