@@ -326,7 +326,8 @@ def write_houses(root: Path) -> Frames:
 
 def read_houses(path: Path) -> Truth:
     frame = rows_of(path.read_text())
-    return Truth(frame, {name: role for name, role in HOUSES.items() if name in frame})
+    roles = {name: role for name, role in HOUSES.items() if name in frame}
+    return Truth(frame, roles, brings_split=True)
 
 
 def check_houses(made: Made, truths: Mapping[str, Truth]) -> None:

@@ -112,7 +112,9 @@ def _check_column(
     """A column of the rows is that of the file, not scaled, nothing filled, no zero lost."""
     role, texts = truth.roles[name], truth.present(name, asked.gaps)
     got = column.tolist()
-    lacks = [value is None or value != value for value in got]
+    # what is left out is there as a text, as the file has it: a blank one too
+    blank = {"", *(gap.strip() for gap in asked.gaps)} if name in asked.asides else set()
+    lacks = [value is None or value != value or str(value).strip() in blank for value in got]
     assert lacks == [one is None for one in texts], f"'{name}': other values are missing"
     there = [place for place, lack in enumerate(lacks) if not lack]
     pairs = [(got[place], str(texts[place])) for place in there]
