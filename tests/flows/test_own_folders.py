@@ -15,7 +15,7 @@ import pytest
 
 import ptm as library
 from tests.support.commands import Ptm, call_ptm
-from tests.support.planted import FOLDERS, Folder, Made, nothing_lost
+from tests.support.own_folders import FOLDERS, Folder, Made, nothing_lost
 
 # what is right for kunden.csv, and what is wrong, each with what is said of it
 CUSTOMERS = """

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tests.support.planted.made import Folder, Made
-from tests.support.planted.tabular import check_table
-from tests.support.planted.truth import Truth
+from tests.support.own_folders.made import Folder, Made
+from tests.support.own_folders.tabular import check_table
+from tests.support.own_folders.truth import Truth
 
 Frames = Mapping[str, pd.DataFrame]
 Read = Callable[[Path], Truth]

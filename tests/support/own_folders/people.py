@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tests.support.planted.folders import Frames, of_tables
-from tests.support.planted.made import Made
-from tests.support.planted.tabular import check_table
-from tests.support.planted.truth import (
+from tests.support.own_folders.folders import Frames, of_tables
+from tests.support.own_folders.made import Made
+from tests.support.own_folders.tabular import check_table
+from tests.support.own_folders.truth import (
     AMOUNT,
     CLASSES,
     CODE,

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tests.support.planted.made import Folder, Made
-from tests.support.planted.pictures import Photo, Pixels, check_images, photos_agree
+from tests.support.own_folders.made import Folder, Made
+from tests.support.own_folders.pictures import Photo, Pixels, check_images, photos_agree
 
 ROTATED = 6  # of EXIF: turned by a quarter, to be shown clockwise
 

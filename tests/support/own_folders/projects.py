@@ -13,11 +13,11 @@ import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
-from tests.support.planted.made import Folder, Made
-from tests.support.planted.people import read_flowers, write_flowers
-from tests.support.planted.photos import saved, scene
-from tests.support.planted.pictures import Photo, check_images, photos_agree
-from tests.support.planted.tabular import check_table
+from tests.support.own_folders.made import Folder, Made
+from tests.support.own_folders.people import read_flowers, write_flowers
+from tests.support.own_folders.photos import saved, scene
+from tests.support.own_folders.pictures import Photo, check_images, photos_agree
+from tests.support.own_folders.tabular import check_table
 
 SPACING = (2.5, 0.7, 0.8)  # mm: depth, height, width
 RATE = 8000

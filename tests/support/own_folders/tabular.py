@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tests.support.planted.expected import Asked, expected
-from tests.support.planted.made import Made, split_of
-from tests.support.planted.truth import (
+from tests.support.own_folders.expected import Asked, expected
+from tests.support.own_folders.made import Made, split_of
+from tests.support.own_folders.truth import (
     AMOUNT,
     CLASSES,
     LEFT_OUT,

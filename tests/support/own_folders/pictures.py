@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from tests.support.planted.made import Made, split_of
+from tests.support.own_folders.made import Made, split_of
 
 Pixels = NDArray[Any]
 Shape = Callable[[Image.Image, tuple[int, int], Image.Resampling], Image.Image]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tests.support.planted.truth import FALSE, TRUE, Truth
+from tests.support.own_folders.truth import FALSE, TRUE, Truth
 
 DAY = pd.Timedelta(days=1)
 PARTS: dict[str, Callable[[pd.Series], pd.Series]] = {

@@ -14,11 +14,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.support.planted.folders import Frames, of_tables
-from tests.support.planted.made import Made
-from tests.support.planted.people import rows_of
-from tests.support.planted.tabular import check_table
-from tests.support.planted.truth import (
+from tests.support.own_folders.folders import Frames, of_tables
+from tests.support.own_folders.made import Made
+from tests.support.own_folders.people import rows_of
+from tests.support.own_folders.tabular import check_table
+from tests.support.own_folders.truth import (
     AMOUNT,
     CLASSES,
     CODE,
