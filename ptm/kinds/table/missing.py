@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ptm.distinct import MOST
 from ptm.errors import BadInput, Faults
-from ptm.featuring import DAYS, MISSING, Treatment, parts_of
+from ptm.featuring import parts_of
 from ptm.kinds.table.meaning import (
     CATEGORY,
     DROP,
@@ -23,6 +23,7 @@ from ptm.kinds.table.meaning import (
 from ptm.readers.delimited.faults import shown
 from ptm.spelling import times_of
 from ptm.stats import Moments, Stats
+from ptm.treatment import DAYS, MISSING, Treatment
 
 if TYPE_CHECKING:
     from ptm.kinds.table.options import Options
