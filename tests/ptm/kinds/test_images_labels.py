@@ -90,8 +90,6 @@ def test_one_file(root: Path) -> None:
     table(root, "file,label\n2.png,dog\n")
     found = made(root, 'labels = "labels.csv"', path="d/2.png")
     assert found.table["label"].tolist() == ["dog"]
-    [(file, where, *_)] = refused(root, 'labels = "labels.csv"', path="d/3.png")[1:]
-    assert (file, where) == ("d/labels.csv", "row 1")
 
 
 def test_in_folders(tmp_path: Path) -> None:
