@@ -240,17 +240,18 @@ def _all_frames(raw: bytes, wanted: Wanted) -> list[_Decoded]:
         if frames == 1 or kind == "MPO":
             return [_one(raw, wanted)]
         check_header(raw, kind, image.mode, frames, wanted)
-        check_size(image.height, image.width, channels_in("RGBA", wanted.color), frames, wanted)
         hurt = damage(kind, raw)
-        return [_frame(image, number, hurt, wanted) for number in range(frames)]
+        return [_frame(image, number, frames, hurt, wanted) for number in range(frames)]
 
 
-def _frame(image: Image, number: int, hurt: str, wanted: Wanted) -> _Decoded:
+def _frame(image: Image, number: int, frames: int, hurt: str, wanted: Wanted) -> _Decoded:
     """One of several frames."""
     import numpy as np
 
-    image.seek(number)
+    image.seek(number)  # after which it may be larger than the first
     check_mode(image.mode, wanted)
+    channels = channels_in("RGB", wanted.color)
+    check_size(image.height, image.width, channels, frames, wanted)
     mode, color = image.mode, wanted.color
     # a copy: the next frame may be drawn over it
     pixels = np.array(converted(image, color) if color else recolored(_as_stored(image), None))
