@@ -48,6 +48,7 @@ class Column:
         length: of the longest text.
         formats: those that all dates fit.
         typed: whether the file itself has a type for it.
+        title: what the file calls it, where that cannot be its name.
     """
 
     name: str
@@ -68,8 +69,14 @@ class Column:
     length: int = 0
     formats: tuple[DateFormat, ...] = ()
     typed: bool = False
+    title: str | None = None
     last: float | None = None
     first: float | None = None
+
+    @property
+    def called(self) -> str:
+        """What the file calls it."""
+        return self.name if self.title is None else self.title
 
     @property
     def there(self) -> int:

@@ -43,12 +43,14 @@ def _entries(folder: Folder, groups: Sequence[Group]) -> list[Entry]:
     own = merged([t for t in tables if t.name in {f.name for f in groups[0].files}])
     later = {name for group in groups[1:] for name in group.first.names}
     lacking = set(groups[0].first.names) - later if groups[1:] else set()
-    targets = targets_of(own, uses, lacking, has_names=groups[0].first.header)
-    first = _name(groups[0])
+    targets = targets_of(
+        own, uses, lacking, has_names=bool(groups[0].first.header or groups[0].first.titles)
+    )
+    first, blank = _name(groups[0]), sum(table.rows.blank for table in tables)
     found = []
     for group, count in zip(groups, rows, strict=True):
         read = [table for table in tables if table.name in {f.name for f in group.files}]
-        plan = Plan(columns, uses, targets, count, len(groups) > 1)
+        plan = Plan(columns, uses, targets, count, sum(rows), len(groups) > 1, blank)
         if not plan.has_features:
             return []
         read = [table for table in read if table.sheet == group.first.sheet]
@@ -89,12 +91,14 @@ def _name(group: Group) -> str:
     if group.first.sheet:
         return f"{file.stem}_{group.first.sheet}"
     stem = file.file.split(".")[0] or file.stem
-    if group.role and len(words.words_of(stem)) == 1:
-        return stem if words.role_of(stem) else f"{group.role}"
+    if group.role:
+        plain = [word for word in words.words_of(stem) if not word.isdigit() and word != "of"]
+        return "_".join(plain) if any(word in words.ROLES for word in plain) else group.role
     if len(group.files) > 1:
-        known = [one.file.split(".")[0] for one in group.files]
-        start = _common(known)
-        return start or PurePosixPath(file.folder).name or stem
+        above = PurePosixPath(_folder_of([one.name for one in group.files])).name
+        if len({one.folder for one in group.files}) > 1:
+            return above or stem
+        return _common([one.file.split(".")[0] for one in group.files]) or above or stem
     return stem
 
 

@@ -208,6 +208,8 @@ def are_alike(one: Table, other: Table) -> bool:
     mine, others = set(one.names), set(other.names)
     shared = len(mine & others)
     few = max(3, len(mine) // 10)
+    if one.titles != other.titles or (not one.header and one.names != other.names):
+        return False
     alike = len(mine - others) <= few and len(others - mine) <= few and shared * 2 >= len(mine)
     return alike and one.family == other.family
 
@@ -224,7 +226,16 @@ def _by_schema(groups: Sequence[Group]) -> Iterator[Group]:
         written = (dialect.delimiter, dialect.quote, dialect.comment, table.skip) if dialect else ()
         name = "" if table.header else DIGITS.sub("#", file.stem)
         style = (table.encoding.name, table.style[:2] if table.family == CSV else ())
-        key = (_above(file), table.family, table.names, written, name, table.header, style)
+        key = (
+            _above(file),
+            table.family,
+            table.names,
+            table.titles,
+            written,
+            name,
+            table.header,
+            style,
+        )
         if key in known:
             known[key].files += group.files
             known[key].tables += group.tables

@@ -84,12 +84,12 @@ def _points(
         return -100, ""
     if use.why in ("counts the rows", "tells the rows apart"):
         return -100, ""
-    points, why = _by_name(column.name) if has_names else (0, "")
+    points, why = _by_name(column.called) if has_names else (0, "")
     is_last = place == len(columns) - 1
     if is_last:
         points += 15 if points else 0
         if is_text and is_class and not points:
-            points, why = (50 if alone == column.name else 30), "the last column, of few classes"
+            points, why = (50 if alone == column.name else 46), "the last column, of few classes"
         elif is_class and not points:
             is_two = column.distinct == 2
             sure = alone == column.name or (is_two and not has_names)
@@ -135,7 +135,7 @@ def _target(column: Column, use: Use, points: int, why: str, has_names: bool) ->
     if column.zeros and use.measure == CATEGORICAL:
         return Target(column.name, points, CATEGORICAL, 0, why)
     values = sorted(float(value) for value in column.counts) if _are_whole(column) else []
-    is_amount = has_names and words.ends_in(column.name, words.AMOUNTS)
+    is_amount = has_names and words.ends_in(column.called, words.AMOUNTS)
     if not values or not is_class_like(column) or (is_amount and values != [0.0, 1.0]):
         return Target(column.name, points, "", 0, why)
     from_zero = values == [float(number) for number in range(len(values))]

@@ -29,6 +29,7 @@ class Rows:
     Attributes:
         count: of those that have all fields.
         odd: how many have more fields, or fewer.
+        blank: how many have nothing at all.
         first_odd: the numbers of the first of those, from 1.
         is_text: whether all bytes that were read are text of the encoding.
         is_all: whether all were read.
@@ -37,6 +38,7 @@ class Rows:
 
     count: int = 0
     odd: int = 0
+    blank: int = 0
     first_odd: list[int] = field(default_factory=list)
     is_text: bool = True
     is_all: bool = True

@@ -35,6 +35,7 @@ class Dialect(NamedTuple):
         names: of the columns: those of the header, or c0, c1, …
         rows: the first ones, as texts, without the header.
         body: the line of the first of them, from 0.
+        titles: what a header calls the columns that cannot name them; none where they can.
         doubts: what is not sure.
     """
 
@@ -46,6 +47,7 @@ class Dialect(NamedTuple):
     names: tuple[str, ...]
     rows: list[list[str]]
     body: int = 0
+    titles: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
 
 
@@ -208,16 +210,15 @@ def _told(reading: _Reading, lines: Sequence[str], comment: str) -> Dialect:
     body = records[first][0]
     if header:
         body = records[first + 1][0] if len(records) > first + 1 else body + 1
+    titles: tuple[str, ...] = ()
     if header and _is_unusable(names):
-        told = ", ".join(f"c{n} {name}" for n, name in enumerate(names) if name)
-        doubts.append(f"names that come twice, or none, in its header: {told}")
-        skip, header, names, kept = body, False, (), kept[1:]
+        doubts.append("the header has a blank name, or one twice: its columns are c0, c1, …")
+        skip, header, titles, names, kept = body, False, names, (), kept[1:]
     elif header:
         names, kept = tuple(kept[0]), kept[1:]
     names = names or tuple(f"c{number}" for number in range(width))
-    return Dialect(
-        reading.delimiter, reading.quote, comment, skip, header, names, kept, body, tuple(doubts)
-    )
+    how = reading.delimiter, reading.quote, comment
+    return Dialect(*how, skip, header, names, kept, body, titles, tuple(doubts))
 
 
 def _first(records: Sequence[tuple[int, list[str]]], width: int) -> int:
@@ -230,7 +231,15 @@ def _first(records: Sequence[tuple[int, list[str]]], width: int) -> int:
         place += 1
     if SEP.fullmatch("".join(records[0][1])):
         place = max(place, 1)
+    while place < min(LINES, len(records) - 2) and _is_title(*(r for _, r in records[place:][:2])):
+        place += 1
     return place
+
+
+def _is_title(record: Sequence[str], following: Sequence[str]) -> bool:
+    """Whether a record is a title, filled up with blanks as spreadsheets do, above a header."""
+    filled, below = (sum(bool(cell.strip()) for cell in one) for one in (record, following))
+    return len(record) > 2 and filled * 3 <= len(record) < below * 2
 
 
 def _is_unusable(names: Sequence[str]) -> bool:
