@@ -18,7 +18,7 @@ from ptm.inspecting.columns import (
 )
 from ptm.inspecting.folder import Folder, Seen
 from ptm.readers.sniffing import family as families
-from ptm.readers.sniffing.batches import Rows, batches_of
+from ptm.readers.sniffing.batches import Rows, batches_of, joined
 from ptm.readers.sniffing.begin import SAMPLE, read_begin
 from ptm.readers.sniffing.dialects import Dialect, dialect_of
 from ptm.readers.sniffing.encodings import Encoding, encoding_of, single
@@ -41,6 +41,7 @@ WHOLE = 1 << 26  # bytes of a file that is read to its end
 TOGETHER = 1 << 28  # of all files of a folder
 BROKEN = 0.3  # of the rows, with other numbers of fields: then it is no table
 FIRST = 2000  # values of a column by which it is told what it holds
+CELLS = 200_000  # by which it is told how numbers are written
 NAMED = (".csv", ".tsv", ".tab", ".psv")
 CSV = families.DELIMITED
 UTF8, PLAIN = Encoding("utf-8"), Style()
@@ -201,9 +202,8 @@ def _read(path: Path, table: Table, most: int, forced: Mapping[str, str]) -> Tab
     columns, style = [Column(name) for name in names], Style()
     for column, title in zip(columns, titles, strict=False):
         column.title = title
-    for number, batch in enumerate(
-        batches_of(path, table.dialect, table.encoding.name, most, rows)
-    ):
+    found_batches = batches_of(path, table.dialect, table.encoding.name, most, rows)
+    for number, batch in enumerate(joined(found_batches)):
         if not number:
             style = _begin(columns, batch, table.dialect.delimiter, forced)
         for column, values in zip(columns, batch.columns, strict=True):
@@ -242,7 +242,8 @@ def _begin(
 ) -> Style:
     """Tells what columns hold by their first values; how their numbers are written."""
     firsts = [values.unique()[:FIRST].to_pylist() for values in batch.columns]
-    style = style_of(firsts, delimiter)
+    few = max(CELLS // len(firsts), 100)
+    style = style_of([texts[:few] for texts in firsts], delimiter)
     for column, texts in zip(columns, firsts, strict=True):
         if column.name not in forced:
             column.holds, column.formats = held_by(texts, style)

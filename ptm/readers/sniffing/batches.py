@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 BLOCK = 1 << 20  # bytes that are read at once
 BATCH = 1 << 22  # bytes of a batch of rows; a row has to be shorter
+JOINED = 1 << 24  # of those that are looked at together
 RUNS = re.compile(rb"[ \t]+")
 TOLD = 5  # rows that are named
 
@@ -68,6 +69,21 @@ def batches_of(
             plain = _Text(io.BytesIO(b"\n".join(lines) + b"\n"), dialect, encoding, most, aside, 0)
             yield from _parsed(plain, dialect, aside)
             rows.count += aside.count
+
+
+def joined(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Small batches as fewer large ones: each column of each takes its time."""
+    import pyarrow as pa
+
+    waiting, size = list[pa.RecordBatch](), 0
+    for batch in batches:
+        waiting.append(batch)
+        size += batch.nbytes
+        if size >= JOINED:
+            yield pa.concat_batches(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield pa.concat_batches(waiting)
 
 
 def _parsed(text: _Text, dialect: Dialect, rows: Rows) -> Iterator[pa.RecordBatch]:
