@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ptm.inspecting.columns import NESTED, Column
 from ptm.inspecting.guess import FEWEST, Line, counted, first_of, share_line
@@ -22,6 +22,7 @@ from ptm.readers.sniffing.cells import is_number
 from ptm.readers.sniffing.dialects import Dialect
 
 MANY_CATEGORIES = 50
+SPLIT = "split"  # a column of the rows that ptm adds
 PROPOSED = 3
 NAMED = {"\t": "tab", "whitespace": "runs of blanks and tabs"}
 
@@ -62,7 +63,7 @@ class Plan:
     @property
     def group(self) -> Use | None:
         """What keeps rows together in a split, where there is one."""
-        if self.has_split or self.rows < FEWEST:
+        if self.has_split or self.rows < FEWEST or SPLIT in self.uses.by_name:
             return None
         return next((use for use in self.uses.by_name.values() if use.is_group), None)
 
@@ -216,6 +217,9 @@ def _splits(plan: Plan) -> Iterator[Line]:
     if plan.has_split:
         return
     line = share_line(plan.rows)
+    if SPLIT in plan.uses.by_name:
+        told = f"once the column '{SPLIT}' of the file has another name"
+        line = replace(line, comment=told, is_off=True)
     yield line
     if plan.group:
         yield Line("group", plan.group.name, "its rows stay together in one split")

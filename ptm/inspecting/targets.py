@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ptm.inspecting import words
 from ptm.inspecting.columns import DATE, NUMBER, Column
-from ptm.inspecting.uses import BOOLEAN, CATEGORICAL, Use, Uses
+from ptm.inspecting.uses import BOOLEAN, CATEGORICAL, OWN_SPLIT, Use, Uses
 
 SURE, LIKELY = 45, 10  # points of a target; that the next one has to be behind
 MOST_CLASSES = 20
@@ -82,7 +82,7 @@ def _points(
     is_text = column.holds != NUMBER
     if is_text and (column.is_many or (column.is_unique and column.there > 2)):
         return -100, ""
-    if use.why in ("counts the rows", "tells the rows apart"):
+    if use.why in ("counts the rows", "tells the rows apart") or use.why.startswith(OWN_SPLIT):
         return -100, ""
     points, why = _by_name(column.called) if has_names else (0, "")
     is_last = place == len(columns) - 1
@@ -102,6 +102,8 @@ def _points(
 
 
 def _by_name(name: str) -> tuple[int, str]:
+    if words.words_of(name) == ["y"]:  # which may be a place, too
+        return 80, "its name"
     if words.is_one_of(name, words.SURE):
         return 100, "its name"
     if words.ends_in(name, words.SURE):

@@ -15,6 +15,7 @@ FEW, MANY = 20, 1000  # categories that always are some; that rows have to be ma
 ROWS_EACH = 10  # so many rows for each of many categories
 MOSTLY = 0.95
 FEWEST_GROUPS = 10
+OWN_SPLIT = "says a split of its own"
 FORMS = (frozenset(("train", "test")), frozenset(("train", "val", "test")))
 
 
@@ -119,8 +120,8 @@ def _use(
     if not there:
         return _left_out(column, "nothing in it")
     if _is_split(column):
-        return _left_out(column, f"says a split of its own: {column.values()}")
-    if column.distinct == 1 and not gone and not ({*map(str.strip, column.missing)} - na_values):
+        return _left_out(column, f"{OWN_SPLIT}: {column.values()}")
+    if column.distinct == 1 and not gone:
         return _left_out(column, f"always {column.values(1)}")
     if words.is_group(column.called) and _repeats(column, there):
         why = f"which {' '.join(words.words_of(column.called))} a row is of"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from ptm.inspecting.folder import Folder
+from ptm.inspecting.folder import Folder, Seen
 from ptm.inspecting.guess import Entry, Guess, Line, counted, share_line
 from ptm.inspecting.patterns import pattern_of
 from ptm.inspecting.pictures.heads import Heads, bad_line, heads_of, lines_of

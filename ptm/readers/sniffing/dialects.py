@@ -10,7 +10,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from ptm.readers.sniffing.cells import is_missing, is_typed
-from ptm.readers.sniffing.headers import has_header
+from ptm.readers.sniffing.headers import has_header, is_title
 
 WHITESPACE = "whitespace"
 DELIMITERS = (",", ";", "\t", "|", WHITESPACE, ":", "^", "~")
@@ -233,15 +233,9 @@ def _first(records: Sequence[tuple[int, list[str]]], width: int) -> int:
         place += 1
     if SEP.fullmatch("".join(records[0][1])):
         place = max(place, 1)
-    while place < min(LINES, len(records) - 2) and _is_title(*(r for _, r in records[place:][:2])):
+    while place < min(LINES, len(records) - 2) and is_title(*(r for _, r in records[place:][:2])):
         place += 1
     return place
-
-
-def _is_title(record: Sequence[str], following: Sequence[str]) -> bool:
-    """Whether a record is a title, filled up with blanks as spreadsheets do, above a header."""
-    filled, below = (sum(bool(cell.strip()) for cell in one) for one in (record, following))
-    return len(record) > 2 and filled * 3 <= len(record) < below * 2
 
 
 def _is_unusable(names: Sequence[str]) -> bool:
