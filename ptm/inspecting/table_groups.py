@@ -13,6 +13,7 @@ from ptm.inspecting import words
 from ptm.inspecting.folder import Folder, Seen
 from ptm.inspecting.tables import CSV, Table, tables_in
 from ptm.readers.sniffing.begin import read_begin
+from ptm.readers.sniffing.records import parquet_names
 
 SEVERAL = 12  # files of a folder; of more, the others are only compared with the first
 FULLY = 8  # of them that are read
@@ -146,12 +147,9 @@ def _has_same_schema(folder: Folder, file: Seen, table: Table) -> bool:
         return file.bytes > 0 and DIGITS.sub("#", file.stem) == DIGITS.sub(
             "#", PurePosixPath(table.name).stem
         )
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     try:
-        return tuple(pq.read_schema(folder.path(file.name)).names) == table.names
-    except (pa.ArrowException, OSError):
+        return parquet_names(folder.path(file.name)) == table.names
+    except (BadInput, OSError):
         return False
 
 

@@ -8,19 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ptm import arrow
 from ptm.distinct import Distinct
 from ptm.errors import BadInput, Faults
 from ptm.featuring import PLAIN, numbers_of, parts_of
 from ptm.kinds.table import targets
-from ptm.kinds.table.categories import (
-    Rare,
-    categories_of,
-    check_rare,
-    counted,
-    filled,
-    rare_notes,
-)
+from ptm.kinds.table.categories import Rare, categories_of, check_rare, counted, filled
 from ptm.kinds.table.features import (
     FEATURES,
     check_columns,
@@ -28,22 +20,21 @@ from ptm.kinds.table.features import (
     features_of,
     fit,
     merging,
-    scaled_moments,
-    warnings_of,
 )
+from ptm.kinds.table.integers import as_alone, as_learned, integers_of, integral
 from ptm.kinds.table.likeness import check_taught
 from ptm.kinds.table.likeness import like as like
 from ptm.kinds.table.meaning import (
     CATEGORICAL,
-    has_class_names,
     is_category,
     is_feature,
-    is_text,
     measure_of,
     treatment_of,
 )
-from ptm.kinds.table.missing import is_counted, missing_counts, missing_note, treatments
+from ptm.kinds.table.missing import is_counted, treatments
 from ptm.kinds.table.options import Options as Options
+from ptm.kinds.table.reading import FILE
+from ptm.kinds.table.reading import names_matter as names_matter
 from ptm.kinds.table.reading import parts as parts
 from ptm.kinds.table.targets import (
     as_classes,
@@ -53,11 +44,12 @@ from ptm.kinds.table.targets import (
     classes_of,
     refuse_no_class,
 )
-from ptm.kinds.table.typed import Rows, as_alone, rows_of, typed
+from ptm.kinds.table.telling import whole as whole
+from ptm.kinds.table.typed import Rows, rows_of, typed
 from ptm.learned import CODES, Learned
-from ptm.model import FEATURE, SAMPLE, Artifact, Block, Part, View
+from ptm.model import FEATURE, ROW_OF_FILE, SAMPLE, Artifact, Block, Part, View
 from ptm.readers.delimited.columns import check_names
-from ptm.readers.delimited.faults import shown, some
+from ptm.readers.delimited.faults import some
 from ptm.source import file_name
 from ptm.spelling import days_of
 from ptm.stats import Moments, Stats
@@ -71,11 +63,7 @@ if TYPE_CHECKING:
     from ptm.inspecting.folder import Folder
     from ptm.inspecting.guess import Guess
 
-NAMES_MATTER = False  # of files: no row has them
 ASKED = 2  # when a folder is looked at: behind kinds that take tables of a certain form
-FEW = 1000  # numbers that show of most columns that they are no integers
-# what is carried of columns of numbers: those that are int64, and that have integers only
-EXACT, WHOLE = "exact", "whole"
 COLUMN = "column"  # the axis of codes
 
 
@@ -98,14 +86,15 @@ def read(options: Options, part: Part) -> Block:
             name. All of it is told together; or rows that are wrong are set aside, where the entry
             says so.
     """
-    rows = rows_of(options, part)
-    file = str(rows.path or "")
+    path = part.files[0].path if part.files else None
+    rows, file = rows_of(options, path, part), str(path or "")
     _check_options(options, file, rows.table, rows.faults)
     typed(options, rows)
-    refuse_no_class(options, rows)
+    if options.classes:
+        refuse_no_class(options, rows, f"a class from 0 to {options.classes - 1}")
     _check_size(options, file, rows)
     rows.faults.check()
-    bad = [one._replace(file=part.files[0].name if rows.path else "") for one in rows.aside or ()]
+    bad = [one._replace(file=part.files[0].name if path else "") for one in rows.aside or ()]
     if not rows.table.num_rows:
         return Block(bad=tuple(bad), left_out=rows.left_out)
     names = rows.table.column_names
@@ -149,8 +138,8 @@ def measure(options: Options, block: Block) -> Stats:
     import numpy as np
 
     table, moments, distinct = block.rows, dict[str, Moments](), dict[str, Distinct]()
-    for name in _of_numbers(options, table):
-        if name in options.targets:
+    for name in (name for name in table.column_names if is_feature(options, name)):
+        if measure_of(options, name) == CATEGORICAL:
             continue
         how = treatment_of(options, name)
         numbers, there = numbers_of(table[name], how)
@@ -198,7 +187,7 @@ def learn(options: Options, stats: Stats, carried: Sequence[Mapping[str, Any]]) 
     check_classes(options, file, count, faults)
     check_named(classes, file, faults)
     scaler = fit(options, file, columns, stats, faults)
-    exact = _integers(carried, file, faults)
+    exact = integers_of(carried, file, faults)
     faults.check()
     special = {name: how for name, how in hows.items() if how != PLAIN}
     scalers = {FEATURES: scaler} if scaler.names else {}
@@ -213,7 +202,7 @@ def relearn(options: Options, learned: Learned, carried: Sequence[Mapping[str, A
     """
     faults = Faults()
     check_taught(options, learned, carried, faults)
-    exact = _integers(carried, file_name(options), faults)
+    exact = integers_of(carried, file_name(options), faults)
     faults.check()
     return replace(learned, integers=exact)
 
@@ -222,7 +211,7 @@ def encode(options: Options, block: Block, learned: Learned) -> Block:
     """Features and targets of rows."""
     import torch
 
-    table = _cast(block.rows, learned)
+    table = as_learned(block.rows, learned)
     found, merged = features_of(options, table, learned)
     tensors: dict[str, torch.Tensor] = {}
     axes: dict[str, tuple[str, ...]] = {}
@@ -241,87 +230,6 @@ def encode(options: Options, block: Block, learned: Learned) -> Block:
     return Block(tensors | of_targets, axes | more, table, carried=carried)
 
 
-def whole(
-    options: Options, learned: Learned, stats: Stats, carried: Sequence[Mapping[str, Any]]
-) -> Block:
-    """The names of features, categories and classes; what was missing, rare or new; which columns
-    never vary, or lose values in float32.
-    """
-    names, learns_itself = carried[0]["columns"], not options.learn_from
-    columns = columns_of(options, names, learned.categories, learned.columns)
-    merged = _merged(carried)
-    constant = [
-        feature
-        for feature, one in scaled_moments(columns, stats).items()
-        if one.min[0] == one.max[0] and feature not in merged and learns_itself
-    ]
-    missing, unseen = missing_counts(options, carried), _unseen(carried)
-    rows, rare = sum(stats.samples.values()), dict[str, Rare]()
-    for name in learned.categories if learns_itself else ():
-        fill = learned.columns.get(name, PLAIN).fill
-        known = filled(stats.counts.get(name, Counter()), fill, rows)
-        rare[name] = categories_of(options, known)[1]
-    known_classes = {n: one for n, one in learned.classes.items() if n in options.targets}
-    classes = {name: list(one) for name, one in known_classes.items()}
-    is_one = len(options.targets) == 1
-    facts = {
-        "features": [feature for column in columns for feature in column.features],
-        "missing": missing,
-        "unseen": unseen,
-        "rare": {name: found.categories for name, found in rare.items() if found.categories},
-        "codes": {name: list(learned.categories[name]) for name in learned.coded},
-        "classes": next(iter(classes.values()), None) if is_one else classes,
-    }
-    notes = (
-        *warnings_of(options, constant, merged, len(carried)),
-        *missing_note(options, missing, learned.columns),
-        *rare_notes(options, rare),
-        *_unseen_notes(unseen, learned),
-        *(targets.class_notes(options, known_classes, stats.counts) if learns_itself else ()),
-    )
-    return Block(facts={n: f for n, f in facts.items() if f or n == "features"}, notes=notes)
-
-
-def _merged(carried: Sequence[Mapping[str, Any]]) -> dict[str, tuple[int, int]]:
-    """Of which columns distinct values became one: in the part that lost most."""
-    merged: dict[str, tuple[int, int]] = {}
-    for one in carried:
-        for name, (before, after) in one["merged"].items():
-            known = merged.get(name, (0, 0))
-            merged[name] = max(known, (before, after), key=lambda counts: counts[0] - counts[1])
-    order = {name: place for place, name in enumerate(carried[0]["columns"])}
-    return dict(sorted(merged.items(), key=lambda pair: order[pair[0]]))
-
-
-def _unseen(carried: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """How many rows have a category that train has not, by column."""
-    counts: Counter[str] = Counter()
-    for one in carried:
-        counts.update(one["unseen"])
-    return dict(counts)
-
-
-def _unseen_notes(unseen: Mapping[str, int], learned: Learned) -> Iterator[str]:
-    for name, count in unseen.items():
-        rows = "1 row has" if count == 1 else f"{count} rows have"
-        there = "all of it is 0 there"
-        if name in learned.coded:
-            there = f"its code is {len(learned.categories[name])} there"
-        yield f"column '{shown(name)}': {rows} a category that train has not; {there}"
-
-
-def _are_whole(numbers: NDArray[Any]) -> bool:
-    """Whether all numbers are integers that int64 has."""
-    import numpy as np
-
-    if numbers.dtype == np.int64:
-        return True
-    few = numbers[:FEW]
-    if not ((few == np.rint(few)).all() and (numbers == np.rint(numbers)).all()):
-        return False
-    return bool(numbers.min(initial=0.0) >= -(2.0**63) and numbers.max(initial=0.0) < 2.0**63)
-
-
 def _carried(options: Options, table: pa.Table) -> dict[str, Any]:
     """What the functions of all parts have to know of one."""
     more = {
@@ -334,55 +242,7 @@ def _carried(options: Options, table: pa.Table) -> dict[str, Any]:
     }
     columns, rows = table.column_names, table.num_rows
     said = {name: value for name, value in more.items() if value}
-    return {"columns": columns, "rows": rows, **_integral(options, table), **said}
-
-
-def _of_numbers(options: Options, table: pa.Table) -> list[str]:
-    """The columns that are numbers, or become some, targets without named classes among them."""
-    return [
-        name
-        for name in table.column_names
-        if name not in options.asides
-        and measure_of(options, name) != CATEGORICAL
-        and not (name in options.targets and has_class_names(options, name))
-    ]
-
-
-def _integral(options: Options, table: pa.Table) -> dict[str, list[str]]:
-    """Which columns are int64 here, since float64 would round them; which have integers only."""
-    import numpy as np
-
-    found: dict[str, list[str]] = {EXACT: [], WHOLE: []}
-    for name in _of_numbers(options, table):
-        if is_text(options, name):
-            continue
-        numbers, _ = arrow.observed(table[name])
-        found[EXACT] += [name] if numbers.dtype == np.int64 else []
-        found[WHOLE] += [name] if _are_whole(numbers) else []
-    return found
-
-
-def _integers(carried: Sequence[Mapping[str, Any]], file: str, faults: Faults) -> tuple[str, ...]:
-    """Columns of integers that float64 would round, and which so are int64 in every part."""
-    exact = [name for name in carried[0]["columns"] if any(name in one[EXACT] for one in carried)]
-    for name in exact:
-        if not all(name in one[WHOLE] for one in carried):
-            expected = "numbers that float64 can hold, or integers that int64 can"
-            got = "integers that float64 rounds, and others that int64 cannot hold"
-            faults.add(BadInput(f"column '{shown(name)}'", expected, got, file))
-    return tuple(exact)
-
-
-def _cast(table: pa.Table, learned: Learned) -> pa.Table:
-    """The same table, with int64 where another part needs it."""
-    import pyarrow as pa
-
-    fields = [
-        field.with_type(pa.int64()) if field.name in learned.integers else field
-        for field in table.schema
-    ]
-    schema = pa.schema(fields)
-    return table if schema.equals(table.schema) else table.cast(schema)
+    return {"columns": columns, "rows": rows, **integral(options, table), **said}
 
 
 def _check_options(options: Options, file: str, table: pa.Table, faults: Faults) -> None:
@@ -422,6 +282,8 @@ def _described(options: Options, table: pa.Table) -> pa.Table:
             metadata["measure"] = measure_of(options, field.name)
         if field.name in options.units:
             metadata["unit"] = options.units[field.name]
+        if field.name == FILE:
+            metadata |= ROW_OF_FILE
         fields.append(field.with_metadata(metadata))
     return table.cast(pa.schema(fields))
 
@@ -439,32 +301,30 @@ def views(artifact: Artifact) -> Iterator[View]:
 
     yield columns_view(artifact)
     yield histograms_view(artifact)
-    options, facts = artifact.manifest["options"], artifact.manifest["facts"]
-    targets = [options["target"]] if isinstance(options["target"], str) else options["target"]
-    for target in targets or ():
-        named = facts.get("classes")
-        named = named.get(target) if isinstance(named, dict) else named
-        if options["classes"] or named:
-            yield _balance(artifact, target, named, options["classes"], len(targets) > 1)
+    options, named = artifact.manifest["options"], artifact.manifest["facts"].get("classes")
+    said = options["target"]
+    names = [said] if isinstance(said, str) else said or []
+    for name in names:
+        known = named.get(name) if isinstance(named, dict) else named
+        if known or options["classes"]:
+            yield _balance(artifact, name, known, len(names) == 1)
 
 
-def _balance(
-    artifact: Artifact, target: str, named: list[str] | None, classes: int | None, is_one: bool
-) -> View:
+def _balance(artifact: Artifact, target: str, names: list[str] | None, is_alone: bool) -> View:
     """How many rows each class of a target has."""
     from ptm import draw
 
     counts = artifact.columns[target].value_counts().sort_index()
-    if named:
+    if names:
         texts = counts.index.astype(str)
         texts = texts.str.lower() if counts.index.dtype == bool else texts.str.strip()
-        counts = counts.groupby(texts).sum().reindex(named, fill_value=0)
-    occur = int((counts > 0).sum())
+        counts = counts.groupby(texts).sum().reindex(names, fill_value=0)
+    classes = len(names) if names else artifact.manifest["options"]["classes"]
     plain = re.sub("[^a-z0-9]+", "-", target.lower()).strip("-")
     return View(
-        f"classes-{plain}" if is_one else "classes",
-        f"How many rows each class of {target} has; of {classes or len(counts)} classes "
-        f"{occur} occur.",
+        "classes" if is_alone else f"classes-{plain}",
+        f"How many rows each class of {target} has; of {classes} classes "
+        f"{int((counts > 0).sum())} occur.",
         picture=draw.bars(counts, f"{artifact.name}: rows of each {target}", "rows"),
         title=f"{artifact.name}: class balance",
     )

@@ -50,7 +50,7 @@ def check_classes(options: Options, file: str, rows: int, faults: Faults) -> Non
         faults.add(error)
 
 
-def refuse_no_class(options: Options, rows: Rows) -> None:
+def refuse_no_class(options: Options, rows: Rows, expected: str) -> None:
     """Refuses what is no class of a target whose classes are numbers, or sets it aside."""
     import numpy as np
 
@@ -61,7 +61,7 @@ def refuse_no_class(options: Options, rows: Rows) -> None:
     valid = (values == np.floor(values)) & (values >= 0) & (values < options.classes)
     if there is not None:
         valid |= ~there  # that is told already
-    rows.refuse(name, ~valid, f"a class from 0 to {options.classes - 1}", values)
+    rows.refuse(name, ~valid, expected, values)
 
 
 def as_classes(options: Options, table: pa.Table) -> pa.Table:

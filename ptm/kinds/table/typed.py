@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ptm import arrow
 from ptm.errors import BadInput, Faults
 from ptm.featuring import Treatment
 from ptm.kinds.table.meaning import (
@@ -92,13 +91,17 @@ class Rows:
         self.are_fewer = True
 
 
-def rows_of(options: Options, part: Part) -> Rows:
+def rows_of(options: Options, path: Path | None, part: Part) -> Rows:
     """The rows of a part as its file has them; of what is wrong with them all is gathered.
+
+    Args:
+        options: of the table.
+        path: of the file; None of rows that stand in the catalog.
+        part: of it.
 
     Raises:
         BadInput: they cannot be read at all.
     """
-    path = part.files[0].path if part.files else None
     aside: list[Bad] | None = None if options.on_bad == "fail" else []
     faults = Faults()
     try:
@@ -170,23 +173,3 @@ def _convert(rows: Rows, name: str, how: Treatment) -> None:
     if found.null_count > texts.null_count:
         wrong = (texts.is_valid().to_numpy(False)) & found.is_null().to_numpy(False)
         rows.refuse(name, wrong, expected_of(how), texts)
-
-
-def as_alone(options: Options, table: pa.Table) -> pa.Table:
-    """Some rows as they are where there are no others: int64 only where float64 rounds one."""
-    import numpy as np
-    import pyarrow as pa
-
-    for place, name in enumerate(table.column_names):
-        field = table.schema.field(place)
-        is_class = bool(options.classes) and name in options.targets
-        if name in options.asides or field.type != pa.int64() or is_class:
-            continue
-        integers, there = arrow.observed(table[name])
-        numbers = integers.astype(np.float64)
-        with np.errstate(invalid="ignore"):  # 2^63 is beyond int64
-            are_exact = (numbers < 2.0**63) & (numbers.astype(np.int64) == integers)
-        if are_exact.all():
-            column = arrow.column(numbers) if there is None else arrow.masked(numbers, there)
-            table = table.set_column(place, field.with_type(pa.float64()), column)
-    return table

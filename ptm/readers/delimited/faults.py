@@ -88,7 +88,8 @@ class Wanted:
     @cached_property
     def absent_numbers(self) -> frozenset[float]:
         """The numbers that some of them spell."""
-        return frozenset(float(text) for text in self.absent if NUMBER.match(text))
+        pointed = (text.replace(",", ".") for text in self.absent)  # whatever the dialect is
+        return frozenset(float(text) for text in pointed if NUMBER.match(text))
 
     def are_missing(self, texts: pa.Array | pa.ChunkedArray) -> NDArray[np.bool_]:
         """Which texts stand for a missing value, bool [row]; blanks around them are no matter."""

@@ -143,6 +143,21 @@ def parquet_batches(path: Path, most: int) -> Iterator[pa.RecordBatch]:
         raise BadInput("", "a whole Parquet file", "a damaged one", str(path)) from error
 
 
+def parquet_names(path: Path) -> tuple[str, ...]:
+    """The columns of a Parquet file.
+
+    Raises:
+        BadInput: it is none.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return tuple(pq.read_schema(path).names)
+    except pa.ArrowException as error:
+        raise BadInput("", "a whole Parquet file", "a damaged one", str(path)) from error
+
+
 def arrow_batches(path: Path, most: int) -> Iterator[pa.RecordBatch]:
     """The first rows of an Arrow file or stream, likewise."""
     import pyarrow as pa
