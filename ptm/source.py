@@ -178,8 +178,6 @@ class Source(BaseModel):
     # whether it may be encoded by what another entry learned; then the options that decide what
     # that is, which are those of the other entry
     learns: ClassVar[frozenset[str]] = frozenset()
-    # by what all samples must have the same: the option that helps where they have not
-    way_out: ClassVar[Mapping[str, str]] = {}
 
     name: Name
     root: Path
@@ -248,6 +246,11 @@ class Source(BaseModel):
     def rule(self) -> Rule | None:
         """How its samples come to splits; None where it has none."""
         return rule_of(self.split, self.seed, self.group, self.near, self.time, self.embargo)
+
+    @property
+    def way_out(self) -> Mapping[str, str]:
+        """By what all samples must have the same: the option that helps where they have not."""
+        return {}
 
     @property
     def beside(self) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from ptm.readers.pictures.headers import (
     DEEPER,
     FEW_BITS,
     JPEGS,
+    ONE,
     READABLE,
     Wanted,
     channels_in,
@@ -269,7 +270,7 @@ def _deep(raw: bytes, kind: str, wanted: Wanted) -> _Decoded:
 
     frames = len(tiff.pages(raw)) if kind == "TIFF" else 1
     if frames != 1 and not wanted.frames:
-        raise BadInput("", "one image", f"{frames} frames or pages")
+        raise BadInput("", ONE, f"{frames} frames or pages")
     check_size(*deep.size_of(kind, raw), wanted)
     hurt = damage(kind, raw)
     try:

@@ -163,7 +163,7 @@ def test_frames(tmp_path: Path, suffix: str) -> None:
     assert found.table["frame"].tolist() == [0, 0, 1, 2, 3]
     red = found.tensors["images"][:, 0].float().mean(dim=(1, 2)).tolist()
     assert red == pytest.approx([7, 0, 40, 80, 120], abs=1.5)  # a palette may round
-    with pytest.raises(InputError, match=f"expected one image, got 4 frames or pages .*{suffix}"):
+    with pytest.raises(InputError, match=f"one image .or frames = true., got 4 frames .*{suffix}"):
         made(tmp_path, 'color = "rgb"', "other")
 
 
