@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -65,6 +65,12 @@ class DelimitedSource(Source):
             SQLAlchemy writes it.
     """
 
+    seldom: ClassVar[frozenset[str]] = frozenset(
+        [
+            *("pattern", "quote", "decimal", "thousands", "comment", "skip_rows", "na_values"),
+            *("sheet", "sql", "database"),
+        ]
+    )
     pattern: Pattern | None = None
     delimiter: Delimiter = ","
     quote: Quote = '"'

@@ -168,6 +168,7 @@ class Source(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    seldom: ClassVar[frozenset[str]] = frozenset()  # options that are told where they are given
     limits: ClassVar[frozenset[str]] = (
         frozenset()
     )  # options that decide whether it is made, not what
@@ -264,13 +265,16 @@ class Source(BaseModel):
         """The JSON values that decide the content: the options of the kind, but for its limits.
 
         With them the order of `of`, where it has one, how it is stored and cut, where that is not
-        as usual, and what is expected of it.
+        as usual, and what is expected of it; those of `seldom` likewise.
         """
         left_out = {*Source.model_fields, *self.limits}
         if len(self.of) > 1:
             left_out -= {"of"}
-        fields = {n: Source.model_fields[n] for n in (*STORED, *SPLIT, *BAD, *CHECKS)}
+        of_all = dict.fromkeys((*STORED, *SPLIT, *BAD, *CHECKS), Source)
+        own = dict.fromkeys(self.seldom, type(self))
+        fields = {name: one.model_fields[name] for name, one in (of_all | own).items()}
         usual = {n: one.get_default(call_default_factory=True) for n, one in fields.items()}
+        left_out |= usual.keys()
         left_out -= {name for name, value in usual.items() if getattr(self, name) != value}
         values: dict[str, Any] = to_jsonable_python(_in_order(self.model_dump(exclude=left_out)))
         return values

@@ -350,10 +350,19 @@ def test_a_warm_run_reads_and_writes_nothing(sample: Path, tmp_path: Path) -> No
 
 # as imports name them, what each kind uses to make a content; found by looking through the code
 PACKAGES = {
-    "images": {"torch", "numpy", "imageio", "pillow", "pillow_heif", "simplejpeg", "pyarrow"},
+    "images": {
+        "torch",
+        "numpy",
+        "imageio",
+        "pillow",
+        "pillow_heif",
+        "simplejpeg",
+        "pyarrow",
+        "openpyxl",
+    },
     "volume": {"torch", "numpy", "pydicom", "pillow", "simplejpeg", "pyarrow"},
-    "table": {"torch", "numpy", "pyarrow"},
-    "timeseries": {"torch", "numpy", "pyarrow"},
+    "table": {"torch", "numpy", "pyarrow", "openpyxl"},
+    "timeseries": {"torch", "numpy", "pyarrow", "openpyxl"},
     "text": {"torch", "numpy", "pyarrow"},
     "threshold": {"torch", "numpy", "pandas", "pyarrow"},
     "fits": {"torch", "numpy", "pandas", "pyarrow"},

@@ -71,6 +71,9 @@ class Options(DelimitedSource):
     limits: ClassVar[frozenset[str]] = frozenset({"max_bytes", "max_columns"})
     needs_path: ClassVar[bool] = False
     takes_folders: ClassVar[bool] = False
+    seldom: ClassVar[frozenset[str]] = DelimitedSource.seldom | {
+        *("order", "dates", "date_format", "missing", "indicator", "codes", "min_count")
+    }
     learns: ClassVar[frozenset[str]] = frozenset(
         [
             *("columns", "target", "classes", "standardize", "precision", "measures"),
