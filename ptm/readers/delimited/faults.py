@@ -85,11 +85,6 @@ class Wanted:
         """The texts that stand for a missing value, without blanks around them."""
         return frozenset(("", *(text.strip() for text in self.na_values)))
 
-    @cached_property
-    def absent_numbers(self) -> frozenset[float]:
-        """The numbers that some of them spell."""
-        return frozenset(float(text) for text in self.absent if NUMBER.match(text))
-
     def are_missing(self, texts: pa.Array | pa.ChunkedArray) -> NDArray[np.bool_]:
         """Which texts stand for a missing value, bool [row]; blanks around them are no matter."""
         import numpy as np
