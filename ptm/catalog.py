@@ -22,7 +22,16 @@ from ptm.errors import CatalogError
 from ptm.hints import catalogs, listed
 from ptm.names import NAME, is_name
 from ptm.registry import KINDS, Kind, kind_named, kind_of
-from ptm.source import BAD, CHECKS, SPLIT, STORED, Source, below_folders, inheriting
+from ptm.source import (
+    BAD,
+    CHECKS,
+    SPLIT,
+    STORED,
+    Source,
+    below_folders,
+    inheriting,
+    without_wildcards,
+)
 
 ABOUT = "catalog"  # the table that is no entry
 SHOWN = 12  # entries in a repr
@@ -332,6 +341,10 @@ def _source(name: str, entry: dict[str, Any], root: Path, kind: Kind) -> Source:
         got = short(entry[needed]) if needed in entry else "nothing"
         told.append(f"[{name}] {needed}: expected this option ({what}), got {got}")
     given = {option: value for option, value in entry.items() if option not in hidden(kind)}
+    try:
+        given |= without_wildcards(given, spec)
+    except ValueError as error:
+        told.append(f"[{name}] path: expected {error}")
     try:
         # as JSON, where an array is what the option says: a tuple, a list, a set
         values = to_json({**below_folders(given, spec), **given, "name": name, "root": ""})

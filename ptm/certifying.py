@@ -10,6 +10,7 @@ from ptm import store
 from ptm.assigning import (
     FILE,
     Splits,
+    are_files,
     content_is,
     content_of,
     groups_of,
@@ -156,7 +157,7 @@ def _refuse(job: Job, found: near.Sides, place_of: Callable[[int], tuple[str, st
 
 def _place(part: Part, rows: pa.Table, said: Block | Measured, row: int) -> tuple[str, str]:
     """The file of a sample, and which of its rows it is; "" where the file is the sample."""
-    if FILE in rows.column_names:
+    if are_files(rows):
         return str(rows[FILE][row].as_py()), ""
     number = int(row_numbers(part.before, rows.num_rows, said.bad, said.left_out)[row])
     return part.files[0].url if part.files else "", f"row {number}"
@@ -180,7 +181,7 @@ def _signatures(source: Source, block: Block, steps: Mapping[str, float]) -> nea
     names = block.rows.column_names
     # what is beside a file, as its length, says nothing of its content
     targets = targets_of(getattr(source, "target", None))
-    columns = [] if FILE in names else columns_of(source, targets, names)
+    columns = [] if are_files(block.rows) else columns_of(source, targets, names)
     return near.signatures(block, columns, steps)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from ptm.described import STATISTICS, profiles_of, records_of
 from ptm.drift import Compared, Side, compared, empty
 from ptm.errors import ArtifactMissing, BadInput, Faults, StoreError
 from ptm.expect import Fault, asks, faults
-from ptm.model import QUARANTINE, ROWS, PartRef, Whole
+from ptm.model import QUARANTINE, ROW_OF_FILE, ROWS, PartRef, Whole
 from ptm.profile import OF_ROWS, BySplit, Profile, of_all
 from ptm.spill import Answer, Ask, answered, value_at
 from ptm.work import Job
@@ -195,22 +195,43 @@ def _placed(job: Job, parts: Sequence[PartRef], whole: Whole, fault: Fault) -> B
     what, rows = fault.what, whole.tables.get(ROWS)
     if fault.row < 0:
         return what
-    columns = [column["name"] for part in parts[:1] for column in part.columns or ()]
-    are_files = FILE in columns or (rows is not None and FILE in rows.column_names)
+    said = [column for part in parts[:1] for column in part.columns or ()]
+    columns = [column["name"] for column in said]
+    have_files = FILE in columns or (rows is not None and FILE in rows.column_names)
+    of_rows = any(one["name"] == FILE and ROW_OF_FILE.items() <= one.items() for one in said)
 
     def named(row: int) -> str:
-        file = value_at(lambda: _pieces(job, parts, rows, FILE), row) if are_files else ""
-        return f"{job.above}{file}" if are_files else f"row {_in_file(row, whole)}"
+        if not have_files:
+            return f"row {_in_file(row, whole)}"
+        file = value_at(lambda: _pieces(job, parts, rows, FILE), row)
+        if not of_rows:
+            return f"{job.above}{file}"
+        same = _same_before(lambda: _pieces(job, parts, rows, FILE), row, file)
+        number = f"row {_in_file(same, whole, file)} of " if not whole.left_out else ""
+        return f"{number}{job.above}{file}"
 
     got = f"{what.got}; {named(fault.like)} has it too" if fault.like >= 0 else what.got
-    if are_files:
+    if have_files:
         return BadInput(what.where, what.expected, got, named(fault.row))
     return BadInput(f"{named(fault.row)}, {what.where}", what.expected, got, job.source.path)
 
 
-def _in_file(row: int, whole: Whole) -> int:
+def _same_before(pieces: Callable[[], Iterable[pa.ChunkedArray]], row: int, file: str) -> int:
+    """How many of the rows before one are of the same file."""
+    import pyarrow.compute as pc
+
+    count = 0
+    for piece in pieces():
+        count += pc.sum(pc.equal(piece.slice(0, max(row, 0)), file)).as_py() or 0
+        row -= len(piece)
+    return count
+
+
+def _in_file(row: int, whole: Whole, file: str = "") -> int:
     """The number that a row has in its file, from 1, those that were set aside or left out too."""
     aside = whole.tables.get(QUARANTINE)
+    if aside is not None and file:
+        aside = aside.filter([path.endswith(file) for path in aside["path"].to_pylist()])
     told = [] if aside is None else map(OF_ROW.match, aside["where"].to_pylist())
     number = row + 1
     for before in sorted([*(int(found[1]) for found in told if found), *whole.left_out]):

@@ -58,7 +58,7 @@ class DelimitedSource(Source):
         encoding: of the text, as Python names it.
         header: whether the first line names the columns. Without a word it does, and one of
             numbers only is refused; where it is false, the columns are c0, c1, …
-        na_values: texts that stand for a missing value; a blank field always does.
+        na_values: texts that stand for a missing value, ["NA", "?"], as a blank field does.
         sheet: of an Excel file that has several, the one to read.
         sql: a query whose rows are read, instead of a path; ORDER BY makes their order sure.
         database: the name of the environment variable that has the address of the database, as

@@ -33,7 +33,7 @@ BESIDE = ("views", "inspect")  # functions of a kind that decide no content
 CALLED = (
     *("parts", "read", "measure", "learn", "encode", "whole", "analyze"),
     *("like", "relearn", "without_bad"),
-    *("Options", "NAMES_MATTER", "TOGETHER"),
+    *("Options", "NAMES_MATTER", "names_matter", "TOGETHER"),
 )
 SCALING = "ptm.scaling"
 DEFAULTS = "ptm.defaults"  # scales what a kind says how to scale

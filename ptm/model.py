@@ -35,6 +35,8 @@ SAMPLE, CHANNEL, DEPTH, HEIGHT, WIDTH = "sample", "channel", "depth", "height", 
 FEATURE, CLASS, HOUR, DAY, PARAMETER = "feature", "class", "hour", "day", "parameter"
 WORD, CHARACTER, CODE_POINT, VOCABULARY = "word", "character", "code_point", "vocabulary"
 
+# what the column "file" of rows says where a sample is a row of the file, and not all of it
+ROW_OF_FILE = {"sample": "row"}
 QUARANTINE = "quarantine"  # that of the table of those that could not be read
 
 
@@ -79,6 +81,7 @@ class Part(NamedTuple):
         said: what the kind's `parts` says of it to its `read`, as JSON; it decides the content.
         total: what the spans of such a file go up to, where that is not the bytes it has: those
             that it has decompressed, or its rows.
+        columns: the order of its columns, where its files have another one than those of others.
     """
 
     number: int
@@ -92,6 +95,7 @@ class Part(NamedTuple):
     beside: tuple[File, ...] = ()
     said: str = ""
     total: int = 0
+    columns: tuple[str, ...] = ()
 
 
 class PartFile(NamedTuple):

@@ -12,7 +12,16 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from ptm import store
-from ptm.assigning import FILE, Splits, assigned, content_of, groups_of, times_of, without_column
+from ptm.assigning import (
+    FILE,
+    Splits,
+    are_files,
+    assigned,
+    content_of,
+    groups_of,
+    times_of,
+    without_column,
+)
 from ptm.errors import PtmError
 from ptm.leaks.crossings import Crossing, Marks, crossings, later, spans
 from ptm.model import Block, File, Part
@@ -97,7 +106,7 @@ def _files(publication: store.Publication) -> dict[str, str]:
 
 def _part(files: Mapping[str, str], rows: pa.Table) -> Part:
     """A part of the files that rows name, by their paths below the source."""
-    if FILE not in rows.column_names or not files:
+    if not are_files(rows) or not files:
         return Part(0, ())
     names = dict.fromkeys(rows[FILE].to_pylist())
     first = next(iter(names))

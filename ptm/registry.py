@@ -7,7 +7,8 @@ read(options, part) -> Block    what is in the files of a part; or, instead of i
 analyze(options, artifacts)     what the artifacts say that an entry is of, by name; of their
                                 manifests they have what says what they hold, as that is in the key
 views(artifact)                 tables and pictures of an artifact, each a View
-NAMES_MATTER                    False where no row has the name of a file
+NAMES_MATTER                    False where no row has the name of a file; or, instead of it,
+names_matter(options) -> bool   where the options say so
 inspect(folder) -> Guess | None  what it sees in a folder, for `ptm init`; of several kinds that may
                                  take the same file the one with the least ASKED (0) is asked first
 without_bad(options, block, left) -> Block             the samples that are marked, where the
@@ -129,10 +130,10 @@ class Kind:
         """Whether its files are cut into parts without a word of its own."""
         return not self.together and not hasattr(self.code, "parts")
 
-    @property
-    def names_matter(self) -> bool:
+    def names_matter(self, options: Source) -> bool:
         """Whether the names of files decide the content, as where rows have them."""
-        return bool(getattr(self.code, "NAMES_MATTER", True))
+        told = getattr(self.code, "names_matter", None)
+        return bool(told(options) if told else getattr(self.code, "NAMES_MATTER", True))
 
     @property
     def views(self) -> Callable[[Artifact], Iterator[View]] | None:

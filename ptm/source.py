@@ -32,6 +32,7 @@ from ptm.split import SPLIT_NAME, TRAIN, Rule, rule_of
 Measure = Literal["continuous", "ordinal", "categorical", "boolean", "date"]
 MOST_CLASSES = 100_000  # one-hot rows longer than that are a slip of the pen
 MOST_COLUMNS = 10_000
+WILDCARDS = "*?"
 GIB = 1 << 30
 PART_BYTES = 1 << 26
 # options of every entry that decide what is stored
@@ -177,8 +178,6 @@ class Source(BaseModel):
     # whether it may be encoded by what another entry learned; then the options that decide what
     # that is, which are those of the other entry
     learns: ClassVar[frozenset[str]] = frozenset()
-    # by what all samples must have the same: the option that helps where they have not
-    way_out: ClassVar[Mapping[str, str]] = {}
 
     name: Name
     root: Path
@@ -249,6 +248,11 @@ class Source(BaseModel):
         return rule_of(self.split, self.seed, self.group, self.near, self.time, self.embargo)
 
     @property
+    def way_out(self) -> Mapping[str, str]:
+        """By what all samples must have the same: the option that helps where they have not."""
+        return {}
+
+    @property
     def beside(self) -> tuple[str, ...]:
         """Patterns of files below the source that are inputs and no samples; most kinds have none.
 
@@ -303,6 +307,24 @@ def below_folders(given: Mapping[str, Any], options: type[Source]) -> dict[str, 
     told |= given.get("group") == "folder"
     told |= any(given.get(name) is not None for name in ("labels", "masks", "pairs"))
     return {"pattern": "**/*"} if told else {}
+
+
+def without_wildcards(given: Mapping[str, Any], options: type[Source]) -> dict[str, Any]:
+    """The folder and the pattern of an entry whose path has wildcards, where it may have one.
+
+    Raises:
+        ValueError: it has a pattern as well.
+    """
+    path = given.get("path")
+    if not isinstance(path, str) or "pattern" not in options.model_fields:
+        return {}
+    parts = PurePosixPath(path).parts
+    first = next((n for n, part in enumerate(parts) if {*part} & {*WILDCARDS}), None)
+    if first is None:
+        return {}
+    if "pattern" in given:
+        raise ValueError(f"no wildcards in 'path' where there is a 'pattern', got '{path}'")
+    return {"path": "/".join(parts[:first]) or ".", "pattern": "/".join(parts[first:])}
 
 
 def file_name(source: Source) -> str:

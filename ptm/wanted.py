@@ -151,7 +151,9 @@ class Wanted:
                 span = part.digest, span[0] == 0
             # what is before it decides which line, and which row, each one is
             of = {
-                "names": [file.name for file in part.files] if kind.names_matter else [],
+                "names": [file.name for file in part.files]
+                if kind.names_matter(self.source)
+                else [],
                 "files": [] if part.digest else [file.sha256 for file in part.files],
                 "span": span,
                 "head": part.head,
@@ -160,6 +162,8 @@ class Wanted:
             if part.beside or part.said:
                 of["beside"] = [[file.name, file.sha256] for file in part.beside]
                 of["said"] = part.said
+            if part.columns:
+                of["columns"] = part.columns
             key = make_key({**decides, "part": of})
             # others may be put before it, and it stays as it is
             part = part._replace(number=0, key=key)
@@ -279,7 +283,7 @@ def of_files(
     memory = store.Memory(root / source.name, rehash)
     # one that is there may turn out to be up to date
     look = partial(expect_room, source.name, root=root) if is_new(source.name, root) else None
-    files = InputFiles(source, memory.inputs, kind.names_matter, look)
+    files = InputFiles(source, memory.inputs, kind.names_matter(source), look)
     inputs = {"sha256": files.digest, "files": files.count, "bytes": files.bytes}
     learned = None
     for manifest in (upstream or {}).values():

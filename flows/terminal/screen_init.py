@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from flows.terminal.console import Rows, prose, say
+from flows.terminal.new_catalog import is_there, write
 from flows.terminal.places import next_of
 from ptm import init
-from ptm.schema import schema_file, schema_text
 
 MOST = 12  # reasons that are told, each with its first files
 NAMED = 3
@@ -23,7 +22,7 @@ def run(place: Path, catalog: Path, dry_run: bool) -> int:
         OSError: the folder cannot be read, or the catalog not be written.
     """
     if not dry_run and (catalog.exists() or catalog.is_symlink()):
-        raise init.is_there(catalog)
+        raise is_there(catalog)
     found = init.inspect(place)
     text = init.catalog_text(found, catalog) if found.entries else ""
     if dry_run and text:
@@ -33,29 +32,10 @@ def run(place: Path, catalog: Path, dry_run: bool) -> int:
     if not text:
         say(f"error: expected data that ptm can read, got none in {place}", "red")
         return 1
-    _write(text, catalog)
+    write(text, catalog)
     say(f"Wrote {catalog}: look at the comments in it.")
     say(f"Next: {next_of(catalog)}")
     return 0
-
-
-def _write(text: str, catalog: Path) -> None:
-    """Writes a catalog that is not there yet, whole or not at all, and the schema for editors.
-
-    Raises:
-        CatalogError: there is one, or something else; it stays as it is.
-        OSError: it cannot be written.
-    """
-    catalog.parent.mkdir(parents=True, exist_ok=True)
-    whole = catalog.with_name(f".{catalog.name}-{os.getpid()}")
-    try:
-        whole.write_text(text, encoding="utf-8")
-        os.link(whole, catalog)  # which, other than renaming, replaces nothing
-    except FileExistsError as error:
-        raise init.is_there(catalog) from error
-    finally:
-        whole.unlink(missing_ok=True)
-    schema_file(catalog).write_text(schema_text(), encoding="utf-8")
 
 
 def _tell(found: init.Found) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ptm.assigning.deciding import content_is, content_of, groups_of, targets_of, times_of
-from ptm.assigning.faults import FILE, check_all, columns_told, numbers_of, url_of
+from ptm.assigning.faults import FILE, are_files, check_all, columns_told, numbers_of, url_of
 from ptm.assigning.listed import by_list, read_list, split_options
 from ptm.assigning.splits import Splits, those, without_column
 from ptm.errors import BadInput, PtmError
@@ -24,6 +24,7 @@ __all__ = [
     "FILE",
     "Some",
     "Splits",
+    "are_files",
     "assigned",
     "content_is",
     "content_of",
@@ -128,9 +129,9 @@ def without_misfits(
             if source.on_bad == "fail" or error.alone is None:
                 raise
             alone = error.alone()
-        numbers, are_files = numbers_of(part, block), FILE in block.rows.column_names
+        numbers, of_files = numbers_of(part, block), are_files(block.rows)
         aside = [
-            Bad(one.file, one.where, one.expected, one.got, 0 if are_files else int(numbers[place]))
+            Bad(one.file, one.where, one.expected, one.got, 0 if of_files else int(numbers[place]))
             for place, one in alone.items()
         ]
         left = np.ones(block.rows.num_rows, dtype=bool)

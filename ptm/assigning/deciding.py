@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ptm import hashing
-from ptm.assigning.faults import FILE, check_all, columns_told, expect_all, url_of
+from ptm.assigning.faults import FILE, are_files, check_all, columns_told, expect_all, url_of
 from ptm.errors import BadInput, PtmError
 from ptm.model import SAMPLE, Block, Part
 from ptm.readers.delimited.faults import shown
@@ -33,10 +33,10 @@ def content_of(source: Source, part: Part, block: Block) -> NDArray[np.uint64]:
     """
 
     rows = block.rows
-    if FILE in rows.column_names and part.files:
+    if are_files(rows) and part.files:
         return _of_files(part, rows)
     targets = targets_of(getattr(source, "target", TARGET))
-    aside = {*targets, source.group, source.time, *getattr(source, "exclude", ())}
+    aside = {FILE, *targets, source.group, source.time, *getattr(source, "exclude", ())}
     hashes: dict[str, NDArray[np.uint64]] = {
         f"row {name}": hashing.of_column(rows[name])
         for name in rows.column_names
@@ -56,7 +56,7 @@ def targets_of(said: object) -> tuple[str, ...]:
 
 def content_is(part: Part, block: Block) -> str:
     """What the content of the samples of a part is: "files", "rows", or "tensors" as well."""
-    if FILE in block.rows.column_names and part.files:
+    if are_files(block.rows) and part.files:
         return "files"
     axes = (block.axes[name][:1] for name in block.tensors)
     return "tensors" if any(first == (SAMPLE,) for first in axes) else "rows"

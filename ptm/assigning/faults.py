@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ptm.errors import BadInput, Faults
-from ptm.model import Block, Part, row_numbers
+from ptm.model import ROW_OF_FILE, Block, Part, row_numbers
 from ptm.readers.delimited.faults import not_valid, shown, some
 
 if TYPE_CHECKING:
@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FILE = "file"  # the column of rows that has the path of a file below the source
+
+
+def are_files(rows: pa.Table) -> bool:
+    """Whether each sample is the file that its row names, or a piece of it."""
+    if FILE not in rows.column_names:
+        return False
+    said = rows.schema.field(FILE).metadata or {}
+    return any(said.get(key.encode()) != value.encode() for key, value in ROW_OF_FILE.items())
 
 
 def expect_all(
@@ -32,7 +40,7 @@ def expect_all(
     def one(place: int, others: int = 0) -> BadInput:
         number = int(numbers[place])
         got = rows[column][place].as_py() if column in rows.column_names else number
-        if FILE not in rows.column_names:
+        if not are_files(rows):
             path = part.files[0].path if part.files else None
             got = got if isinstance(got, str | float | int) else str(got)
             return not_valid(path, number - 1, column, expected, got, others)

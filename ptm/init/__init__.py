@@ -94,11 +94,3 @@ def data_of(root: Path, catalog: Path) -> str:
     here, there = catalog.parent.absolute(), root.absolute()
     relative = Path(os.path.relpath(there, here)).as_posix()
     return there.as_posix() if root.is_absolute() and relative.startswith("..") else relative
-
-
-def is_there(catalog: Path) -> CatalogError:
-    """That a catalog is there, which is not written over."""
-    return CatalogError(
-        f"expected a new catalog, got one that is there: {catalog} stays as it is; another name: "
-        "--catalog FILE"
-    )

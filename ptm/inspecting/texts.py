@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Iterator
 
 from ptm.errors import BadInput
@@ -10,15 +9,14 @@ from ptm.inspecting import words
 from ptm.inspecting.folder import Folder, Seen
 from ptm.inspecting.guess import Entry, Guess, Line, counted
 from ptm.inspecting.tables import head_of
-from ptm.readers.sniffing.begin import opened
-from ptm.readers.sniffing.encodings import Encoding, single
+from ptm.readers.sniffing.begin import read_begin
+from ptm.readers.sniffing.encodings import of_all
 from ptm.readers.sniffing.family import TEXT, UNKNOWN
 from ptm.shown import readable_size
 
 KIND = "text"
 MOST = 10  # texts of a folder: an entry is one file
 WHOLE = 1 << 26  # bytes that are looked at
-BLOCK = 1 << 20
 NOTES = words.word_set("readme description license licence notes info about codebook legend")
 
 
@@ -49,11 +47,10 @@ def _entry(folder: Folder, file: Seen, left_out: dict[str, str]) -> Iterator[Ent
         if not text.strip("\ufeff \t\r\n"):
             left_out[file.name] = "white space only"
             return
-        with opened(path) as (_, packing):
-            if packing:
-                left_out[file.name] = "a packed text: unpack it"
-                return
-        encoding = _of_all(folder, file, encoding)
+        if read_begin(path, 4).packing:
+            left_out[file.name] = "a packed text: unpack it"
+            return
+        encoding = of_all(path, encoding, WHOLE)
     except (BadInput, OSError) as error:
         left_out[file.name] = f"cannot be read: {error}"
         return
@@ -62,22 +59,3 @@ def _entry(folder: Folder, file: Seen, left_out: dict[str, str]) -> Iterator[Ent
     about = "at least " if file.bytes > len(text) * 2 else ""
     seen = f"text, {readable_size(file.bytes)}, {about}{count}"
     yield Entry(file.stem, KIND, file.name, tuple(lines), seen, frozenset([file.name]))
-
-
-def _of_all(folder: Folder, file: Seen, encoding: Encoding) -> Encoding:
-    """The encoding by all of a text, of which the begin may be plain."""
-    if encoding.name != "utf-8":
-        return encoding
-    decoder, high, left = codecs.getincrementaldecoder("utf-8")(), b"", WHOLE
-    is_text = True
-    with folder.path(file.name).open("rb") as stream:
-        while left > 0 and (raw := stream.read(BLOCK)):
-            left -= len(raw)
-            try:
-                decoder.decode(raw)
-            except UnicodeDecodeError:
-                is_text = False
-                decoder.reset()
-            if not raw.isascii():
-                high = (high + raw)[-BLOCK:]
-    return encoding if is_text else Encoding(*single(high))

@@ -7,6 +7,7 @@ import unicodedata
 
 
 def word_set(words: str) -> frozenset[str]:
+    """The words of a text."""
     return frozenset(words.split())
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import ptm
+from flows.terminal.new_catalog import write
 from flows.terminal.places import same_run
 from ptm.catalog import data_root, load_catalog
 from ptm.errors import CatalogError
@@ -76,6 +77,15 @@ def test_another_name() -> None:
     done = call_ptm("init", "my data", "--catalog", "conf/my own.toml")
     assert done.out.splitlines()[-1] == "Next: ptm run --catalog 'conf/my own.toml'"
     assert load_catalog("conf/my own.toml").data.resolve() == Path("my data").resolve()
+
+
+def test_written_once(tmp_path: Path) -> None:
+    """A catalog that is there is not written over."""
+    write("# one\n", tmp_path / "sub/catalog.toml")
+    with pytest.raises(CatalogError, match="stays as it is"):
+        write("# two\n", tmp_path / "sub/catalog.toml")
+    assert (tmp_path / "sub/catalog.toml").read_text() == "# one\n"
+    assert not [path for path in (tmp_path / "sub").iterdir() if "catalog.toml-" in path.name]
 
 
 def test_only_told() -> None:

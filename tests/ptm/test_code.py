@@ -108,7 +108,7 @@ def test_what_draws_decides_nothing(digest: Digest, edit: Edit, package: Path) -
 def test_what_nothing_uses_counts(digest: Digest, edit: Edit) -> None:
     """A definition that neither reading nor drawing uses may decide in a way that does not show."""
     before = digest()
-    edit("kinds/table/__init__.py", "NAMES_MATTER = False", "UNUSED = 1\nNAMES_MATTER = False")
+    edit("kinds/table/__init__.py", 'COLUMN = "column"', 'UNUSED = 1\nCOLUMN = "column"')
     assert changed(before, digest()) == {ROOM}
 
 

@@ -65,7 +65,7 @@ def _labelled(folder: Folder, file: Seen, pictures: Sequence[Seen]) -> Pictures 
         [table] = tables_in(folder, file)[:1]
     except BadInput:
         return None
-    if not table.header:
+    if not _can_be_read(table):
         return None
     naming = _naming(table, file, pictures)
     if naming is None:
@@ -95,6 +95,15 @@ def _labelled(folder: Folder, file: Seen, pictures: Sequence[Seen]) -> Pictures 
             "without a picture"
         )
     return found
+
+
+def _can_be_read(table: Table) -> bool:
+    """Whether a table is written as those of labels have to be."""
+    if table.dialect is None:
+        return table.family == "json"
+    plain = table.dialect.delimiter in (",", ";", "\t") and table.dialect.quote == '"'
+    whole = not table.skip and not table.dialect.comment and not table.rows.odd
+    return plain and whole and table.header and table.encoding.name == "utf-8"
 
 
 def _naming(table: Table, file: Seen, pictures: Sequence[Seen]) -> _Naming | None:

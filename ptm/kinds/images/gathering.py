@@ -169,7 +169,7 @@ class _Gathering:
 
     def end(self, usual: str) -> Gathered:
         """What was gathered; see `gather`."""
-        sizes = {number: self._size(number) for number in sorted(self._samples)}
+        sizes = {n: self._size(n) for n in sorted(self._samples) if self._has_pair(n)}
         odd = self._odd(sizes, usual)
         if self._fails:
             faults = Faults()
@@ -207,6 +207,10 @@ class _Gathering:
 
         return again
 
+    def _has_pair(self, number: int) -> bool:
+        """Whether an image has its pair, where all are to have one."""
+        return PAIRS not in self._batches or number in self._batches[PAIRS].shapes
+
     def _size(self, number: int) -> str:
         """How the form of an image is told, and of its pair that has other channels."""
         form = self._batches[IMAGES].shapes[number]
@@ -222,7 +226,7 @@ class _Gathering:
         count = counts.total() - counts[most]
         if self._fails:
             like = next((number for number, size in sizes.items() if size == most), 0)
-            way_out = f" (or {self.way_out})" if count == 1 and self.way_out else ""
+            way_out = self._way_out(like, sizes) if count == 1 else ""
             expected = f"{most} as in {self._file(like).name}{way_out}" if sizes else ""
         return {
             self._places[number]: BadInput(
@@ -238,10 +242,11 @@ class _Gathering:
     def _where(self, number: int) -> str:
         return f"frame {self._places[number].frame}" if self._options.frames else ""
 
-    @property
-    def way_out(self) -> str:
-        """What brings images of several sizes to one."""
-        return self._options.way_out[SIZES]
+    def _way_out(self, like: int, sizes: Mapping[int, str]) -> str:
+        """What brings the only image that is odd to the height and width of another."""
+        shapes = self._batches[IMAGES].shapes
+        is_another = any(shapes[n][:2] != shapes[like][:2] for n in sizes)
+        return f" (or {self._options.way_out[SIZES]})" if is_another else ""
 
     def _too_large(self, number: int) -> BadInput:
         expected = "images of one size, as those that were looked into first"

@@ -82,8 +82,6 @@ class Options(Source):
     """
 
     limits: ClassVar[frozenset[str]] = frozenset({"max_bytes"})
-    way_out: ClassVar[Mapping[str, str]] = {"sizes": "resize = [height, width]"}
-
     pattern: Pattern = "*"
     standardize: bool = False
     labels: Labels | None = None
@@ -126,6 +124,11 @@ class Options(Source):
             ways.append("label_column")
         if len(ways) > 1:
             yield f"either {' or '.join(map(repr, ways))}, not both"
+
+    @property
+    def way_out(self) -> Mapping[str, str]:
+        """See `ptm.Source`: what is brought to one size may have other channels still."""
+        return {} if self.resize else {"sizes": "resize = [height, width]"}
 
     @property
     def table(self) -> str | None:

@@ -15,7 +15,9 @@ PLACES = re.compile(r"\{[^{}]*\}")
 def problem_of(template: str) -> str:
     """What a template should be and is not; "" where it is one."""
     segments = template.split("/")
-    if not template.strip("/") or template[0] == "/" or "\\" in template or "\0" in template:
+    is_above = FOLDER not in template and normpath(template).split("/")[0] == ".."
+    is_below = template.strip("/") and template[0] != "/" and not is_above
+    if not is_below or "\\" in template or "\0" in template:
         return "a path below the source, as 'masks/{stem}.png'"
     known = {STEM, FOLDER}
     unknown = [one for one in PLACES.findall(template) if one not in known]

@@ -12,6 +12,7 @@ from ptm.kinds.images.resizing import resized
 from ptm.model import File
 from ptm.readers.pictures.colors import white_of
 from ptm.readers.pictures.decoding import Picture, read_frames, read_picture
+from ptm.readers.pictures.headers import ONE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,11 +63,21 @@ def read_samples(options: Options, file: File, partners: dict[str, File]) -> lis
     if options.frames:
         pictures = read_frames(file.url, options.max_bytes, keep_damaged, options.color)
         return [_sample(options, file, one, {}, n) for n, one in enumerate(pictures)]
-    picture = read_picture(file.url, options.max_bytes, keep_damaged, options.color)
+    try:
+        picture = read_picture(file.url, options.max_bytes, keep_damaged, options.color)
+    except BadInput as bad:
+        raise _with_frames(options, bad) from bad
     others = {
         name: _partner(options, file, name, partner, picture) for name, partner in partners.items()
     }
     return [_sample(options, file, picture, others)]
+
+
+def _with_frames(options: Options, bad: BadInput) -> BadInput:
+    """What is wrong with an image, with the way out where it is that there are several."""
+    if bad.expected != ONE or options.masks or options.pairs:
+        return bad
+    return BadInput(bad.where, f"{ONE} (or frames = true)", bad.got, bad.file)
 
 
 def _sample(

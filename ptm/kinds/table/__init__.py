@@ -33,6 +33,8 @@ from ptm.kinds.table.meaning import (
 )
 from ptm.kinds.table.missing import is_counted, treatments
 from ptm.kinds.table.options import Options as Options
+from ptm.kinds.table.reading import FILE
+from ptm.kinds.table.reading import names_matter as names_matter
 from ptm.kinds.table.reading import parts as parts
 from ptm.kinds.table.targets import (
     as_classes,
@@ -45,7 +47,7 @@ from ptm.kinds.table.targets import (
 from ptm.kinds.table.telling import whole as whole
 from ptm.kinds.table.typed import Rows, rows_of, typed
 from ptm.learned import CODES, Learned
-from ptm.model import FEATURE, SAMPLE, Artifact, Block, Part, View
+from ptm.model import FEATURE, ROW_OF_FILE, SAMPLE, Artifact, Block, Part, View
 from ptm.readers.delimited.columns import check_names
 from ptm.readers.delimited.faults import some
 from ptm.source import file_name
@@ -62,7 +64,6 @@ if TYPE_CHECKING:
     from ptm.inspecting.folder import Folder
     from ptm.inspecting.guess import Guess
 
-NAMES_MATTER = False  # of files: no row has them
 ASKED = 2  # when a folder is looked at: behind kinds that take tables of a certain form
 COLUMN = "column"  # the axis of codes
 
@@ -282,6 +283,8 @@ def _described(options: Options, table: pa.Table) -> pa.Table:
             metadata["measure"] = measure_of(options, field.name)
         if field.name in options.units:
             metadata["unit"] = options.units[field.name]
+        if field.name == FILE:
+            metadata |= ROW_OF_FILE
         fields.append(field.with_metadata(metadata))
     return table.cast(pa.schema(fields))
 

@@ -100,6 +100,8 @@ class Options(DelimitedSource):
     def _has_rows(self) -> Options:
         if bool(self.path) == bool(self.rows):
             raise ValueError("either 'path' or 'rows', not both and not neither")
+        if self.pattern and "file" in self.columns:
+            raise ValueError("no 'file' in 'columns' of several files: their names come first")
         if self.rows and self.header is not None:
             raise ValueError("'header' with a 'path', not with 'rows'")
         if self.rows and not self.columns:
@@ -132,7 +134,8 @@ class Options(DelimitedSource):
     @property
     def asides(self) -> frozenset[str]:
         """The columns that are no features, and stay as they are."""
-        named = (*self.exclude, self.group, self.time)
+        # the names of several files
+        named = (*self.exclude, self.group, self.time, "file" if self.pattern else None)
         return frozenset(name for name in named if name is not None)
 
     @property

@@ -2,39 +2,85 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from math import log2
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptm import arrow
-from ptm.errors import Faults
+from ptm.errors import BadInput, Faults
 from ptm.kinds.table.meaning import expected_of, is_text, remedy, treatment_of
 from ptm.kinds.table.options import Options
 from ptm.limits import FLOAT32
 from ptm.model import Bad, File, Part
 from ptm.readers.delimited.columns import not_valid, read_delimited
-from ptm.readers.tabular.opening import cut_table, row_bytes
+from ptm.readers.delimited.faults import shown, some
+from ptm.readers.tabular.opening import cut_table, names_of, row_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+FILE = "file"  # the column of the names of several files
 DECODED = 4  # bytes in memory for each byte of text, about
 
 
+def names_matter(options: Options) -> bool:
+    """Whether rows have the names of their files."""
+    return options.pattern is not None
+
+
 def parts(options: Options, files: tuple[File, ...], target_bytes: int) -> list[Part]:
-    """Parts of a file, cut at row ends; one of all where it is small."""
+    """Parts of each file, cut at row ends; one of all of it where it is small."""
     if not files:
         return [Part(0, files)]
-    size = max(int(target_bytes / _decoded(options, files[0].path)), 1)
-    cut = cut_table(files[0].path, options.dialect, size)
-    if cut is None:
-        return [Part(0, files)]
-    part = Part(0, files, head=cut.head, total=cut.total)
-    return [
-        part._replace(span=(one.start, one.end), before=one.before, digest=one.digest)
-        for one in cut.pieces
-    ]
+    orders = _orders(options, files) if names_matter(options) else {}
+    found = []
+    for file in files:
+        part = Part(0, (file,), columns=orders.get(file.name, ()))
+        size = max(int(target_bytes / _decoded(options, file.path)), 1)
+        cut = cut_table(file.path, options.dialect, size)
+        if cut is None:
+            found.append(part)
+            continue
+        part = part._replace(head=cut.head, total=cut.total)
+        for one in cut.pieces:
+            span = one.start, one.end
+            found.append(part._replace(span=span, before=one.before, digest=one.digest))
+    return found
+
+
+def _orders(options: Options, files: tuple[File, ...]) -> dict[str, tuple[str, ...]]:
+    """The order that the columns of some files are to have, as they have another one.
+
+    Raises:
+        BadInput: files have other columns than most; each is told, and what it lacks.
+    """
+    names, faults = dict[str, tuple[str, ...]](), Faults()
+    for file in files:
+        try:
+            names[file.name] = tuple(names_of(file.path, options.dialect))
+        except BadInput as error:
+            faults.add(error)
+    faults.check()
+    wanted = {*_columns(options)}
+    of = {
+        name: frozenset(one) & wanted if wanted else frozenset(one) for name, one in names.items()
+    }
+    [(usual, _)] = Counter(of.values()).most_common(1)
+    first = next(name for name, one in of.items() if one == usual)
+    for file in files:
+        told = [f"no '{shown(name)}'" for name in names[first] if name in usual - of[file.name]]
+        more = [f"'{shown(name)}'" for name in names[file.name] if name in of[file.name] - usual]
+        told += [f"{some(more)} beside them"] if more else []
+        if FILE in of[file.name]:
+            told.append(f"a column '{FILE}', which the names of the files are")
+        if told:
+            expected = f"the columns of {shown(first)} and the others: {some(names[first])}"
+            faults.add(BadInput("header", expected, ", ".join(told), str(file.path)))
+    faults.check()
+    order = names[first]
+    return {} if wanted else {name: order for name, one in names.items() if one != order}
 
 
 def _decoded(options: Options, path: Path) -> float:
@@ -58,11 +104,11 @@ def read_columns(
     is_exact = options.standardize and not options.precision
     unscaled = frozenset({*kept, *options.targets}) if is_exact else None
     if path:
-        return read_delimited(
+        table = read_delimited(
             path,
             options.dialect,
             _columns(options),
-            options.asides,
+            options.asides - {FILE} if names_matter(options) else options.asides,
             categories,
             unscaled,
             part.span,
@@ -73,14 +119,26 @@ def read_columns(
             partial(remedy, options),
             {name: expected_of(treatment_of(options, name), True) for name in categories},
         )
+        if part.columns:
+            table = table.select(part.columns)
+        return _with_file(table, part.files[0]) if names_matter(options) else table
     return _inline(options, categories, unscaled)
+
+
+def _with_file(table: pa.Table, file: File) -> pa.Table:
+    """The same with the name of its file as the first column."""
+    import pyarrow as pa
+
+    names = pa.array([file.name]).take(pa.array([0] * table.num_rows, pa.int64()))
+    return table.add_column(0, FILE, names)
 
 
 def _columns(options: Options) -> tuple[str, ...]:
     """The columns to read; all where empty."""
     if not options.columns:
         return ()
-    return (*options.columns, *sorted(options.asides - {*options.columns}))
+    aside = options.asides - {*options.columns} - ({FILE} if names_matter(options) else set())
+    return (*options.columns, *sorted(aside))
 
 
 def _inline(

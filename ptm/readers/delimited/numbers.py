@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,20 @@ def plain_numbers(texts: pa.Array, dialect: Dialect) -> pa.Array:
     other = pc.binary_join_element_wise("?", texts, "")
     is_other = pa.array(_match(texts, f"{_NUMBER}|{_NOT_FINITE}"))
     return pc.if_else(spelled, plain, pc.if_else(is_other, other, texts))
+
+
+def as_numbers(texts: pa.Array, nulls: Sequence[str]) -> pa.Array:
+    """The numbers that texts spell, float64; null where a text is one of `nulls`.
+
+    Raises:
+        pa.ArrowInvalid: another is no number.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    trimmed = pc.ascii_trim(texts, characters=" \t")
+    absent = pc.is_in(trimmed, arrow.texts([text.strip() for text in nulls]))
+    return pc.if_else(absent, pa.scalar(None, pa.string()), trimmed).cast(pa.float64())
 
 
 def parse_numbers(texts: pa.Array) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ptm.errors import BadInput
 from ptm.readers.delimited.dialect import PLAIN, Dialect
-from ptm.readers.delimited.numbers import plain_numbers
+from ptm.readers.delimited.numbers import as_numbers, plain_numbers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,35 +96,21 @@ class Rows:
         """
         import pyarrow as pa
 
-        if self.dialect.thousands:
-            table = self._read(dict.fromkeys(types, pa.string()))
-            try:
-                return table and self._parsed(table, types, nulls)
-            except pa.ArrowInvalid:
-                return None
-        return self._read(types, nulls)
+        if not self.dialect.thousands:
+            return self._read(types, nulls)
+        table = self._read(dict.fromkeys(types, pa.string()), ())
+        if table is None:
+            return None
+        columns = dict(zip(types, table.columns, strict=True))
+        try:
+            for name in (name for name, kind in types.items() if kind == pa.float64()):
+                plain = plain_numbers(columns[name].combine_chunks(), self.dialect)
+                columns[name] = as_numbers(plain, nulls)
+        except pa.ArrowInvalid:
+            return None
+        return pa.table(columns)
 
-    def _parsed(
-        self, table: pa.Table, types: dict[str, pa.DataType], nulls: Sequence[str]
-    ) -> pa.Table:
-        """The texts of numbers as numbers.
-
-        Raises:
-            pa.ArrowInvalid: one is none.
-        """
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        for place, (name, kind) in enumerate(types.items()):
-            if kind == pa.float64():
-                texts = table[name].combine_chunks()
-                absent = pc.is_in(texts, pa.array([*nulls], pa.string()))
-                known = pc.if_else(absent, None, texts)
-                plain = plain_numbers(known, self.dialect)
-                table = table.set_column(place, name, plain.cast(kind))
-        return table
-
-    def _read(self, types: dict[str, pa.DataType], nulls: Sequence[str] = ()) -> pa.Table | None:
+    def _read(self, types: dict[str, pa.DataType], nulls: Sequence[str]) -> pa.Table | None:
         """The same, where Arrow reads the numbers."""
         import pyarrow as pa
 

@@ -13,6 +13,7 @@ from ptm.shown import readable_size
 EIGHT_BIT = "8-bit gray, RGB or RGBA"
 DEEPER = f"{EIGHT_BIT}, or 16 bits of a PNG, TIFF or PNM, or a TIFF of float32"
 COLORED = f"{EIGHT_BIT} (or color = 'rgb', 'gray' or 'rgba')"
+ONE = "one image"
 READABLE = f"one of {', '.join(sorted(DEPTHS))}"
 JPEGS = ("JPEG", "MPO")
 MOST_SCANS = 200  # of a progressive JPEG; usual are ten
@@ -67,7 +68,7 @@ def check_header(raw: bytes, kind: str, mode: str, frames: int, wanted: Wanted) 
     if kind in JPEGS and len(jpeg.headers(raw)[1]) > MOST_SCANS:  # each goes over all pixels
         raise BadInput("", f"a JPEG of at most {MOST_SCANS} scans", "one of very many")
     if frames != 1 and kind != "MPO" and not wanted.frames:
-        raise BadInput("", "one image", f"{frames} frames or pages")
+        raise BadInput("", ONE, f"{frames} frames or pages")
     check_mode(mode, wanted)
 
 

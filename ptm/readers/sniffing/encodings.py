@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 MARKS = (
@@ -22,7 +23,7 @@ EAST = {  # Cyrillic in one byte: most letters of a word are high
     "cp1251": re.compile(rb"[\xc0-\xff]{3,}"),
 }
 DOUBLE = ("shift_jis", "gb18030", "euc-kr", "big5")
-FEW = 1 << 16
+FEW, BLOCK = 1 << 16, 1 << 20  # bytes
 
 
 class Encoding(NamedTuple):
@@ -116,3 +117,30 @@ def _wide(raw: bytes) -> Encoding | None:
     if even > half * 0.6 and odd < half * 0.02:
         return Encoding("utf-16-be")
     return None
+
+
+def of_all(path: Path, encoding: Encoding, most: int) -> Encoding:
+    """The encoding by all bytes of a file, of which the first may be plain.
+
+    Args:
+        path: the file.
+        encoding: by its begin.
+        most: bytes that are looked at.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if encoding.name != "utf-8":
+        return encoding
+    decoder, high, is_text = codecs.getincrementaldecoder("utf-8")(), b"", True
+    with path.open("rb") as file:
+        while most > 0 and (raw := file.read(BLOCK)):
+            most -= len(raw)
+            try:
+                decoder.decode(raw)
+            except UnicodeDecodeError:
+                is_text = False
+                decoder.reset()
+            if not raw.isascii():
+                high = (high + raw)[-BLOCK:]
+    return encoding if is_text else Encoding(*single(high))

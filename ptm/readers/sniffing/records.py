@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ptm.errors import BadInput
 from ptm.readers.sniffing.begin import Begin, read_begin
+from ptm.readers.sniffing.headers import is_title
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,8 +24,8 @@ class Sheet(NamedTuple):
 
     Attributes:
         name: of the sheet; "" where there are none.
-        rows: all of the same number of cells; the first blank ones are left out.
-        skip: how many those were.
+        rows: all of the same number of cells, without blank ones and titles above.
+        skip: how many rows stand before the first.
         is_all: whether there are no more.
     """
 
@@ -121,10 +122,12 @@ def _sheet(sheet: Any) -> Sheet:
         if len(rows) > MOST_ROWS:
             is_all = False
             break
-    skip = next((n for n, row in enumerate(rows) if any(row)), len(rows))
-    kept = [row for row in rows[skip:] if any(row)]
-    width = max((n + 1 for row in kept for n, cell in enumerate(row) if cell), default=0)
-    return Sheet(sheet.title, [(row + [""] * width)[:width] for row in kept], skip, is_all)
+    width = max((n + 1 for row in rows for n, cell in enumerate(row) if cell), default=0)
+    kept = [(n, (row + [""] * width)[:width]) for n, row in enumerate(rows) if any(row)]
+    while len(kept) > 2 and is_title(kept[0][1], kept[1][1]):
+        kept = kept[1:]
+    skip = kept[0][0] if kept else 0
+    return Sheet(sheet.title, [row for _, row in kept], skip, is_all)
 
 
 def parquet_batches(path: Path, most: int) -> Iterator[pa.RecordBatch]:
@@ -139,6 +142,21 @@ def parquet_batches(path: Path, most: int) -> Iterator[pa.RecordBatch]:
     try:
         with pq.ParquetFile(path) as file:
             yield from _up_to(file.iter_batches(batch_size=1 << 16), most)
+    except pa.ArrowException as error:
+        raise BadInput("", "a whole Parquet file", "a damaged one", str(path)) from error
+
+
+def parquet_names(path: Path) -> tuple[str, ...]:
+    """The columns of a Parquet file.
+
+    Raises:
+        BadInput: it is none.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return tuple(pq.read_schema(path).names)
     except pa.ArrowException as error:
         raise BadInput("", "a whole Parquet file", "a damaged one", str(path)) from error
 

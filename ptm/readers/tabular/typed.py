@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ptm.errors import BadInput
 from ptm.readers.delimited.faults import shown
+from ptm.readers.delimited.numbers import as_numbers
 from ptm.readers.delimited.rows import Rows, Texts
 
 if TYPE_CHECKING:
@@ -78,10 +79,8 @@ def _numbers(
         return pc.if_else(pc.is_nan(values), pa.scalar(None, double), values)
     if pa.types.is_boolean(kind) or pa.types.is_temporal(kind):
         return None
-    texts = pc.ascii_trim(texts_of(path, name, values), characters=" \t")
-    absent = pc.is_in(texts, pa.array([text.strip() for text in nulls], pa.string()))
     try:
-        return pc.if_else(absent, pa.scalar(None, pa.string()), texts).cast(double)
+        return as_numbers(texts_of(path, name, values), nulls)
     except pa.ArrowInvalid:
         return None
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ptm.errors import CatalogError
-from ptm.init import catalog_text, inspect, write
+from ptm.init import catalog_text, inspect
 from tests.ptm.init.conftest import catalog_of, plant
 from tests.ptm.init.test_pictures import picture
 from tests.support.slices import slice_bytes
@@ -204,15 +204,6 @@ def test_the_catalog(tmp_path: Path) -> None:
     assert tomllib.loads(text)["catalog"] == {"name": "my_data", "data": str(tmp_path / "My Data")}
     beside = catalog_text(inspect(tmp_path / "My Data"), tmp_path / "catalog.toml")
     assert tomllib.loads(beside)["catalog"]["data"] == "My Data"
-
-
-def test_written_once(tmp_path: Path) -> None:
-    """A catalog that is there is not written over."""
-    write("# one\n", tmp_path / "sub/catalog.toml")
-    with pytest.raises(CatalogError, match="stays as it is"):
-        write("# two\n", tmp_path / "sub/catalog.toml")
-    assert (tmp_path / "sub/catalog.toml").read_text() == "# one\n"
-    assert not [path for path in (tmp_path / "sub").iterdir() if "catalog.toml-" in path.name]
 
 
 def test_many_pictures(look: Look, tmp_path: Path) -> None:

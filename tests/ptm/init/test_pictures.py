@@ -70,7 +70,6 @@ def test_a_table_of_labels(look: Look) -> None:
         "flowers": USUAL
         | {
             "path": "flowers",
-            "pattern": "images/*",
             "labels": "labels.csv",
             "file_column": "file",
             "label_column": "flower",
@@ -149,7 +148,7 @@ def test_masks(look: Look, images: str, masks: str, expected: str) -> None:
 def test_pairs(look: Look) -> None:
     """Pictures and what they are to become."""
     entry = look(some("d/noisy/{}.png", 8) | some("d/clean/{}.png", 8))["d"]
-    assert (entry["pattern"], entry["pairs"]) == ("noisy/*", "clean/{stem}.png")
+    assert (entry["path"], entry["pairs"]) == ("d", "clean/{stem}.png")
 
 
 def test_colours(look: Look) -> None:

@@ -163,7 +163,7 @@ def test_frames(tmp_path: Path, suffix: str) -> None:
     assert found.table["frame"].tolist() == [0, 0, 1, 2, 3]
     red = found.tensors["images"][:, 0].float().mean(dim=(1, 2)).tolist()
     assert red == pytest.approx([7, 0, 40, 80, 120], abs=1.5)  # a palette may round
-    with pytest.raises(InputError, match=f"expected one image, got 4 frames or pages .*{suffix}"):
+    with pytest.raises(InputError, match=f"one image .or frames = true., got 4 frames .*{suffix}"):
         made(tmp_path, 'color = "rgb"', "other")
 
 
@@ -214,6 +214,10 @@ def test_frames_stay_together(tmp_path: Path) -> None:
     found = made(tmp_path, 'frames = true\ngroup = "file"\nsplit = { train = 0.5, val = 0.5 }')
     assert found.table.groupby("file")["split"].nunique().max() == 1
     assert found.table["split"].nunique() == 2
+    assert not [note for note in found.manifest["warnings"] if "frames" in note]
+    apart = made(tmp_path, "frames = true\nsplit = { train = 0.5, val = 0.5 }", "apart")
+    [note] = [note for note in apart.manifest["warnings"] if "frames" in note]
+    assert "group = 'file'" in note
 
 
 def test_frames_have_to_fit(tmp_path: Path) -> None:
