@@ -212,6 +212,27 @@ def _headerless() -> Reader:
     return Reader("table", "x.csv", rows.encode(), {"delimiter": ";", "header": False})
 
 
+def _gaps() -> Reader:
+    """A table of every measure, with missing values."""
+    rows = "\n".join(
+        f"{'' if n % 7 == 0 else n / 4},{('yes', 'NA', 'off')[n % 3]},{('S', 'M', '')[n % 3]},"
+        f"2012-06-{n % 28 + 1:02d}T{n % 24:02d}:00,{('u', 'v', 'w', '')[n % 4]},{('a', 'b')[n % 2]}"
+        for n in range(40)
+    )
+    options = {
+        "measures": {"f": "boolean", "y": "categorical"},
+        "order": {"o": ("S", "M", "L")},
+        "dates": {"d": ("year", "weekday", "hour")},
+        "na_values": ("NA", "-9"),
+        "missing": {"x": "median", "f": "mode", "o": "drop", "c": "category", "d": "mean"},
+        "indicator": ("x", "d"),
+        "codes": ("c",),
+        "min_count": 3,
+        "target": "y",
+    }
+    return Reader("table", "x.csv", f"x,f,o,d,c,y\n{rows}\n".encode(), options)
+
+
 def _hours() -> Reader:
     rows = [f"2011-01-{1 + n // 24:02d},{n % 24},{1 + n % 3},{n / 2}" for n in range(72) if n != 30]
     text = "\n".join(["date,hour,code,v", *rows]) + "\n"
@@ -273,6 +294,7 @@ READERS: dict[str, Callable[[], Reader]] = {
     "csv": _table(),
     "csv utf-16": _table("utf-16"),
     "csv without header": lambda: _headerless(),
+    "csv with gaps": lambda: _gaps(),
     "hours": lambda: _hours(),
     "text": _text("utf-8"),
     "text utf-7": _text("utf-7"),

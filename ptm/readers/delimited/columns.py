@@ -18,7 +18,7 @@ from ptm.readers.delimited.faults import not_valid as not_valid
 from ptm.readers.delimited.good import good_rows, without
 from ptm.readers.delimited.header import begin_of, begin_of_file, behind_lines, read_header
 from ptm.readers.delimited.header import head_of as head_of
-from ptm.readers.delimited.numbers import MOST_EXACT, exact_of_some, plain_numbers
+from ptm.readers.delimited.numbers import MOST_EXACT, exact_of_some, parse_numbers, plain_numbers
 from ptm.readers.delimited.rows import Rows, RowTooLarge
 from ptm.readers.tabular.formats import DELIMITED, format_of
 from ptm.readers.tabular.opening import names_of, typed_rows
@@ -26,7 +26,9 @@ from ptm.readers.text import read_utf8
 from ptm.readers.units import Units
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 
 def read_delimited(
@@ -169,10 +171,11 @@ def _read(rows: Rows, wanted: Wanted) -> pa.Table | None:
     if table is None or not table.num_rows:
         return table
     large = []
+    absent = _absent_numbers(rows, wanted)
     for place, column in enumerate(table.column_names):
         values = table[column]
         if wanted.is_number(column):
-            magnitude = _magnitude(values, wanted, column)
+            magnitude = _magnitude(values, wanted, column, absent)
             if not magnitude <= wanted.largest(column):
                 return None
             if magnitude >= MOST_EXACT:
@@ -184,16 +187,29 @@ def _read(rows: Rows, wanted: Wanted) -> pa.Table | None:
     return _with_integers(rows, table, large)
 
 
-def _magnitude(values: pa.ChunkedArray, wanted: Wanted, column: str) -> float:
+def _absent_numbers(rows: Rows, wanted: Wanted) -> NDArray[np.float64] | None:
+    """The numbers that texts for missing values spell; None where there are none."""
+    import numpy as np
+
+    if not wanted.na_values:
+        return None
+    numbers = parse_numbers(plain_numbers(arrow.texts(sorted(wanted.absent)), rows.dialect))
+    found = numbers[np.isfinite(numbers)]
+    return found if len(found) else None
+
+
+def _magnitude(
+    values: pa.ChunkedArray, wanted: Wanted, column: str, absent: NDArray[np.float64] | None
+) -> float:
     """That of the largest number of a column; NaN where one is, or where it is not as wanted."""
     import numpy as np
 
     numbers, there = arrow.observed(values)
     if there is not None and column not in wanted.missing:
         return np.nan
-    if wanted.absent_numbers:
+    if absent is not None:
         known = numbers if there is None else numbers[there]
-        if np.isin(known, [*wanted.absent_numbers]).any():
+        if np.isin(known, absent).any():
             return np.nan  # with blanks around it, or spelled otherwise
     magnitude: float = max(numbers.max(), -numbers.min())
     return magnitude

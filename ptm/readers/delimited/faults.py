@@ -85,12 +85,6 @@ class Wanted:
         """The texts that stand for a missing value, without blanks around them."""
         return frozenset(("", *(text.strip() for text in self.na_values)))
 
-    @cached_property
-    def absent_numbers(self) -> frozenset[float]:
-        """The numbers that some of them spell."""
-        pointed = (text.replace(",", ".") for text in self.absent)  # whatever the dialect is
-        return frozenset(float(text) for text in pointed if NUMBER.match(text))
-
     def are_missing(self, texts: pa.Array | pa.ChunkedArray) -> NDArray[np.bool_]:
         """Which texts stand for a missing value, bool [row]; blanks around them are no matter."""
         import numpy as np

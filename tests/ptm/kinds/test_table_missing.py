@@ -284,6 +284,16 @@ def test_texts_for_missing_values(tmp_path: Path, na: str) -> None:
     assert table["note"].tolist() == ["NA", na.strip('"'), "-999"]
 
 
+@pytest.mark.parametrize("na", ["-9,9", " -9,9 ", "-9,90", "NA", " NA"])
+def test_numbers_of_a_dialect(tmp_path: Path, na: str) -> None:
+    """A text that spells a number in another way stands for none, however it is spelled."""
+    text = f"a;x\n1,5;1\n{na};2\n2.001,5;3\n"
+    dialect = 'delimiter = ";"\ndecimal = ","\nthousands = "."\nstandardize = false\n'
+    more = f'{dialect}na_values = ["-9,9", "NA"]\nmissing = {{ a = "mean" }}'
+    found = features(made(tmp_path, text, more))["a"].tolist()
+    assert found == pytest.approx([1.5, -9.9 if na == "-9,90" else 1001.5, 2001.5])
+
+
 def test_integers_that_float64_rounds(tmp_path: Path) -> None:
     """Beside gaps they stay what they are in the table."""
     big = 2**53
