@@ -14,7 +14,7 @@ from ptm.kinds.images.labels import classes_of, column_of, labels_of, numbers_of
 from ptm.kinds.images.options import Options as Options
 from ptm.kinds.images.resizing import FILTER, NEAREST
 from ptm.kinds.images.samples import IMAGES, MASKS, PAIRS, PARTNERS, partners_of
-from ptm.kinds.images.tables import lost_rows, table_in
+from ptm.kinds.images.tables import lost_rows, tables_in
 from ptm.kinds.images.views import pictures
 from ptm.model import CHANNEL, HEIGHT, SAMPLE, WIDTH, Artifact, Bad, Block, File, Part, View
 from ptm.readers.pictures.colors import NAMES, white_of
@@ -58,12 +58,12 @@ def read(options: Options, part: Part) -> Block:
             they are set aside, where the entry says so.
     """
     labels = labels_of(options, part.files, part.said)
-    table = table_in(options, part.beside)
-    others = [file for file in part.beside if file is not table]
+    tables = tables_in(options, part.beside)
+    others = [file for file in part.beside if file not in tables]
     partners, bad, lost = partners_of(options, part.files, others)
     bad |= labels.bad
-    if table:
-        lost += lost_rows(table, part.said)
+    if tables:
+        lost += lost_rows(tables, part.said)
     usual = dict(part.usual).get(SIZES, "") if options.on_bad == "quarantine" else ""
     found = _gathered(options, part.files, partners, bad, usual, lost)
     aside = [*_aside(part.files, found.bad), *(_of_none(part, one) for one in lost)]

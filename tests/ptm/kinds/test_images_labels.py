@@ -107,6 +107,21 @@ def test_in_folders(tmp_path: Path) -> None:
     ]
 
 
+def test_a_table_in_each_folder(tmp_path: Path) -> None:
+    """Tables of one name in several folders are each of the files there."""
+    for number, name in enumerate(("train/1.png", "train/x/2.png", "test/1.png")):
+        put(tmp_path, name, flat(number))
+    table(tmp_path, "file_name,label\n1.png,a\nx/2.png,b\n", "train/metadata.csv")
+    table(tmp_path, "label,id\nb,1\n", "test/metadata.csv")
+    found = made_alike(tmp_path, 'labels = "metadata.csv"\nsplit = { folder = true }')
+    by_name = dict(zip(found.table["file"], found.table["label"], strict=True))
+    assert by_name == {"train/1.png": "a", "train/x/2.png": "b", "test/1.png": "b"}
+    table(tmp_path, "label,id\nb,1\nb,2\n", "test/metadata.csv")
+    assert refused(tmp_path, 'labels = "metadata.csv"') == [
+        ("d/test/metadata.csv", "row 2", "the name of one file, for '2'", "none")
+    ]
+
+
 def test_names_of_any_letters(tmp_path: Path) -> None:
     """Blanks, letters of any language, points; composed in the table, or not."""
     names = ["Äpfel 1.png", "e\u0301te\u0301.png", "img.001.png", "写真.png"]
@@ -121,7 +136,7 @@ def test_names_of_any_letters(tmp_path: Path) -> None:
 MISMATCHES = "file,label\n1.png,cat\n9.png,dog\n3.png,cat\n3.png,dog\n2.png,\n"
 TOLD = [
     ("d/2.png", "label", "a label", "a blank one"),
-    ("d/3.png", "", "one row in labels.csv", "rows 3 and 4"),
+    ("d/3.png", "", "one row in labels.csv", "row 3 and row 4"),
     ("d/4.png", "", "a row in labels.csv", "none"),
     ("d/labels.csv", "row 2", "the name of one file, for '9.png'", "none"),
 ]
@@ -280,7 +295,7 @@ def test_too_many_for_memory(root: Path) -> None:
 def test_no_table(root: Path) -> None:
     """A table that is not there is named, as are those of no form."""
     [(file, _, expected, _)] = refused(root, 'labels = "labels.csv"')
-    assert (file, expected) == ("d", "at least one file that matches 'labels.csv'")
+    assert (file, expected) == ("d", "at least one file that matches '**/labels.csv'")
     table(root, '{"a": 1}\nx\n[1]\n', "l.jsonl")
     assert refused(root, 'labels = "l.jsonl"') == [
         ("d/l.jsonl", "line 2", "an object of JSON", "'x'"),
