@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ptm.learned import Learned
     from ptm.stats import Stats
 
+JPEG = (".jpg", ".jpeg")
 NOTED = 20  # damaged pictures that are named
 AXES = {
     IMAGES: (SAMPLE, CHANNEL, HEIGHT, WIDTH),
@@ -70,6 +71,7 @@ def read(options: Options, part: Part) -> Block:
     if not found.samples:
         return Block(bad=tuple(aside))
     texts = [labels.texts[place.file] for place in found.samples] if options.labels else []
+    used = [partners[place.file] for place in found.samples if options.masks]
     tensors = {name: one[:, 0] if name == MASKS else one for name, one in found.tensors.items()}
     tensors |= numbers_of(options, texts)
     return Block(
@@ -86,6 +88,7 @@ def read(options: Options, part: Part) -> Block:
             "several_labels": labels.several,
             "several_frames": any(place.frame for place in found.samples),
             "mask_values": _values(tensors.get(MASKS)),
+            "jpeg_masks": any(one[MASKS].name.lower().endswith(JPEG) for one in used),
         },
     )
 
@@ -139,6 +142,8 @@ def whole(
     if options.labels and not options.regression:
         found = classes_of(options, carried)
     facts = dict(found.facts)
+    if any(one["jpeg_masks"] for one in carried):
+        notes.append("some masks are JPEGs: their values are not quite those that were drawn")
     if options.masks:
         facts["mask_values"] = sorted({value for one in carried for value in one["mask_values"]})
     return replace(found, facts=facts, notes=(*notes, *found.notes))

@@ -222,7 +222,7 @@ class _Gathering:
         count = counts.total() - counts[most]
         if self._fails:
             like = next((number for number, size in sizes.items() if size == most), 0)
-            way_out = f" (or {self.way_out})" if count == 1 and self.way_out else ""
+            way_out = self._way_out(like, sizes) if count == 1 else ""
             expected = f"{most} as in {self._file(like).name}{way_out}" if sizes else ""
         return {
             self._places[number]: BadInput(
@@ -238,10 +238,16 @@ class _Gathering:
     def _where(self, number: int) -> str:
         return f"frame {self._places[number].frame}" if self._options.frames else ""
 
-    @property
-    def way_out(self) -> str:
-        """What brings images of several sizes to one."""
-        return self._options.way_out[SIZES]
+    def _way_out(self, like: int, sizes: Mapping[int, str]) -> str:
+        """The option that makes the one image that is odd as the others."""
+        odd = next(number for number, size in sizes.items() if size != sizes[like])
+        (*size, count), (*other, others) = (self._forms(one)[:3] for one in (like, odd))
+        if size != other:
+            return " (or resize = [height, width])"
+        return " (or color = 'rgb')" if count != others else ""
+
+    def _forms(self, number: int) -> Form:
+        return self._batches[IMAGES].shapes[number]
 
     def _too_large(self, number: int) -> BadInput:
         expected = "images of one size, as those that were looked into first"

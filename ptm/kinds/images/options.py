@@ -83,7 +83,9 @@ class Options(Source):
     """
 
     limits: ClassVar[frozenset[str]] = frozenset({"max_bytes"})
-    way_out: ClassVar[Mapping[str, str]] = {"sizes": "resize = [height, width]"}
+    way_out: ClassVar[Mapping[str, str]] = {
+        "sizes": "resize = [height, width], and color = 'rgb' where channels differ"
+    }
 
     pattern: Pattern = "*"
     standardize: bool = False

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from unicodedata import normalize
 
-from ptm.errors import BadInput
-from ptm.kinds.images.labels import TWICE
+from ptm.errors import BadInput, Faults
+from ptm.kinds.images.labels import SHOWN, TWICE
 from ptm.kinds.images.options import Options
 from ptm.kinds.images.pairing import split_suffix
 from ptm.model import File
@@ -50,8 +50,10 @@ def rows_of(options: Options, files: Sequence[File], tables: Sequence[File]) -> 
     for table, places in _shares(files, tables):
         columns = read_labels(table.path)
         known = _Files([files[place] for place in places], table.name.rpartition("/")[0])
+        _check_header(columns, known, table)
         of_files = _file_column(options, columns, known, table)
         of_labels = _label_columns(options, columns, of_files, table)
+        _check_values({name: columns[name] for name in of_labels}, table)
         values = [[_text(one) for one in columns[name]] for name in of_labels]
         several = any(isinstance(one, list) for column in values for one in column)
         found = found._replace(several=found.several or several)
@@ -163,6 +165,35 @@ def _path(name: str) -> list[str]:
 
 def _joined(path: Sequence[str]) -> str:
     return "/".join(path)
+
+
+def _check_header(columns: Mapping[str, Any], files: _Files, table: File) -> None:
+    """Looks whether the first row is no row of a file, which would be lost.
+
+    Raises:
+        BadInput: it is.
+    """
+    for name in columns:
+        if split_suffix(name)[1] and len(files.places(name)) == 1:
+            expected = "the names of the columns in the first row"
+            raise BadInput("header", expected, f"'{name}', the name of a file", table.name)
+
+
+def _check_values(columns: Mapping[str, Sequence[Any]], table: File) -> None:
+    """Looks whether labels are texts, numbers, or lists of them.
+
+    Raises:
+        BadInput: some are not; all are told.
+    """
+    faults = Faults()
+    for name, values in columns.items():
+        for number, value in enumerate(values, start=1):
+            inside = value if isinstance(value, list) else [value]
+            if any(isinstance(one, (dict, list)) for one in inside):
+                where = f"row {number}, column '{name}'"
+                got = json.dumps(value)[:SHOWN]
+                faults.add(BadInput(where, "a label, or a list of labels", got, table.name))
+    faults.check()
 
 
 def _file_column(

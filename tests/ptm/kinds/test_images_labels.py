@@ -172,6 +172,7 @@ def test_mismatches_are_set_aside(root: Path) -> None:
         ("f,l\n1,x\n", 'label_column = "m"', "a column 'm'", "f, l"),
         ("f,l\n1,x\n", 'label_column = ["l", "m", "n"]', "columns 'm' and 'n'", "f, l"),
         ("f,l\n1,x\n", 'file_column = "g"', "a column 'g'", "f, l"),
+        ("1.png,x\n2.png,y\n", "", "the names of the columns in the first row", "'1.png', the"),
     ],
 )
 def test_columns_in_doubt(root: Path, text: str, more: str, expected: str, got: str) -> None:
@@ -209,6 +210,10 @@ def test_lists_of_labels(root: Path) -> None:
     found = made_alike(root, 'labels = "labels.jsonl"')
     assert found.manifest["facts"]["classes"] == ["7", "a", "b"]
     assert found.tensors["target"].tolist() == [[0, 1, 1], [1, 0, 0], [0, 0, 0], [0, 1, 0]]
+    table(root, json.dumps({"id": 1, "label": {"a": 1}}), "labels.jsonl")
+    assert refused(root, 'labels = "labels.jsonl"') == [
+        ("d/labels.jsonl", "row 1, column 'label'", "a label, or a list of labels", '{"a": 1}')
+    ]
     table(root, json.dumps({"id": 1, "label": ["a|b"]}), "labels.jsonl")
     assert ("d/1.png", "label", "labels without '|' (or another label_separator)", "'a|b'") in (
         refused(root, 'labels = "labels.jsonl"')
