@@ -241,6 +241,9 @@ def test_heic(tmp_path: Path) -> None:
     (tmp_path / "d" / "2.HEIC").write_bytes(heif(pixels))
     before = set(Image.OPEN)
     found = made_alike(tmp_path)
+    assert torch.equal(
+        found.tensors["images"], made(tmp_path, "frames = true", "f").tensors["images"]
+    )
     difference = np.moveaxis(found.tensors["images"].numpy().astype(int), 1, -1) - pixels
     assert np.abs(difference).max() <= 2
     assert found.table["mode"].tolist() == ["RGB", "RGB"]
