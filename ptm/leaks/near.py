@@ -38,7 +38,7 @@ class Signatures(NamedTuple):
 
 
 def signatures(block: Block, columns: Sequence[str], steps: Mapping[str, float]) -> Signatures:
-    """Those of the samples of a part: of the first tensor of pictures of bytes, else of the rows.
+    """Those of the samples of a part: of the first tensor of pictures, else of the rows.
 
     Args:
         block: of raw samples.
@@ -48,8 +48,9 @@ def signatures(block: Block, columns: Sequence[str], steps: Mapping[str, float])
     import torch
 
     for name, tensor in block.tensors.items():
-        if tuple(block.axes[name]) == PICTURE and tensor.dtype == torch.uint8:
-            thumbs = thumbnails(tensor.numpy())
+        if tuple(block.axes[name]) == PICTURE and tensor.dtype in (torch.uint8, torch.uint16):
+            pixels = tensor.numpy()
+            thumbs = thumbnails(pixels if pixels.itemsize == 1 else (pixels >> 8).astype("uint8"))
             return Signatures(perceptual_hashes(thumbs), thumbs)
     if not columns:
         return Signatures()

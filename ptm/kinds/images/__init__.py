@@ -14,7 +14,7 @@ from ptm.kinds.images.labels import classes_of, column_of, labels_of, numbers_of
 from ptm.kinds.images.options import Options as Options
 from ptm.kinds.images.resizing import FILTER, NEAREST
 from ptm.kinds.images.samples import IMAGES, MASKS, PAIRS, PARTNERS, partners_of
-from ptm.kinds.images.tables import lost_rows, table_in
+from ptm.kinds.images.tables import lost_rows, tables_in
 from ptm.kinds.images.views import pictures
 from ptm.model import CHANNEL, HEIGHT, SAMPLE, WIDTH, Artifact, Bad, Block, File, Part, View
 from ptm.readers.pictures.colors import NAMES, white_of
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ptm.learned import Learned
     from ptm.stats import Stats
 
+JPEG = (".jpg", ".jpeg")
 NOTED = 20  # damaged pictures that are named
 AXES = {
     IMAGES: (SAMPLE, CHANNEL, HEIGHT, WIDTH),
@@ -60,18 +61,19 @@ def read(options: Options, part: Part) -> Block:
             they are set aside, where the entry says so.
     """
     labels = labels_of(options, part.files, part.said)
-    table = table_in(options, part.beside)
-    others = [file for file in part.beside if file is not table]
+    tables = tables_in(options, part.beside)
+    others = [file for file in part.beside if file not in tables]
     partners, bad, lost = partners_of(options, part.files, others)
     bad |= labels.bad
-    if table:
-        lost += lost_rows(table, part.said)
+    if tables:
+        lost += lost_rows(tables, part.said)
     usual = dict(part.usual).get(SIZES, "") if options.on_bad == "quarantine" else ""
     found = _gathered(options, part.files, partners, bad, usual, lost)
     aside = [*_aside(part.files, found.bad), *(_of_none(part, one) for one in lost)]
     if not found.samples:
         return Block(bad=tuple(aside))
     texts = [labels.texts[place.file] for place in found.samples] if options.labels else []
+    used = [partners[place.file] for place in found.samples if options.masks]
     tensors = {name: one[:, 0] if name == MASKS else one for name, one in found.tensors.items()}
     tensors |= numbers_of(options, texts)
     return Block(
@@ -88,6 +90,7 @@ def read(options: Options, part: Part) -> Block:
             "several_labels": labels.several,
             "several_frames": any(place.frame for place in found.samples),
             "mask_values": _values(tensors.get(MASKS)),
+            "jpeg_masks": any(one[MASKS].name.lower().endswith(JPEG) for one in used),
         },
     )
 
@@ -141,6 +144,8 @@ def whole(
     if options.labels and not options.regression:
         found = classes_of(options, carried)
     facts = dict(found.facts)
+    if any(one["jpeg_masks"] for one in carried):
+        notes.append("some masks are JPEGs: their values are not quite those that were drawn")
     if options.masks:
         facts["mask_values"] = sorted({value for one in carried for value in one["mask_values"]})
     return replace(found, facts=facts, notes=(*notes, *found.notes))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ptm.kinds.images.options import Options
 from ptm.kinds.images.pairing import Partners
 from ptm.kinds.images.samples import PARTNERS
-from ptm.kinds.images.tables import Rows, rows_of, table_in
+from ptm.kinds.images.tables import Rows, rows_of, tables_in
 from ptm.limits import FLOAT32
 from ptm.model import File, Part
 from ptm.parts import between_files, size_of_alike
@@ -31,13 +31,13 @@ def parts(
     Raises:
         BadInput: there is a table of labels that cannot be read.
     """
-    table = table_in(options, beside)
-    rows = rows_of(options, files, table) if table else None
-    others = tuple(file for file in beside if file is not table)
+    tables = tables_in(options, beside)
+    rows = rows_of(options, files, tables) if tables else None
+    others = tuple(file for file in beside if file not in tables)
     found = between_files(files, _sizes(options, files), target_bytes)
     parts = _with_beside(options, found, others, rows)
-    if table and rows and rows.lost:  # what is told of them names it
-        parts[-1] = parts[-1]._replace(beside=(*parts[-1].beside, table))
+    if rows and rows.lost:  # what is told of them names their tables
+        parts[-1] = parts[-1]._replace(beside=(*parts[-1].beside, *tables))
     return parts
 
 

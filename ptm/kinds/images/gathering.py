@@ -243,10 +243,15 @@ class _Gathering:
         return f"frame {self._places[number].frame}" if self._options.frames else ""
 
     def _way_out(self, like: int, sizes: Mapping[int, str]) -> str:
-        """What brings the only image that is odd to the height and width of another."""
-        shapes = self._batches[IMAGES].shapes
-        is_another = any(shapes[n][:2] != shapes[like][:2] for n in sizes)
-        return f" (or {self._options.way_out[SIZES]})" if is_another else ""
+        """The option that makes the one image that is odd as the others."""
+        odd = next(number for number, size in sizes.items() if size != sizes[like])
+        (*size, count), (*other, others) = (self._forms(one)[:3] for one in (like, odd))
+        if size != other:
+            return " (or resize = [height, width])"
+        return " (or color = 'rgb')" if count != others else ""
+
+    def _forms(self, number: int) -> Form:
+        return self._batches[IMAGES].shapes[number]
 
     def _too_large(self, number: int) -> BadInput:
         expected = "images of one size, as those that were looked into first"

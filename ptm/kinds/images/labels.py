@@ -125,8 +125,8 @@ def _check_row(options: Options, label: Any) -> None:
     if label is None:
         raise ValueError("", f"a row in {options.table}", "none")
     if isinstance(label, Mapping):
-        rows = " and ".join(map(str, label[TWICE]))
-        raise ValueError("", f"one row in {options.table}", f"rows {rows}")
+        got = " and ".join(label[TWICE])
+        raise ValueError("", f"one row in {options.table}", got)
 
 
 def _by_flags(options: Options, names: Sequence[str], values: Sequence[Any]) -> str:

@@ -56,7 +56,8 @@ class Options(Source):
         standardize: whether each channel is scaled to mean 0, standard deviation 1.
         labels: "folder" makes the folder of each file its class: the first one below the source,
             or, with a split by folders, below that of its split. "labels.csv" is a table below the
-            source (.csv, .tsv, .jsonl) with a row for each file. Anything else is a regular
+            source (.csv, .tsv, .jsonl) with a row for each file; where folders have one each, it is
+            of the files in them. Anything else is a regular
             expression with the class in parentheses, looked for in the path below the source:
             '^(cat|dog)'.
         file_column: of the table, the column that names the files, with or without folders and
@@ -128,7 +129,10 @@ class Options(Source):
     @property
     def way_out(self) -> Mapping[str, str]:
         """See `ptm.Source`: what is brought to one size may have other channels still."""
-        return {} if self.resize else {"sizes": "resize = [height, width]"}
+        if self.resize:
+            return {} if self.color else {"sizes": "color = 'rgb' where channels differ"}
+        more = "" if self.color else ", and color = 'rgb' where channels differ"
+        return {"sizes": f"resize = [height, width]{more}"}
 
     @property
     def table(self) -> str | None:
@@ -140,7 +144,8 @@ class Options(Source):
     def beside(self) -> tuple[str, ...]:
         """Patterns of the table of labels, of masks and of pairs."""
         templates = [pattern_of(one) for one in (self.masks, self.pairs) if one]
-        return (*([escape(self.table)] if self.table else []), *templates)
+        anywhere = "**/" if self.table and "/" not in self.table else ""
+        return (*([f"{anywhere}{escape(self.table)}"] if self.table else []), *templates)
 
     @property
     def separator(self) -> str:

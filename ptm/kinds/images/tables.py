@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from unicodedata import normalize
 
-from ptm.errors import BadInput
-from ptm.kinds.images.labels import TWICE
+from ptm.errors import BadInput, Faults
+from ptm.kinds.images.labels import SHOWN, TWICE
 from ptm.kinds.images.options import Options
 from ptm.kinds.images.pairing import split_suffix
 from ptm.model import File
@@ -19,17 +19,17 @@ LABEL_NAMES = {"label", "labels", "class", "class_name", "category", "target"}
 
 
 class Rows(NamedTuple):
-    """What a table says of the files of a source.
+    """What tables say of the files of a source.
 
     Attributes:
         labels: of each file a list of values, one for each column; None of one without a row, and
-            the numbers of its rows of one that has several.
-        lost: number and text of each row that is of no file, or of several.
+            its rows of one that has several.
+        lost: table, number and text of each row that is of no file, or of several; and of which.
         several: whether files have lists of labels.
     """
 
     labels: list[Any]
-    lost: list[tuple[int, str, str]]
+    lost: list[tuple[str, int, str, str]]
     several: bool
 
     def said(self, start: int, end: int, is_last: bool) -> str:
@@ -39,49 +39,68 @@ class Rows(NamedTuple):
         return json.dumps(said, ensure_ascii=False)
 
 
-def rows_of(options: Options, files: Sequence[File], table: File) -> Rows:
-    """The rows of a table.
+def rows_of(options: Options, files: Sequence[File], tables: Sequence[File]) -> Rows:
+    """The rows of a table, or of several, each of which is of the files in its folder.
 
     Raises:
-        BadInput: it is no table; it has no such columns, or leaves in doubt which they are.
+        BadInput: one is no table; it has no such columns, or leaves in doubt which they are.
     """
-    columns = read_labels(table.path)
-    found = _Files(files, table.name.rpartition("/")[0])
-    of_files = _file_column(options, columns, found, table)
-    of_labels = _label_columns(options, columns, of_files, table)
-    values = [[_text(one) for one in columns[name]] for name in of_labels]
-    labels: list[Any] = [None] * len(files)
-    lost: list[tuple[int, str, str]] = []
-    first: dict[int, int] = {}
-    for number, (name, *row) in enumerate(zip(columns[of_files], *values, strict=True), start=1):
-        places = found.places(_text(name))
-        if len(places) != 1:
-            got = " and ".join(files[place].name for place in places[:3]) or "none"
-            lost.append((number, str(_text(name)), got))
-        elif places[0] not in first:
-            first[places[0]], labels[places[0]] = number, row
-        else:
-            seen = labels[places[0]]
-            rows = seen[TWICE] if isinstance(seen, dict) else [first[places[0]]]
-            labels[places[0]] = {TWICE: [*rows, number]}
-    several = any(isinstance(one, list) for column in values for one in column)
-    return Rows(labels, lost, several)
+    found = Rows([None] * len(files), [], False)
+    seen: dict[int, list[str]] = {}  # of each file its rows
+    for table, places in _shares(files, tables):
+        columns = read_labels(table.path)
+        known = _Files([files[place] for place in places], table.name.rpartition("/")[0])
+        _check_header(columns, known, table)
+        of_files = _file_column(options, columns, known, table)
+        of_labels = _label_columns(options, columns, of_files, table)
+        _check_values({name: columns[name] for name in of_labels}, table)
+        values = [[_text(one) for one in columns[name]] for name in of_labels]
+        several = any(isinstance(one, list) for column in values for one in column)
+        found = found._replace(several=found.several or several)
+        for number, (name, *row) in enumerate(zip(columns[of_files], *values, strict=True), 1):
+            mine = [places[one] for one in known.places(_text(name))]
+            if len(mine) == 1:
+                seen.setdefault(mine[0], []).append(f"row {number}")
+                found.labels[mine[0]] = row
+            else:
+                got = " and ".join(files[one].name for one in mine[:3]) or "none"
+                found.lost.append((table.name, number, str(_text(name)), got))
+    for place, rows in seen.items():
+        if len(rows) > 1:
+            found.labels[place] = {TWICE: rows}
+    return found
 
 
-def table_in(options: Options, beside: Sequence[File]) -> File | None:
-    """The table of the labels: the one of that name, in whichever case; None where none is."""
-    name = options.table
-    if name is None:
-        return None
-    alike = [file for file in beside if file.name.lower() == name.lower()]
-    return next((file for file in alike if file.name == name), alike[0] if alike else None)
+def _shares(files: Sequence[File], tables: Sequence[File]) -> Iterator[tuple[File, list[int]]]:
+    """Each table with the places of its files: all of a table alone, else those in its folder that
+    are in no deeper one's.
+    """
+    if len(tables) == 1:
+        yield tables[0], [*range(len(files))]
+        return
+    folders = {f"{table.name.rpartition('/')[0]}/".lstrip("/"): table for table in tables}
+    shares: dict[str, list[int]] = {folder: [] for folder in folders}
+    for place, file in enumerate(files):
+        above = [folder for folder in folders if file.name.startswith(folder)]
+        if above:
+            shares[max(above, key=len)].append(place)
+    yield from ((folders[folder], places) for folder, places in shares.items())
 
 
-def lost_rows(table: File, said: str) -> list[BadInput]:
-    """What is wrong with the rows of a table that are of no file."""
+def tables_in(options: Options, beside: Sequence[File]) -> list[File]:
+    """The tables of the labels, in whichever case: of a name without folder all of that name."""
+    name = (options.table or "").lower()
+    names = (file.name.lower() for file in beside)
+    is_one = (one == name or ("/" not in name and one.endswith(f"/{name}")) for one in names)
+    return [file for file, found in zip(beside, is_one, strict=True) if name and found]
+
+
+def lost_rows(tables: Sequence[File], said: str) -> list[BadInput]:
+    """What is wrong with the rows of tables that are of no file."""
+    urls = {table.name: table.url for table in tables}
     return [
-        BadInput(f"row {number}", f"the name of one file, for '{name}'", got, table.url)
-        for number, name, got in json.loads(said)["lost"]
+        BadInput(f"row {number}", f"the name of one file, for '{name}'", got, urls[table])
+        for table, number, name, got in json.loads(said)["lost"]
     ]
 
 
@@ -146,6 +165,35 @@ def _path(name: str) -> list[str]:
 
 def _joined(path: Sequence[str]) -> str:
     return "/".join(path)
+
+
+def _check_header(columns: Mapping[str, Any], files: _Files, table: File) -> None:
+    """Looks whether the first row is no row of a file, which would be lost.
+
+    Raises:
+        BadInput: it is.
+    """
+    for name in columns:
+        if split_suffix(name)[1] and len(files.places(name)) == 1:
+            expected = "the names of the columns in the first row"
+            raise BadInput("header", expected, f"'{name}', the name of a file", table.name)
+
+
+def _check_values(columns: Mapping[str, Sequence[Any]], table: File) -> None:
+    """Looks whether labels are texts, numbers, or lists of them.
+
+    Raises:
+        BadInput: some are not; all are told.
+    """
+    faults = Faults()
+    for name, values in columns.items():
+        for number, value in enumerate(values, start=1):
+            inside = value if isinstance(value, list) else [value]
+            if any(isinstance(one, (dict, list)) for one in inside):
+                where = f"row {number}, column '{name}'"
+                got = json.dumps(value)[:SHOWN]
+                faults.add(BadInput(where, "a label, or a list of labels", got, table.name))
+    faults.check()
 
 
 def _file_column(

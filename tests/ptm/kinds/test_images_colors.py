@@ -93,6 +93,16 @@ def test_without_a_word(tmp_path: Path, name: str) -> None:
     assert expected == "8-bit gray, RGB or RGBA (or color = 'rgb', 'gray' or 'rgba')"
 
 
+def test_the_odd_color(tmp_path: Path) -> None:
+    """One of other channels is named, with the option that makes it as the others."""
+    for number in range(3):
+        put(tmp_path, f"{number}.png", flat((1, 2, 3)) if number else flat(9))
+    with pytest.raises(InputError) as caught:
+        made(tmp_path)
+    assert caught.value.expected == "4 x 5 pixels with 3 channels as in 1.png (or color = 'rgb')"
+    assert made(tmp_path, 'color = "rgb"').tensors["images"][0].unique().tolist() == [9]
+
+
 def test_damage_in_print_colors(tmp_path: Path) -> None:
     """A JPEG of CMYK that ends early is damaged, also where it is converted."""
     image = Image.fromarray(smooth(90, 90)).convert("CMYK")
@@ -231,6 +241,9 @@ def test_heic(tmp_path: Path) -> None:
     (tmp_path / "d" / "2.HEIC").write_bytes(heif(pixels))
     before = set(Image.OPEN)
     found = made_alike(tmp_path)
+    assert torch.equal(
+        found.tensors["images"], made(tmp_path, "frames = true", "f").tensors["images"]
+    )
     difference = np.moveaxis(found.tensors["images"].numpy().astype(int), 1, -1) - pixels
     assert np.abs(difference).max() <= 2
     assert found.table["mode"].tolist() == ["RGB", "RGB"]

@@ -107,6 +107,21 @@ def test_in_folders(tmp_path: Path) -> None:
     ]
 
 
+def test_a_table_in_each_folder(tmp_path: Path) -> None:
+    """Tables of one name in several folders are each of the files there."""
+    for number, name in enumerate(("train/1.png", "train/x/2.png", "test/1.png")):
+        put(tmp_path, name, flat(number))
+    table(tmp_path, "file_name,label\n1.png,a\nx/2.png,b\n", "train/metadata.csv")
+    table(tmp_path, "label,id\nb,1\n", "test/metadata.csv")
+    found = made_alike(tmp_path, 'labels = "metadata.csv"\nsplit = { folder = true }')
+    by_name = dict(zip(found.table["file"], found.table["label"], strict=True))
+    assert by_name == {"train/1.png": "a", "train/x/2.png": "b", "test/1.png": "b"}
+    table(tmp_path, "label,id\nb,1\nb,2\n", "test/metadata.csv")
+    assert refused(tmp_path, 'labels = "metadata.csv"') == [
+        ("d/test/metadata.csv", "row 2", "the name of one file, for '2'", "none")
+    ]
+
+
 def test_names_of_any_letters(tmp_path: Path) -> None:
     """Blanks, letters of any language, points; composed in the table, or not."""
     names = ["Äpfel 1.png", "e\u0301te\u0301.png", "img.001.png", "写真.png"]
@@ -121,7 +136,7 @@ def test_names_of_any_letters(tmp_path: Path) -> None:
 MISMATCHES = "file,label\n1.png,cat\n9.png,dog\n3.png,cat\n3.png,dog\n2.png,\n"
 TOLD = [
     ("d/2.png", "label", "a label", "a blank one"),
-    ("d/3.png", "", "one row in labels.csv", "rows 3 and 4"),
+    ("d/3.png", "", "one row in labels.csv", "row 3 and row 4"),
     ("d/4.png", "", "a row in labels.csv", "none"),
     ("d/labels.csv", "row 2", "the name of one file, for '9.png'", "none"),
 ]
@@ -157,6 +172,7 @@ def test_mismatches_are_set_aside(root: Path) -> None:
         ("f,l\n1,x\n", 'label_column = "m"', "a column 'm'", "f, l"),
         ("f,l\n1,x\n", 'label_column = ["l", "m", "n"]', "columns 'm' and 'n'", "f, l"),
         ("f,l\n1,x\n", 'file_column = "g"', "a column 'g'", "f, l"),
+        ("1.png,x\n2.png,y\n", "", "the names of the columns in the first row", "'1.png', the"),
     ],
 )
 def test_columns_in_doubt(root: Path, text: str, more: str, expected: str, got: str) -> None:
@@ -194,6 +210,10 @@ def test_lists_of_labels(root: Path) -> None:
     found = made_alike(root, 'labels = "labels.jsonl"')
     assert found.manifest["facts"]["classes"] == ["7", "a", "b"]
     assert found.tensors["target"].tolist() == [[0, 1, 1], [1, 0, 0], [0, 0, 0], [0, 1, 0]]
+    table(root, json.dumps({"id": 1, "label": {"a": 1}}), "labels.jsonl")
+    assert refused(root, 'labels = "labels.jsonl"') == [
+        ("d/labels.jsonl", "row 1, column 'label'", "a label, or a list of labels", '{"a": 1}')
+    ]
     table(root, json.dumps({"id": 1, "label": ["a|b"]}), "labels.jsonl")
     assert ("d/1.png", "label", "labels without '|' (or another label_separator)", "'a|b'") in (
         refused(root, 'labels = "labels.jsonl"')
@@ -280,7 +300,7 @@ def test_too_many_for_memory(root: Path) -> None:
 def test_no_table(root: Path) -> None:
     """A table that is not there is named, as are those of no form."""
     [(file, _, expected, _)] = refused(root, 'labels = "labels.csv"')
-    assert (file, expected) == ("d", "at least one file that matches 'labels.csv'")
+    assert (file, expected) == ("d", "at least one file that matches '**/labels.csv'")
     table(root, '{"a": 1}\nx\n[1]\n', "l.jsonl")
     assert refused(root, 'labels = "l.jsonl"') == [
         ("d/l.jsonl", "line 2", "an object of JSON", "'x'"),

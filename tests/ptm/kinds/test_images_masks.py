@@ -123,6 +123,16 @@ def test_values_of_masks(tmp_path: Path) -> None:
         assert np.array_equal(one.numpy(), expected), name
 
 
+def test_masks_of_jpeg(tmp_path: Path) -> None:
+    """Those have lost values: it is noted."""
+    put(tmp_path, "1.png", flat((1, 2, 3)))
+    put(tmp_path, "masks/1.jpg", flat(7))
+    found = made_alike(tmp_path, 'masks = "masks"')
+    assert found.manifest["warnings"] == [
+        "some masks are JPEGs: their values are not quite those that were drawn"
+    ]
+
+
 def test_gray_of_few_bits(tmp_path: Path) -> None:
     """Gray of 4 bits has values from 0 to 15, not those that a decoder spreads."""
     import struct

@@ -329,8 +329,8 @@ def test_sizes_are_counted(told: Any) -> None:
     faults = told([(4, 5), (4, 6), (4, 5), (9, 9), (4, 6), (4, 5)])
     assert faults[0] == (
         "",
-        "one of all samples (or resize = [height, width]; on_bad = 'quarantine' leaves out the "
-        "others)",
+        "one of all samples (or resize = [height, width], and color = 'rgb' where channels differ; "
+        "on_bad = 'quarantine' leaves out the others)",
         "3 sizes: 3 of 4 x 5 pixels with 3 channels, 2 of 4 x 6 pixels with 3 channels, "
         "1 of 9 x 9 pixels with 3 channels",
     )
