@@ -102,8 +102,8 @@ def _points(
 
 
 def _by_name(name: str) -> tuple[int, str]:
-    if words.words_of(name) == ["y"]:  # which may be a place, too
-        return 80, "its name"
+    if words.words_of(name)[-1:] == ["y"]:  # which may be a place, too
+        return (80, "its name") if len(name.strip()) == 1 else (0, "")
     if words.is_one_of(name, words.SURE):
         return 100, "its name"
     if words.ends_in(name, words.SURE):
@@ -126,7 +126,7 @@ def _only_classes(columns: Sequence[Column], uses: Uses) -> str:
 
 def is_class_like(column: Column) -> bool:
     """Whether a column has few values, each of several rows."""
-    few = not column.is_many and 2 <= column.distinct <= MOST_CLASSES
+    few = not column.is_many and 2 <= column.distinct <= min(MOST_CLASSES, column.there // 2)
     return few and column.is_integer and column.distinct * ROWS_EACH <= max(column.there, 10)
 
 
