@@ -15,6 +15,7 @@ CLASSES_NAMED = 1000
 ROWS_EACH = 5
 
 
+LACKED = "the test table lacks it"
 AMOUNTS_OF_LABELS = words.AMOUNTS - {"quality", "rating", "score", "stars"}
 
 
@@ -55,16 +56,19 @@ def targets_of(
     for place, column in enumerate(columns):
         points, why = _points(column, place, columns, uses.by_name[column.name], has_names, alone)
         if column.name in lacking and points > -100:
-            points, why = points + 200, "the test table lacks it"
+            points, why = points + 200, LACKED
         if points > 0:
             found.append(_target(column, uses.by_name[column.name], points, why, has_names))
-    return sorted(found, key=lambda target: -target.points)
+    order = {column.name: place for place, column in enumerate(columns)}
+    return sorted(found, key=lambda target: (-target.points, -order[target.name]))
 
 
 def is_sure(targets: Sequence[Target]) -> bool:
     """Whether the first of them is the target without a doubt that has to be asked about."""
     if not targets or targets[0].points < SURE:
         return False
+    if targets[0].why == LACKED:
+        return True
     return len(targets) == 1 or targets[0].points - targets[1].points >= LIKELY
 
 

@@ -19,7 +19,7 @@ SURE = word_set(
 LIKELY = word_set(
     "species survived quality price preis miete kaufpreis kaltmiete warmmiete gesamtmiete rent "
     "saleprice sale_price sales salary income gehalt lohn einkommen churn churned exited "
-    "attrition fraud spam sentiment rating score stars medv mpg cnt demand diagnosis diagnose "
+    "attrition fraud spam sentiment rating score stars medv mpg cnt count demand diagnosis "
     "disease malignant cancer variety sorte art category kategorie genre digit loan_status "
     "approved subscribed deposit result win winner won stroke diabetes precio prix prezzo prijs "
     "pris loyer alquiler affitto qualitaet ueberlebt ergebnis umsatz revenue kuendigung "

@@ -145,6 +145,23 @@ def test_masks(look: Look, images: str, masks: str, expected: str) -> None:
     assert [entry["masks"] for entry in entries.values()] == [expected]
 
 
+@pytest.mark.parametrize(
+    ("images", "masks", "expected"),
+    [
+        ("images/{}.png", "masks/{}.png", "masks"),
+        ("images/{}.png", "masks/{}_mask.png", "{folder}/../masks/{stem}_mask.png"),
+        ("{}.png", "{}_seg.png", "{folder}/{stem}_seg.png"),
+    ],
+)
+def test_masks_in_splits(look: Look, images: str, masks: str, expected: str) -> None:
+    """Folders train and test, each with its masks, are one entry."""
+    files: dict[str, str | bytes] = {}
+    for part in ("train", "test"):
+        files |= some(f"s/{part}/{images}", 6) | some(f"s/{part}/{masks}", 6, mode="L")
+    [entry] = look(files).values()
+    assert (entry["path"], entry["masks"], entry["split"]) == ("s", expected, {"folder": True})
+
+
 def test_pairs(look: Look) -> None:
     """Pictures and what they are to become."""
     entry = look(some("d/noisy/{}.png", 8) | some("d/clean/{}.png", 8))["d"]

@@ -116,11 +116,9 @@ def test_training_and_test(look: Look) -> None:
     train = PASSENGERS + rows(300, passenger)
     lines = [",".join((*line.split(",")[:1], *line.split(",")[2:])) for line in train.split("\n")]
     found = look({"train.csv": train, "test.csv": "\n".join(lines)})
-    assert found["test"]["learn_from"] == "train"
-    assert (found["train"]["target"], "target" in found["test"]) == ("Survived", False)
-    assert found["train"]["measures"] == found["test"]["measures"]
-    assert found["train"]["missing"] == found["test"]["missing"]
-    assert not {"split"} & (found["train"].keys() | found["test"].keys())
+    assert found["test"] == {"kind": "table", "path": "test.csv", "learn_from": "train"}
+    assert found["train"]["target"] == "Survived"
+    assert "split" not in found["train"]
 
 
 def test_what_the_test_alone_lacks(look: Look) -> None:
@@ -137,7 +135,19 @@ def test_missing_in_the_test_alone(look: Look) -> None:
     train = "a,b,y\n" + rows(100, lambda n, rng: f"{rng.random()},{rng.random()},{n % 2}")
     test = "a,b\n" + rows(30, lambda n, rng: f"{rng.random()},{'' if n == 7 else rng.random()}")
     found = look({"train.csv": train, "test.csv": test})
-    assert found["train"]["missing"] == found["test"]["missing"] == {"b": "median"}
+    assert found["train"]["missing"] == {"b": "median"}
+
+
+def test_columns_of_one_of_two(look: Look) -> None:
+    """What the test has not is no feature; what it has more is left out; it may be written in
+    another way."""
+    line = lambda n, rng: f"{n};{rng.random()};{rng.random()};{rng.random()}"  # noqa: E731
+    train = "id;a;casual;count\n" + rows(100, line)
+    test = "id,a,more\n" + rows(50, lambda n, rng: f"{n + 100},{rng.random()},{rng.random()}")
+    found = look({"train.csv": train, "test.csv": test})
+    assert (found["train"]["target"], found["train"]["exclude"]) == ("count", ["id", "casual"])
+    assert found["test"]["delimiter"] == ","
+    assert found["test"]["exclude"] == ["id", "more"]
 
 
 def test_a_form_for_answers(look: Look, left_out: Callable[..., dict[str, str]]) -> None:
