@@ -12,6 +12,7 @@ from ptm.readers.sniffing.family import EMPTY, OTHER, family
 
 SKIPPED = ("__MACOSX", "__pycache__", "node_modules", "site-packages", "$RECYCLE.BIN")
 SKIPPED_ENDS = (".egg-info", ".zarr")
+RUNS = "runs.d"  # what a store keeps of its runs
 MOST = 1_000_000  # files of a folder that is looked at
 SAME = 200  # files of a suffix in a folder, by which the others are told
 
@@ -117,4 +118,4 @@ def _odd(entry: os.DirEntry[str], name: str) -> str:
 def _is_store(entries: list[os.DirEntry[str]]) -> bool:
     """Whether a folder is a store, or has the artifacts of one name."""
     names = {entry.name for entry in entries}
-    return {"current.json", "parts"} <= names or {"current.json", "keys"} <= names
+    return RUNS in names or {"current.json", "parts"} <= names or {"current.json", "keys"} <= names

@@ -15,7 +15,7 @@ from ptm.inspecting.table_groups import Group, tables_of
 from ptm.inspecting.table_lines import LACKED, Plan, later_lines, lines_of, seen_in
 from ptm.inspecting.tables import Table, is_table
 from ptm.inspecting.targets import targets_of
-from ptm.inspecting.uses import uses_of
+from ptm.inspecting.uses import uses_of, without
 
 KIND = "table"
 
@@ -69,7 +69,9 @@ def _plan(folder: Folder, groups: Sequence[Group], tables: Sequence[Table]) -> P
     lacking = {name for name in first.names for names in later if name not in names}
     uses = uses_of([one for one in columns if one.name in first.names], rows)
     has_names = bool(first.header or first.titles)
-    targets = targets_of(merged(_of(groups[0], tables)), uses, lacking, has_names)
+    columns = [without(one, uses.na_values) for one in columns]
+    own = [without(one, uses.na_values) for one in merged(_of(groups[0], tables))]
+    targets = targets_of(own, uses, lacking, has_names)
     target = targets[0].name if targets else ""
     others = lacking - {target}  # nothing can be learned from what the test has not
     known = {

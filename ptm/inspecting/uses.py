@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ptm.inspecting import words
 from ptm.inspecting.columns import BOOL, DATE, NESTED, NUMBER, Column
@@ -70,6 +71,7 @@ def uses_of(columns: Sequence[Column], rows: int) -> Uses:
         rows: of the table.
     """
     na_values = _na_values(columns)
+    columns = [without(column, na_values) for column in columns]
     date_format = format_of(columns)
     found = {one.name: _use(one, rows, na_values, date_format, n) for n, one in enumerate(columns)}
     if not any(use.measure for use in found.values()):  # something has to be learned from
@@ -96,6 +98,15 @@ def _na_values(columns: Sequence[Column]) -> frozenset[str]:
         for text in map(str.strip, column.missing)
         if column.holds in (NUMBER, DATE) or _is_boolean(column) or text in clear
     )
+
+
+def without(column: Column, na_values: Collection[str]) -> Column:
+    """The same where texts that stand for nothing in other columns do so here."""
+    gone = {text: count for text, count in column.counts.items() if text.strip() in na_values}
+    if not gone:
+        return column
+    counts = Counter({text: n for text, n in column.counts.items() if text not in gone})
+    return replace(column, counts=counts, missing=column.missing + Counter(gone))
 
 
 def _gone(column: Column, na_values: frozenset[str]) -> int:
