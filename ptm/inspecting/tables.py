@@ -13,6 +13,7 @@ from ptm.inspecting.columns import (
     TEXT,
     Column,
     held_by,
+    settle,
     take_in,
     take_in_typed,
 )
@@ -209,6 +210,8 @@ def _read(path: Path, table: Table, most: int, forced: Mapping[str, str]) -> Tab
         for column, values in zip(columns, batch.columns, strict=True):
             take_in(column, values, style)
         rows.blank += _blank_rows(batch)
+    for column in columns:
+        settle(column)
     doubts = (*table.doubts, *([style.doubt] if style.doubt else []))
     found = replace(table, columns=tuple(columns), rows=rows, style=style, doubts=doubts)
     wrong = {one.name: TEXT for one in columns if _is_no_such(one)}

@@ -165,14 +165,14 @@ def _no_number(column: Column, there: int, place: int) -> str:
     """Why numbers are none to learn from; "categorical" of those that are names of few things."""
     name = column.called
     is_named = words.is_id(name) or not name
-    nearly = column.distinct > there * MOSTLY and column.distinct > FEW
-    unique = there > 1 and (column.is_unique or column.is_many or nearly)
+    nearly = column.fresh > column.rows * MOSTLY and column.distinct > FEW
+    unique = there > 1 and (column.is_unique or nearly)
     if (column.zeros and column.is_integer) or words.is_one_of(name, words.POSTAL):
         if not column.is_integer:
             return ""
         many = column.is_many or (column.distinct > FEW and column.distinct * ROWS_EACH > there)
         return "numbers that are names, as of places" if many else CATEGORICAL
-    if not column.is_integer or (column.is_many and not column.is_unique and not is_named):
+    if not column.is_integer or (column.is_many and not unique and not is_named):
         return ""
     counts = column.counts_up and column.first in (0.0, 1.0) and there > 2
     is_time = words.has_one_of(name, words.TIMES)

@@ -42,7 +42,7 @@ GROUPS = word_set(
     "haushalt sitzung nutzer benutzer versuchsperson paciente cliente usuario teilnehmer mitglied "
     "schueler fahrer"
 )
-IDS = word_set("id ids uid uuid guid nr no num nummer key index idx rowid rownum pk code")
+IDS = word_set("id ids uid uuid guid nr no num nummer key idx rowid rownum pk code")
 COUNTERS = word_set(
     "id index idx row row_number rownames rn nr no num lfd lfdnr lfd_nr laufnummer obs case "
     "sample unnamed unnamed_0 key record number nummer zeile"
@@ -96,7 +96,7 @@ def has_one_of(name: str, known: frozenset[str]) -> bool:
 def is_id(name: str) -> bool:
     """Whether a name is that of what tells things apart."""
     words = words_of(name)
-    return bool(words) and (words[-1] in IDS or words[0] == "id")
+    return bool(words) and (words[-1] in IDS or words[0] == "id" or words == ["index"])
 
 
 def is_group(name: str) -> bool:

@@ -58,7 +58,11 @@ def _entry(folder: Folder, one: Pictures, left_out: dict[str, str]) -> Entry | N
         *([Line("pattern", pattern)] if pattern not in (usual, "") else []),
         *one.labels,
         *one.more,
-        *(line for line in lines_of(heads) if not (one.more and line.option == "frames")),
+        *(
+            line
+            for line in lines_of(heads, len(one.files))
+            if not (one.more and line.option == "frames")
+        ),
         Line("standardize", True),
         Line("store", "raw"),
         *_split(one, heads),

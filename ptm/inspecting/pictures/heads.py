@@ -11,12 +11,14 @@ from statistics import median
 from ptm.inspecting.folder import Folder, Seen
 from ptm.inspecting.guess import Line, counted, first_of
 from ptm.readers.sniffing.pictures import Head, digest_of, read_head
+from ptm.shown import readable_size
 
 ALL = 5000  # pictures whose headers are all read
 SOME = 1000  # of more
 LARGEST, STEP, SMALL = 256, 32, 32  # of a side that is asked for; it is a multiple
 SQUARE = 1.2  # height to width, and less, of what is nearly square
 LONG = 2.5  # of pictures that are padded, not cropped
+MUCH = 4_000_000_000  # bytes of pixels that are not stored without a word
 HASHED = 1 << 28  # bytes that are hashed to find copies
 PLAIN = {"L", "LA"}, {"RGB", "RGBA"}
 GRAYS = {"1", "L", "LA", "I;16"}
@@ -83,14 +85,19 @@ def _copies(folder: Folder, files: Sequence[Seen]) -> int:
     return count
 
 
-def lines_of(heads: Heads) -> Iterator[Line]:
-    """The options that the headers ask for: colour, frames, size."""
+def lines_of(heads: Heads, count: int) -> Iterator[Line]:
+    """The options that the headers ask for: colour, frames, size.
+
+    Args:
+        heads: they.
+        count: of all pictures.
+    """
     yield from _color(heads)
     several = [head.frames for head in heads.good if head.frames > 1]
     if several:
         told = f"{counted(len(several), 'file')} with {max(several)} frames or pages"
         yield Line("frames", True, f"{told} at most; each is a sample")
-    yield from _resize(heads)
+    yield from _resize(heads, count)
 
 
 def _color(heads: Heads) -> Iterator[Line]:
@@ -104,12 +111,10 @@ def _color(heads: Heads) -> Iterator[Line]:
     yield Line("color", color, f"colours as Pillow names them: {told}")
 
 
-def _resize(heads: Heads) -> Iterator[Line]:
+def _resize(heads: Heads, count: int) -> Iterator[Line]:
     sizes = heads.sizes
     if len(sizes) < 2:
-        if sizes and max(max(size) for size in sizes) > 4 * LARGEST:
-            told = "smaller pictures for training"
-            yield Line("resize", list(_wanted(sizes)), told, is_off=True)
+        yield from _smaller(sizes, count)
         return
     (usual, count), *_ = sizes.most_common(1)
     if count > sum(sizes.values()) / 2 and max(usual) <= 2 * LARGEST:
@@ -130,6 +135,15 @@ def _resize(heads: Heads) -> Iterator[Line]:
         yield Line("fit", "pad", "some are very long: cropped, much of them would be lost")
     else:
         yield Line("fit", "crop", "the middle of each; or pad, or stretch")
+
+
+def _smaller(sizes: Counter[tuple[int, int]], count: int) -> Iterator[Line]:
+    """A smaller size for pictures that have one, where that is large, or there are very many."""
+    height, width = next(iter(sizes), (0, 0))
+    total = height * width * 3 * count
+    if max(height, width) > 4 * LARGEST or total > MUCH:
+        told = f"all are {height} x {width}: {readable_size(total)} of pixels"
+        yield Line("resize", list(_wanted(sizes)), told, is_off=total <= MUCH)
 
 
 def _middle(sizes: Counter[tuple[int, int]]) -> tuple[float, float]:

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from ptm.init import catalog_text, inspect
+from ptm.inspecting.pictures import heads
 
 Look = Callable[..., dict[str, dict[str, Any]]]
 SPLIT = {"train": 0.8, "val": 0.1, "test": 0.1}
@@ -208,6 +209,12 @@ def test_frames(look: Look, tmp_path: Path) -> None:
     pages[0].save(tmp_path / "t/a.tif", save_all=True, append_images=pages[1:])
     pages[0].save(tmp_path / "t/b.tif")
     assert look()["t"]["frames"] is True
+
+
+def test_very_much(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many pixels that nobody wants to store them all ask for a smaller size."""
+    monkeypatch.setattr(heads, "MUCH", 10_000)
+    assert look(some("p/{}.png", 12, height=40, width=60))["p"]["resize"] == [32, 64]
 
 
 def test_upright(look: Look, tmp_path: Path) -> None:

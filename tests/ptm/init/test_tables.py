@@ -218,10 +218,18 @@ def look_text(look: Look, files: dict[str, str]) -> str:
 
 
 def test_a_wrong_value_behind_the_sample(look: Look) -> None:
-    """All rows of a file of some megabytes are looked at: a missing value may be the last."""
-    text = "a,b\n" + rows(200_000, lambda n, rng: f"{n % 97}.5,{n % 89}.25") + "NA,3\n"
+    """All rows of a file of some size are looked at: a missing value may be the last."""
+    text = "a,b\n" + rows(60_000, lambda n, rng: f"{n % 97}.5,{n % 89}.25") + "NA,3\n"
     entry = look({"long.csv": text})["long"]
     assert (entry["na_values"], entry["missing"]) == (["NA"], {"a": "median"})
+
+
+def test_words_of_ones_own_for_nothing(look: Look) -> None:
+    """A text that comes again among numbers stands for nothing there, and in all columns."""
+    line = lambda n, rng: f"{'no data' if n % 4 else rng.random()},{'no data' if n % 9 else 'a'}"  # noqa: E731
+    entry = look({"t.csv": "x,kind\n" + rows(300, line)})["t"]
+    assert entry["na_values"] == ["no data"]
+    assert entry["missing"] == {"x": "median", "kind": "category"}
 
 
 def test_broken_rows(look: Look) -> None:
