@@ -16,6 +16,7 @@ from ptm.inspecting.table_lines import LACKED, Plan, later_lines, lines_of, seen
 from ptm.inspecting.tables import Table, is_table
 from ptm.inspecting.targets import targets_of
 from ptm.inspecting.uses import uses_of, without
+from ptm.readers.sniffing.family import UNKNOWN
 
 KIND = "table"
 
@@ -28,7 +29,8 @@ def inspect(folder: Folder) -> Guess | None:
         of_groups = _entries(folder, groups)
         entries += of_groups
         if not of_groups:
-            names = [file.name for group in groups for file in group.files]
+            files = [file for group in groups for file in group.files]
+            names = [file.name for file in files if file.family != UNKNOWN]  # others may be texts
             found.left_out.update(dict.fromkeys(names, "a table without a column to learn from"))
     return Guess.of(entries, found.left_out)
 
