@@ -137,6 +137,9 @@ def _tables(path: Path, file: Seen, budget: Budget) -> list[Table] | BadInput:
         return [_delimited(path, file, WHOLE if most >= file.bytes else most)]
     except BadInput as bad:
         return bad
+    except OSError as error:  # pyarrow's, which have no number, are of the bytes
+        got = error.strerror or "a damaged one"
+        return BadInput("", "a whole file that can be read", got, str(path))
 
 
 def head_of(path: Path, file: Seen) -> tuple[Encoding, str, bool] | None:

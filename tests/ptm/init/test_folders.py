@@ -45,6 +45,14 @@ def test_a_rate_of_its_own(look: Look) -> None:
     assert look(files | {"s/x.wav": clip(1, 16000)})["s"]["on_bad"] == "quarantine"
 
 
+@pytest.mark.parametrize("raw", [b"ID3 and so on", clip(1)[:900], b"RIFF\0\0\0\0WAVE"])
+def test_a_broken_clip(look: Look, raw: bytes) -> None:
+    """What is no WAV, or is cut short, is set aside."""
+    files: dict[str, str | bytes] = {f"s/{n}.wav": clip(1) for n in range(6)}
+    assert look(files)["s"].get("on_bad") is None
+    assert look(files | {"s/x.wav": raw})["s"]["on_bad"] == "quarantine"
+
+
 def test_hours(look: Look) -> None:
     """A table with a date and the hours of whole days is a series; with a text in it, a table."""
     lines = [f"2024-01-{n // 24 + 1:02},{n % 24},{n * 0.5}" for n in range(240)]
