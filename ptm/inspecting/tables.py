@@ -142,7 +142,7 @@ def _tables(path: Path, file: Seen, budget: Budget) -> list[Table] | BadInput:
         return BadInput("", "a whole file that can be read", got, str(path))
 
 
-def head_of(path: Path, file: Seen) -> tuple[Encoding, str, bool] | None:
+def head_of(path: Path) -> tuple[Encoding, str, bool] | None:
     """The encoding and the first text of a file; None of what is no text."""
     begin = read_begin(path, SAMPLE)
     encoding = encoding_of(begin.raw, begin.is_all)
@@ -152,7 +152,7 @@ def head_of(path: Path, file: Seen) -> tuple[Encoding, str, bool] | None:
 
 
 def _delimited(path: Path, file: Seen, most: int) -> Table:
-    head = head_of(path, file)
+    head = head_of(path)
     if head is None:
         raise _no_table(path, "bytes that are no text")
     encoding, text, is_all = head

@@ -111,6 +111,15 @@ def test_a_table_that_lacks_some(look: Look) -> None:
     table = "file,kind\n" + "".join(f"{n}.png,{'ab'[n % 2]}\n" for n in range(1, 12))
     entry = look(some("a/{}.png", 11) | {"a/labels.csv": table})["a"]
     assert entry["on_bad"] == "quarantine"
+    blank = "file,kind\n" + "".join(f"{n}.png,{'ab'[n % 2] if n else ''}\n" for n in range(11))
+    assert look({"a/labels.csv": blank})["a"]["on_bad"] == "quarantine"
+
+
+def test_a_list_without_a_header(look: Look, left_out: Callable[..., dict[str, str]]) -> None:
+    """A list that cannot be read as a table of labels is told, and is neither table nor text."""
+    lines = "".join(f"{n:03}.png,{'xyz'[n % 3]}\n" for n in range(12))
+    assert set(look(some("a/{:03}.png", 12) | {"a/labels.csv": lines})) == {"a"}
+    assert "names pictures" in left_out()["a/labels.csv"]
 
 
 @pytest.mark.parametrize("name", ["cat.{}.png", "cat_{:03}.png", "cat ({}).png", "Cat-{}.png"])
@@ -193,6 +202,15 @@ def test_broken_ones(look: Look, tmp_path: Path) -> None:
     text = catalog_text(inspect(tmp_path), tmp_path / "catalog.toml")
     assert 'on_bad = "quarantine"' in text
     assert all(name in text for name in ("x.jpg", "y.jpg", "z.jpg"))
+
+
+def test_damage_inside(look: Look) -> None:
+    """What only a decoder sees is seen, too."""
+    files = some("p/{}.png", 6, height=60, width=60)
+    raw = bytearray(files["p/3.png"])
+    raw[len(raw) // 2] ^= 255
+    assert "on_bad" not in look(files)["p"]
+    assert look({"p/3.png": bytes(raw)})["p"]["on_bad"] == "quarantine"
 
 
 def test_copies(look: Look, tmp_path: Path) -> None:
