@@ -115,7 +115,7 @@ def _by_name(name: str) -> tuple[int, str]:
     if words.is_one_of(name, words.LIKELY):
         return 60, "its name"
     if words.ends_in(name, words.LIKELY):
-        return 50, "its name"
+        return 35 if words.words_of(name)[-1] in words.VAGUE else 50, "its name"
     return (35, "its name") if words.has_one_of(name, words.SURE | words.LIKELY) else (0, "")
 
 

@@ -27,7 +27,13 @@ LIKELY = word_set(
     "median_house_value house_value default defaulted readmitted converted clicked is_canceled "
     "canceled cancelled satisfaction overall_rating toxicity is_spam heart_disease mortality "
     "death died event verkaufte_stueck wert zustand befund qualite calidad qualita sopravvissuto "
-    "survecu precio_venta valor intent emotion topic"
+    "survecu precio_venta valor intent emotion topic potability purchased clicks clicked_on_ad "
+    "play_tennis buys_computer tip fare_amount trip_duration sold strength life_expectancy"
+)
+# those that say little at the end of a longer name, as "product_category"
+VAGUE = word_set(
+    "category kategorie art genre event result ergebnis wert valor zustand default rating score "
+    "stars count digit win won play status grade note topic tip sold died"
 )
 # targets whose whole numbers are amounts or grades, and no classes
 AMOUNTS = word_set(

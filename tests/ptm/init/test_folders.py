@@ -112,6 +112,15 @@ def test_strays_are_not_seen(look: Look, left_out: Callable[..., dict[str, str]]
     assert left_out() == {}
 
 
+def test_names_that_are_wildcards(look: Look, left_out: Callable[..., dict[str, str]]) -> None:
+    """A file whose name a catalog would read as a pattern is left out; the others run."""
+    table = "a,b\n" + "".join(f"{n},{n * 1.5}\n" for n in range(9))
+    assert set(
+        look({"what?.csv": table, "a\\b.csv": table, "x*/c.csv": table, "d.csv": table})
+    ) == {"d"}
+    assert set(left_out()) == {"what?.csv", "a\\b.csv", "x*/c.csv"}
+
+
 def test_links(tmp_path: Path, look: Look, left_out: Callable[..., dict[str, str]]) -> None:
     """Links to folders are not followed: one could lead back up."""
     plant(tmp_path, {f"p/{n}.png": picture(seed=n) for n in range(3)})

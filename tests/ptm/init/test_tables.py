@@ -269,6 +269,25 @@ def test_what_a_target_is(look: Look, values: list[str], expected: dict[str, Any
     assert known == expected
 
 
+@pytest.mark.parametrize(
+    ("names", "target"),
+    [
+        (["product_category", "size"], None),
+        (["product_category", "label"], "label"),
+        (["HouseAge", "MedianHouseValue"], "MedianHouseValue"),
+        (["Kaltmiete", "Stadtteil"], "Kaltmiete"),
+        (["acc_x", "acc_y"], None),
+        (["Überlebt", "Alter"], "Überlebt"),
+        (["SalePrice", "MoSold"], "SalePrice"),
+    ],
+)
+def test_names_of_targets(look: Look, names: list[str], target: str | None) -> None:
+    """A column that is called as targets are, in other languages too."""
+    text = f"a,{','.join(names)}\n"
+    text += rows(90, lambda n, rng: f"{rng.random()},{rng.random()},{rng.random()}")
+    assert look({"t.csv": text})["t"].get("target") == target
+
+
 def test_few_rows(look: Look, tmp_path: Path) -> None:
     """Of few rows no split is made; it is offered."""
     look({"t.csv": "x,y\n" + rows(20, lambda n, rng: f"{rng.random()},{n % 2}")})
