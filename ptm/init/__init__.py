@@ -11,7 +11,7 @@ from ptm.errors import CatalogError
 from ptm.init import toml
 from ptm.init.naming import named, plain_name
 from ptm.init.walk import walk
-from ptm.inspecting.guess import Entry, Line
+from ptm.inspecting.guess import LEARN_FROM, Entry, Line
 from ptm.registry import kinds_that_inspect
 from ptm.schema import schema_line
 
@@ -59,7 +59,18 @@ def inspect(place: Path) -> Found:
         taken = {name for entry in guess.entries for name in entry.files}
         folder = folder.without(taken | guess.left_out.keys())
     left_out.update((file.name, NO_KIND) for file in folder.files)
-    return Found(place, sorted(entries, key=lambda one: (one.path, one.name)), left_out)
+    return Found(place, _in_order(entries), left_out)
+
+
+def _in_order(entries: Sequence[Entry]) -> list[Entry]:
+    """By their paths, but each behind the one that it learns from."""
+    paths = {entry.name: entry.path for entry in entries}
+
+    def place(entry: Entry) -> tuple[str, bool, str]:
+        teacher = entry.option(LEARN_FROM)
+        return paths.get(teacher, entry.path), teacher is not None, entry.path
+
+    return sorted(entries, key=place)
 
 
 def catalog_text(found: Found, catalog: Path) -> str:

@@ -12,6 +12,8 @@ from ptm.readers.sniffing.family import EMPTY, OTHER, family
 
 SKIPPED = ("__MACOSX", "__pycache__", "node_modules", "site-packages", "$RECYCLE.BIN")
 SKIPPED_ENDS = (".egg-info", ".zarr")
+SIGNS = frozenset("*?\\")  # wildcards, and what parts folders elsewhere
+RUNS = "runs.d"  # what a store keeps of its runs
 MOST = 1_000_000  # files of a folder that is looked at
 SAME = 200  # files of a suffix in a folder, by which the others are told
 
@@ -52,7 +54,9 @@ def _sorted(
 ) -> tuple[Folder, dict[str, str]]:
     kept = []
     for file in sorted(found):
-        if file.family == EMPTY:
+        if signs := SIGNS & {*file.name}:
+            left_out[file.name] = f"a name with {min(signs)}, which means something in a path"
+        elif file.family == EMPTY:
             left_out[file.name] = "an empty file"
         elif file.family.startswith(OTHER):
             left_out[file.name] = file.family.removeprefix(OTHER)
@@ -117,4 +121,4 @@ def _odd(entry: os.DirEntry[str], name: str) -> str:
 def _is_store(entries: list[os.DirEntry[str]]) -> bool:
     """Whether a folder is a store, or has the artifacts of one name."""
     names = {entry.name for entry in entries}
-    return {"current.json", "parts"} <= names or {"current.json", "keys"} <= names
+    return RUNS in names or {"current.json", "parts"} <= names or {"current.json", "keys"} <= names

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MOST_COUNTED = 2000  # values of a column that are counted each
 MOST_ODD = 50
+FEW_WORDS, AGAIN, SEVERAL = 3, 3, 10  # texts; how often each comes; numbers beside them
 NUMBER, DATE, TEXT, BOOL, NESTED = "number", "date", "text", "boolean", "nested"
 TRIM = r"\A[ \t]*(?:{})[ \t]*\z"
 
@@ -45,6 +46,7 @@ class Column:
         zeros: how many numbers begin with a zero that says nothing, as 01234.
         counts_up: whether each is one more than that of the row before.
         is_unique: whether no value was seen twice.
+        fresh: how many values were new in the batch that they came in.
         low, high: of numbers.
         length: of the longest text.
         formats: those that all dates fit.
@@ -65,6 +67,7 @@ class Column:
     zeros: int = 0
     counts_up: bool = True
     is_unique: bool = True
+    fresh: int = 0
     low: float = float("inf")
     high: float = float("-inf")
     length: int = 0
@@ -95,6 +98,14 @@ class Column:
         return ", ".join(told) + (", …" if self.distinct > most else "")
 
 
+def settle(column: Column) -> None:
+    """Takes few texts that come again among many numbers, or dates, for what stands for nothing."""
+    few = len(column.odd) <= FEW_WORDS and all(n >= AGAIN for n in column.odd.values())
+    if column.holds in (NUMBER, DATE) and column.odd and few and column.distinct > SEVERAL:
+        column.missing += column.odd
+        column.odd, column.odd_rows = Counter(), 0
+
+
 def take_in(column: Column, values: pa.Array, style: Style) -> None:
     """Adds some rows of a column that is read as texts."""
     import pyarrow as pa
@@ -105,6 +116,7 @@ def take_in(column: Column, values: pa.Array, style: Style) -> None:
     trimmed = pc.utf8_trim_whitespace(texts)
     column.rows += len(values)
     column.is_unique &= len(texts) == len(values)
+    column.fresh += len(texts)
     is_blank = pc.fill_null(pc.equal(trimmed, ""), True)
     words = CLEAR if column.holds == TEXT else MISSING  # others may be values of a text
     is_missing = pc.is_in(trimmed, value_set=pa.array(sorted(words)))
@@ -230,6 +242,7 @@ def take_in_typed(column: Column, values: pa.Array) -> None:
     counted = values.drop_null().value_counts()
     found, counts = counted.field("values"), counted.field("counts")
     column.is_unique &= len(found) == len(values)
+    column.fresh += len(found)
     if not len(found):
         return
     if column.holds == NUMBER:

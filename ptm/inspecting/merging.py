@@ -58,6 +58,7 @@ def _both(one: Column, other: Column) -> Column:
         zeros=one.zeros + other.zeros,
         counts_up=one.counts_up and other.counts_up,
         is_unique=one.is_unique and other.is_unique and not (again and holds not in (NUMBER,)),
+        fresh=one.fresh + other.fresh,
         low=min(one.low, other.low),
         high=max(one.high, other.high),
         length=max(one.length, other.length),

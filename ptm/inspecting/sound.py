@@ -13,6 +13,7 @@ from ptm.inspecting.folder import Folder, Seen
 from ptm.inspecting.guess import Entry, Guess, Line, counted, first_of, share_line
 from ptm.inspecting.patterns import pattern_of
 from ptm.readers.sniffing.family import WAV
+from ptm.readers.sniffing.waves import fault_of
 from ptm.readers.sound import Shape, read_shape
 from ptm.split import FOLDERS
 
@@ -48,8 +49,9 @@ def _look(folder: Folder, files: Sequence[Seen]) -> tuple[int, int]:
 
 
 def _shape(folder: Folder, file: Seen) -> Shape | None:
+    path = folder.path(file.name)
     try:
-        return folder.once(read_shape, folder.path(file.name))
+        return None if folder.once(fault_of, path) else folder.once(read_shape, path)
     except (BadInput, OSError):
         return None
 
@@ -60,7 +62,7 @@ def _entry(folder: Folder, files: list[Seen], left_out: dict[str, str]) -> Itera
     good = [shape for shape in shapes.values() if shape and shape.frames]
     bad = [name for name, shape in shapes.items() if not (shape and shape.frames)]
     if not good:
-        left_out.update((name, "no WAV that can be read") for name in bad)
+        left_out.update((name, "no whole WAV") for name in bad)
         return
     looks = Counter((shape.rate, shape.channels) for shape in good)
     (rate, channels), count = looks.most_common(1)[0]
@@ -75,7 +77,7 @@ def _entry(folder: Folder, files: list[Seen], left_out: dict[str, str]) -> Itera
     if len(looks) > 1:
         told.append(f"{counted(len(good) - count, 'file')} of another rate or number of channels")
     if bad:
-        told.append(f"{first_of(bad)}: no WAV that can be read")
+        told.append(f"{first_of(bad)}: no whole WAV")
     lines = [
         *([Line("pattern", pattern)] if pattern not in ("", USUAL, _usual(in_splits)) else []),
         *_seconds(lengths),

@@ -12,10 +12,11 @@ from ptm.inspecting.guess import LEARN_FROM, Entry, Guess, Line
 from ptm.inspecting.merging import agreed, merged
 from ptm.inspecting.patterns import common_start, literal, matcher, pattern_of
 from ptm.inspecting.table_groups import Group, tables_of
-from ptm.inspecting.table_lines import Plan, lines_of, seen_in
+from ptm.inspecting.table_lines import LACKED, Plan, later_lines, lines_of, seen_in
 from ptm.inspecting.tables import Table, is_table
 from ptm.inspecting.targets import targets_of
-from ptm.inspecting.uses import uses_of
+from ptm.inspecting.uses import uses_of, without
+from ptm.readers.sniffing.family import UNKNOWN
 
 KIND = "table"
 
@@ -28,43 +29,66 @@ def inspect(folder: Folder) -> Guess | None:
         of_groups = _entries(folder, groups)
         entries += of_groups
         if not of_groups:
-            names = [file.name for group in groups for file in group.files]
+            files = [file for group in groups for file in group.files]
+            names = [file.name for file in files if file.family != UNKNOWN]  # others may be texts
             found.left_out.update(dict.fromkeys(names, "a table without a column to learn from"))
     return Guess.of(entries, found.left_out)
 
 
 def _entries(folder: Folder, groups: Sequence[Group]) -> list[Entry]:
     """Of one table, or of its training and its test; none of what nothing can be learned from."""
-    tables = [table for group in groups for table in group.tables]
-    tables = agreed(folder, tables)
-    columns = merged(tables)
-    rows = [_rows(group, folder) for group in groups]
-    uses = uses_of(columns, sum(rows))
-    own = merged([t for t in tables if t.name in {f.name for f in groups[0].files}])
-    later = {name for group in groups[1:] for name in group.first.names}
-    lacking = set(groups[0].first.names) - later if groups[1:] else set()
-    targets = targets_of(
-        own, uses, lacking, has_names=bool(groups[0].first.header or groups[0].first.titles)
-    )
-    first, blank = _name(folder, groups[0]), sum(table.rows.blank for table in tables)
-    found = []
-    for group, count in zip(groups, rows, strict=True):
-        read = [table for table in tables if table.name in {f.name for f in group.files}]
-        plan = Plan(columns, uses, targets, count, sum(rows), len(groups) > 1, blank)
-        if not plan.has_features:
-            return []
-        read = [table for table in read if table.sheet == group.first.sheet]
+    tables = agreed(folder, [table for group in groups for table in group.tables])
+    plan = _plan(folder, groups, tables)
+    if not plan.has_features:
+        return []
+    found = list[Entry]()
+    for group in groups:
+        read = _of(group, tables)
         path, pattern = _place(folder, group)
-        lines = [*pattern, *lines_of(_all_of(read), plan)]
-        if group is not groups[0]:
-            lines.append(Line(LEARN_FROM, first, "encoded by what that has learned"))
-        elif len(groups) > 1 and all(one.role != "val" for one in groups):
-            lines.append(Line("split", {"train": 0.9, "val": 0.1}, "of what is for training", True))
-        seen = seen_in(plan, len(group.files), not group.first.rows.is_all)
+        name, shown = _name(folder, group), _all_of(read)
+        plan = replace(plan, rows=_rows(group, folder))
+        if group is groups[0]:
+            lines = lines_of(shown, plan)
+            if len(groups) > 1 and all(one.role != "val" for one in groups):
+                told = "of what is for training"
+                lines.append(Line("split", {"train": 0.9, "val": 0.1}, told, True))
+        else:
+            lines = later_lines(shown, _all_of(_of(groups[0], tables)), plan)
+            told = "encoded by what that has learned; its options count here"
+            lines.append(Line(LEARN_FROM, found[0].name, told))
+        seen = seen_in(plan, len(group.files), not group.first.rows.is_all, group is groups[0])
         files = frozenset(file.name for file in group.files)
         doubts = tuple(dict.fromkeys(doubt for table in read for doubt in table.doubts))
-        found.append(Entry(_name(folder, group), KIND, path, tuple(lines), seen, files, doubts))
+        found.append(Entry(name, KIND, path, (*pattern, *lines), seen, files, doubts))
     return found
+
+
+def _plan(folder: Folder, groups: Sequence[Group], tables: Sequence[Table]) -> Plan:
+    """What becomes of the columns of a table, and of what is encoded as that is."""
+    columns, first = merged(tables), groups[0].first
+    rows = sum(_rows(group, folder) for group in groups)
+    later = [set(group.first.names) for group in groups[1:]]
+    lacking = {name for name in first.names for names in later if name not in names}
+    uses = uses_of([one for one in columns if one.name in first.names], rows)
+    has_names = bool(first.header or first.titles)
+    columns = [without(one, uses.na_values) for one in columns]
+    own = [without(one, uses.na_values) for one in merged(_of(groups[0], tables))]
+    targets = targets_of(own, uses, lacking, has_names)
+    target = targets[0].name if targets else ""
+    others = lacking - {target}  # nothing can be learned from what the test has not
+    known = {
+        use.name: replace(use, measure="", fill="", why=LACKED) if use.name in others else use
+        for use in uses.by_name.values()
+    }
+    uses = replace(uses, by_name=known)
+    blank = sum(table.rows.blank for table in tables)
+    return Plan(columns, uses, targets, rows, rows, len(groups) > 1, blank)
+
+
+def _of(group: Group, tables: Sequence[Table]) -> list[Table]:
+    """The tables of a group, as they are agreed on."""
+    names = {file.name for file in group.files}
+    return [one for one in tables if one.name in names and one.sheet == group.first.sheet]
 
 
 def _all_of(tables: Sequence[Table]) -> Table:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from ptm.inspecting.columns import NESTED, Column
 from ptm.inspecting.guess import FEWEST, Line, counted, first_of, share_line
 from ptm.inspecting.tables import Table
+from ptm.inspecting.targets import LACKED as LACKED
 from ptm.inspecting.targets import Target, is_sure
 from ptm.inspecting.uses import (
     BOOLEAN,
@@ -21,6 +22,11 @@ from ptm.inspecting.uses import (
 from ptm.readers.sniffing.cells import is_number
 from ptm.readers.sniffing.dialects import Dialect
 
+LACKING = "the training table lacks it"
+USUAL = {
+    **{"delimiter": ",", "quote": '"', "decimal": ".", "thousands": "", "comment": ""},
+    **{"skip_rows": 0, "encoding": "utf-8", "header": True},
+}
 MANY_CATEGORIES = 50
 SPLIT = "split"  # a column of the rows that ptm adds
 PROPOSED = 3
@@ -81,6 +87,24 @@ def lines_of(table: Table, plan: Plan) -> list[Line]:
         *_splits(plan),
         *_bad(table),
     ]
+
+
+def later_lines(table: Table, first: Table, plan: Plan) -> list[Line]:
+    """The options of a table that is encoded as another is: what differs from that.
+
+    Args:
+        table: it.
+        first: the other.
+        plan: of both.
+    """
+    mine, other = ({x.option: x for x in dialect_lines(one)} for one in (table, first))
+    lines = [line for name, line in mine.items() if name not in other or line != other[name]]
+    lines += [Line(name, USUAL[name]) for name in other if name not in mine and name in USUAL]
+    more = {one: LACKING for one in table.names if one not in plan.uses.by_name}
+    if more:
+        known = {use.name: use.why for use in plan.uses.of("") if use.name in table.names}
+        lines.append(Line("exclude", [*known, *more], notes=_titled(plan, known | more)))
+    return [*lines, *_bad(table)]
 
 
 def dialect_lines(table: Table) -> Iterator[Line]:
@@ -242,12 +266,14 @@ def _bad(table: Table) -> Iterator[Line]:
         yield Line("on_bad", "quarantine", "; ".join(told))
 
 
-def seen_in(plan: Plan, files: int, about: bool) -> str:
-    """What was seen in a table, in a few words."""
+def seen_in(plan: Plan, files: int, about: bool, is_first: bool) -> str:
+    """What was seen in a table, in a few words: of one that is encoded as another is, less."""
     told = [f"{'about ' if about else ''}{counted(plan.rows, 'row')}"]
     if files > 1:
         told.append(f"in {files:,} files")
     told = [" ".join(told)]
+    if not is_first:
+        return f"{told[0]}; columns as of the training"
     used = {
         "numbers": len(plan.uses.of(CONTINUOUS)),
         "categories": len(plan.uses.of(CATEGORICAL)),

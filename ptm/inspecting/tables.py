@@ -13,6 +13,7 @@ from ptm.inspecting.columns import (
     TEXT,
     Column,
     held_by,
+    settle,
     take_in,
     take_in_typed,
 )
@@ -136,9 +137,12 @@ def _tables(path: Path, file: Seen, budget: Budget) -> list[Table] | BadInput:
         return [_delimited(path, file, WHOLE if most >= file.bytes else most)]
     except BadInput as bad:
         return bad
+    except OSError as error:  # pyarrow's, which have no number, are of the bytes
+        got = error.strerror or "a damaged one"
+        return BadInput("", "a whole file that can be read", got, str(path))
 
 
-def head_of(path: Path, file: Seen) -> tuple[Encoding, str, bool] | None:
+def head_of(path: Path) -> tuple[Encoding, str, bool] | None:
     """The encoding and the first text of a file; None of what is no text."""
     begin = read_begin(path, SAMPLE)
     encoding = encoding_of(begin.raw, begin.is_all)
@@ -148,7 +152,7 @@ def head_of(path: Path, file: Seen) -> tuple[Encoding, str, bool] | None:
 
 
 def _delimited(path: Path, file: Seen, most: int) -> Table:
-    head = head_of(path, file)
+    head = head_of(path)
     if head is None:
         raise _no_table(path, "bytes that are no text")
     encoding, text, is_all = head
@@ -209,6 +213,8 @@ def _read(path: Path, table: Table, most: int, forced: Mapping[str, str]) -> Tab
         for column, values in zip(columns, batch.columns, strict=True):
             take_in(column, values, style)
         rows.blank += _blank_rows(batch)
+    for column in columns:
+        settle(column)
     doubts = (*table.doubts, *([style.doubt] if style.doubt else []))
     found = replace(table, columns=tuple(columns), rows=rows, style=style, doubts=doubts)
     wrong = {one.name: TEXT for one in columns if _is_no_such(one)}

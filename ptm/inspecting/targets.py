@@ -15,6 +15,7 @@ CLASSES_NAMED = 1000
 ROWS_EACH = 5
 
 
+LACKED = "the test table lacks it"
 AMOUNTS_OF_LABELS = words.AMOUNTS - {"quality", "rating", "score", "stars"}
 
 
@@ -55,16 +56,19 @@ def targets_of(
     for place, column in enumerate(columns):
         points, why = _points(column, place, columns, uses.by_name[column.name], has_names, alone)
         if column.name in lacking and points > -100:
-            points, why = points + 200, "the test table lacks it"
+            points, why = points + 200, LACKED
         if points > 0:
             found.append(_target(column, uses.by_name[column.name], points, why, has_names))
-    return sorted(found, key=lambda target: -target.points)
+    order = {column.name: place for place, column in enumerate(columns)}
+    return sorted(found, key=lambda target: (-target.points, -order[target.name]))
 
 
 def is_sure(targets: Sequence[Target]) -> bool:
     """Whether the first of them is the target without a doubt that has to be asked about."""
     if not targets or targets[0].points < SURE:
         return False
+    if targets[0].why == LACKED:
+        return True
     return len(targets) == 1 or targets[0].points - targets[1].points >= LIKELY
 
 
@@ -102,8 +106,8 @@ def _points(
 
 
 def _by_name(name: str) -> tuple[int, str]:
-    if words.words_of(name) == ["y"]:  # which may be a place, too
-        return 80, "its name"
+    if words.words_of(name)[-1:] == ["y"]:  # which may be a place, too
+        return (80, "its name") if len(name.strip()) == 1 else (0, "")
     if words.is_one_of(name, words.SURE):
         return 100, "its name"
     if words.ends_in(name, words.SURE):
@@ -111,7 +115,7 @@ def _by_name(name: str) -> tuple[int, str]:
     if words.is_one_of(name, words.LIKELY):
         return 60, "its name"
     if words.ends_in(name, words.LIKELY):
-        return 50, "its name"
+        return 35 if words.words_of(name)[-1] in words.VAGUE else 50, "its name"
     return (35, "its name") if words.has_one_of(name, words.SURE | words.LIKELY) else (0, "")
 
 
@@ -126,7 +130,7 @@ def _only_classes(columns: Sequence[Column], uses: Uses) -> str:
 
 def is_class_like(column: Column) -> bool:
     """Whether a column has few values, each of several rows."""
-    few = not column.is_many and 2 <= column.distinct <= MOST_CLASSES
+    few = not column.is_many and 2 <= column.distinct <= min(MOST_CLASSES, column.there // 2)
     return few and column.is_integer and column.distinct * ROWS_EACH <= max(column.there, 10)
 
 

@@ -39,7 +39,7 @@ def inspect(folder: Folder) -> Guess | None:
 def _entry(folder: Folder, file: Seen, left_out: dict[str, str]) -> Iterator[Entry]:
     path = folder.path(file.name)
     try:
-        head = head_of(path, file)
+        head = head_of(path)
         if head is None:
             left_out[file.name] = "bytes that are no text"
             return

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ptm.inspecting import words
 from ptm.inspecting.columns import BOOL, DATE, NESTED, NUMBER, Column
@@ -70,6 +71,7 @@ def uses_of(columns: Sequence[Column], rows: int) -> Uses:
         rows: of the table.
     """
     na_values = _na_values(columns)
+    columns = [without(column, na_values) for column in columns]
     date_format = format_of(columns)
     found = {one.name: _use(one, rows, na_values, date_format, n) for n, one in enumerate(columns)}
     if not any(use.measure for use in found.values()):  # something has to be learned from
@@ -96,6 +98,15 @@ def _na_values(columns: Sequence[Column]) -> frozenset[str]:
         for text in map(str.strip, column.missing)
         if column.holds in (NUMBER, DATE) or _is_boolean(column) or text in clear
     )
+
+
+def without(column: Column, na_values: Collection[str]) -> Column:
+    """The same where texts that stand for nothing in other columns do so here."""
+    gone = {text: count for text, count in column.counts.items() if text.strip() in na_values}
+    if not gone:
+        return column
+    counts = Counter({text: n for text, n in column.counts.items() if text not in gone})
+    return replace(column, counts=counts, missing=column.missing + Counter(gone))
 
 
 def _gone(column: Column, na_values: frozenset[str]) -> int:
@@ -154,14 +165,14 @@ def _no_number(column: Column, there: int, place: int) -> str:
     """Why numbers are none to learn from; "categorical" of those that are names of few things."""
     name = column.called
     is_named = words.is_id(name) or not name
-    nearly = column.distinct > there * MOSTLY and column.distinct > FEW
-    unique = there > 1 and (column.is_unique or column.is_many or nearly)
+    nearly = column.fresh > column.rows * MOSTLY and column.distinct > FEW
+    unique = there > 1 and (column.is_unique or nearly)
     if (column.zeros and column.is_integer) or words.is_one_of(name, words.POSTAL):
         if not column.is_integer:
             return ""
         many = column.is_many or (column.distinct > FEW and column.distinct * ROWS_EACH > there)
         return "numbers that are names, as of places" if many else CATEGORICAL
-    if not column.is_integer or (column.is_many and not column.is_unique and not is_named):
+    if not column.is_integer or (column.is_many and not unique and not is_named):
         return ""
     counts = column.counts_up and column.first in (0.0, 1.0) and there > 2
     is_time = words.has_one_of(name, words.TIMES)

@@ -19,7 +19,7 @@ SURE = word_set(
 LIKELY = word_set(
     "species survived quality price preis miete kaufpreis kaltmiete warmmiete gesamtmiete rent "
     "saleprice sale_price sales salary income gehalt lohn einkommen churn churned exited "
-    "attrition fraud spam sentiment rating score stars medv mpg cnt demand diagnosis diagnose "
+    "attrition fraud spam sentiment rating score stars medv mpg cnt count demand diagnosis "
     "disease malignant cancer variety sorte art category kategorie genre digit loan_status "
     "approved subscribed deposit result win winner won stroke diabetes precio prix prezzo prijs "
     "pris loyer alquiler affitto qualitaet ueberlebt ergebnis umsatz revenue kuendigung "
@@ -27,7 +27,13 @@ LIKELY = word_set(
     "median_house_value house_value default defaulted readmitted converted clicked is_canceled "
     "canceled cancelled satisfaction overall_rating toxicity is_spam heart_disease mortality "
     "death died event verkaufte_stueck wert zustand befund qualite calidad qualita sopravvissuto "
-    "survecu precio_venta valor intent emotion topic"
+    "survecu precio_venta valor intent emotion topic potability purchased clicks clicked_on_ad "
+    "play_tennis buys_computer tip fare_amount trip_duration sold strength life_expectancy"
+)
+# those that say little at the end of a longer name, as "product_category"
+VAGUE = word_set(
+    "category kategorie art genre event result ergebnis wert valor zustand default rating score "
+    "stars count digit win won play status grade note topic tip sold died"
 )
 # targets whose whole numbers are amounts or grades, and no classes
 AMOUNTS = word_set(
@@ -42,7 +48,7 @@ GROUPS = word_set(
     "haushalt sitzung nutzer benutzer versuchsperson paciente cliente usuario teilnehmer mitglied "
     "schueler fahrer"
 )
-IDS = word_set("id ids uid uuid guid nr no num nummer key index idx rowid rownum pk code")
+IDS = word_set("id ids uid uuid guid nr no num nummer key idx rowid rownum pk code")
 COUNTERS = word_set(
     "id index idx row row_number rownames rn nr no num lfd lfdnr lfd_nr laufnummer obs case "
     "sample unnamed unnamed_0 key record number nummer zeile"
@@ -96,7 +102,7 @@ def has_one_of(name: str, known: frozenset[str]) -> bool:
 def is_id(name: str) -> bool:
     """Whether a name is that of what tells things apart."""
     words = words_of(name)
-    return bool(words) and (words[-1] in IDS or words[0] == "id")
+    return bool(words) and (words[-1] in IDS or words[0] == "id" or words == ["index"])
 
 
 def is_group(name: str) -> bool:

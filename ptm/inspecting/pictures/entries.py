@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
+from ptm.errors import BadInput
 from ptm.inspecting.folder import Folder, Seen
 from ptm.inspecting.guess import Entry, Guess, Line, counted, share_line
 from ptm.inspecting.patterns import pattern_of
 from ptm.inspecting.pictures.heads import Heads, bad_line, heads_of, lines_of
 from ptm.inspecting.pictures.sets import Pictures, sets_of
 from ptm.inspecting.pictures.tables import labelled
-from ptm.readers.sniffing.family import DICOM, IMAGE, WAV
+from ptm.inspecting.tables import head_of
+from ptm.readers.sniffing.family import DELIMITED, DICOM, IMAGE, UNKNOWN, WAV
 
 KIND = "images"
+FIRST, MOSTLY, MOST_LISTS = 1 << 14, 0.8, 50  # letters of a file, its lines, files
 FEWEST_CALLED = 3  # files that are called as pictures, so that it is no chance
 
 
@@ -40,9 +44,27 @@ def _annotations(
         for file in folder.files
         if file.family not in (IMAGE, DICOM, WAV) and file.stem in stems and file.name not in tables
     ]
-    if len(called) < min(FEWEST_CALLED, len(stems)):
-        return {}
-    return {file.name: "called as a picture: such notes are not read" for file in called}
+    found = {}
+    if len(called) >= min(FEWEST_CALLED, len(stems)):
+        found = {file.name: "called as a picture: such notes are not read" for file in called}
+    for file in folder.of(UNKNOWN, DELIMITED)[:MOST_LISTS]:
+        if file.name not in tables and file.name not in found and _names_some(folder, file, stems):
+            found[file.name] = "names pictures; only one table with a header is read beside them"
+    return found
+
+
+def _names_some(folder: Folder, file: Seen, stems: set[str]) -> bool:
+    """Whether the lines of a file begin with names of pictures."""
+    try:
+        head = folder.once(head_of, folder.path(file.name))
+    except (BadInput, OSError):
+        return False
+    if head is None:
+        return False
+    lines = [line for line in head[1][:FIRST].splitlines()[:-1] if line.strip()]
+    firsts = [re.split(r"[\s,;]", line.strip(), maxsplit=1)[0].strip("\"'") for line in lines]
+    named = sum(PurePosixPath(first).stem in stems for first in firsts)
+    return len(lines) > 2 and named > MOSTLY * len(lines)
 
 
 def _entry(folder: Folder, one: Pictures, left_out: dict[str, str]) -> Entry | None:
@@ -58,7 +80,11 @@ def _entry(folder: Folder, one: Pictures, left_out: dict[str, str]) -> Entry | N
         *([Line("pattern", pattern)] if pattern not in (usual, "") else []),
         *one.labels,
         *one.more,
-        *(line for line in lines_of(heads) if not (one.more and line.option == "frames")),
+        *(
+            line
+            for line in lines_of(heads, len(one.files))
+            if not (one.more and line.option == "frames")
+        ),
         Line("standardize", True),
         Line("store", "raw"),
         *_split(one, heads),

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from ptm.errors import BadInput
 from ptm.inspecting.folder import Folder, Seen
 from ptm.inspecting.guess import Line, counted, first_of
-from ptm.readers.sniffing.pictures import Head, digest_of, read_head
+from ptm.readers.pictures.colors import Color
+from ptm.readers.pictures.decoding import read_frames, read_picture
+from ptm.readers.sniffing.pictures import DEEP, Head, digest_of, read_head
+from ptm.shown import readable_size
 
 ALL = 5000  # pictures whose headers are all read
 SOME = 1000  # of more
 LARGEST, STEP, SMALL = 256, 32, 32  # of a side that is asked for; it is a multiple
 SQUARE = 1.2  # height to width, and less, of what is nearly square
 LONG = 2.5  # of pictures that are padded, not cropped
+MUCH = 4_000_000_000  # bytes of pixels that are not stored without a word
+DECODED = 1 << 25  # bytes of files that are decoded to find damage
+LARGE = 1 << 29  # bytes of a decoded picture
 HASHED = 1 << 28  # bytes that are hashed to find copies
 PLAIN = {"L", "LA"}, {"RGB", "RGBA"}
 GRAYS = {"1", "L", "LA", "I;16"}
@@ -30,12 +37,14 @@ class Heads:
         good: of the pictures that are whole, as far as headers tell.
         bad: files that are not, with the reason.
         looked: how many files were looked at.
+        color: what all are converted to; None where they are alike.
         copies: how many files have the bytes of another.
     """
 
     good: list[Head]
     bad: dict[str, str]
     looked: int
+    color: Color | None
     copies: int
 
     @property
@@ -48,14 +57,12 @@ def heads_of(folder: Folder, files: Sequence[Seen]) -> Heads:
     """The headers of all pictures, or of some where they are very many."""
     step = 1 if len(files) <= ALL else len(files) // SOME
     some = files[::step]
-    good, bad = list[Head](), dict[str, str]()
-    for file in some:
-        head = folder.once(_head, folder.path(file.name))
-        if head.wrong:
-            bad[file.name] = head.wrong
-        else:
-            good.append(head)
-    return Heads(good, bad, len(some), _copies(folder, files))
+    heads = {file.name: folder.once(_head, folder.path(file.name)) for file in some}
+    color = _color(Counter(head.mode for head in heads.values() if not head.wrong))
+    bad = {name: head.wrong for name, head in heads.items() if head.wrong}
+    bad |= _damaged(folder, [file for file in some if file.name not in bad], heads, color)
+    good = [head for name, head in heads.items() if name not in bad]
+    return Heads(good, bad, len(some), color, _copies(folder, files))
 
 
 def _head(path: Path) -> Head:
@@ -63,6 +70,27 @@ def _head(path: Path) -> Head:
         return read_head(path)
     except OSError as error:
         return Head(wrong=f"not to be read: {error.strerror}")
+
+
+def _damaged(
+    folder: Folder, files: Sequence[Seen], heads: Mapping[str, Head], color: Color | None
+) -> dict[str, str]:
+    """Files that cannot be decoded, with the reason: of all, or of some where that takes long."""
+    left: list[int] = folder.memory.setdefault((_damaged,), [DECODED])
+    total = sum(file.bytes for file in files)
+    step = max(-(-total // max(left[0], 1)), 1)
+    found = {}
+    for file in files[::step]:
+        left[0] -= file.bytes
+        read = read_frames if heads[file.name].frames > 1 else read_picture
+        try:
+            read(str(folder.path(file.name)), LARGE, False, color)
+        except BadInput as bad:
+            if heads[file.name].bits == 8 and not bad.expected.startswith("at most"):
+                found[file.name] = bad.got
+        except OSError as error:
+            found[file.name] = f"not to be read: {error.strerror}"
+    return found
 
 
 def _copies(folder: Folder, files: Sequence[Seen]) -> int:
@@ -83,33 +111,37 @@ def _copies(folder: Folder, files: Sequence[Seen]) -> int:
     return count
 
 
-def lines_of(heads: Heads) -> Iterator[Line]:
-    """The options that the headers ask for: colour, frames, size."""
-    yield from _color(heads)
+def lines_of(heads: Heads, count: int) -> Iterator[Line]:
+    """The options that the headers ask for: colour, frames, size.
+
+    Args:
+        heads: they.
+        count: of all pictures.
+    """
+    if heads.color:
+        modes = Counter(head.mode for head in heads.good)
+        told = ", ".join(f"{mode} {count:,}" for mode, count in modes.most_common())
+        yield Line("color", heads.color, f"colours as Pillow names them: {told}")
     several = [head.frames for head in heads.good if head.frames > 1]
     if several:
         told = f"{counted(len(several), 'file')} with {max(several)} frames or pages"
         yield Line("frames", True, f"{told} at most; each is a sample")
-    yield from _resize(heads)
+    yield from _resize(heads, count)
 
 
-def _color(heads: Heads) -> Iterator[Line]:
-    modes = Counter(head.mode for head in heads.good)
+def _color(modes: Counter[str]) -> Color | None:
+    """What pictures of such colours are converted to; None where they are alike."""
     if not modes or any(set(modes) <= plain for plain in PLAIN):
-        return
-    if len(modes) == 1 and next(iter(modes)) in ("I;16", "I;16B", "I;16L", "I", "F"):
-        return
-    told = ", ".join(f"{mode} {count:,}" for mode, count in modes.most_common())
-    color = "gray" if set(modes) <= GRAYS else "rgb"
-    yield Line("color", color, f"colours as Pillow names them: {told}")
+        return None
+    if len(modes) == 1 and next(iter(modes)) in DEEP:
+        return None
+    return "gray" if set(modes) <= GRAYS else "rgb"
 
 
-def _resize(heads: Heads) -> Iterator[Line]:
+def _resize(heads: Heads, count: int) -> Iterator[Line]:
     sizes = heads.sizes
     if len(sizes) < 2:
-        if sizes and max(max(size) for size in sizes) > 4 * LARGEST:
-            told = "smaller pictures for training"
-            yield Line("resize", list(_wanted(sizes)), told, is_off=True)
+        yield from _smaller(sizes, count)
         return
     (usual, count), *_ = sizes.most_common(1)
     if count > sum(sizes.values()) / 2 and max(usual) <= 2 * LARGEST:
@@ -130,6 +162,15 @@ def _resize(heads: Heads) -> Iterator[Line]:
         yield Line("fit", "pad", "some are very long: cropped, much of them would be lost")
     else:
         yield Line("fit", "crop", "the middle of each; or pad, or stretch")
+
+
+def _smaller(sizes: Counter[tuple[int, int]], count: int) -> Iterator[Line]:
+    """A smaller size for pictures that have one, where that is large, or there are very many."""
+    height, width = next(iter(sizes), (0, 0))
+    total = height * width * 3 * count
+    if max(height, width) > 4 * LARGEST or total > MUCH:
+        told = f"all are {height} x {width}: {readable_size(total)} of pixels"
+        yield Line("resize", list(_wanted(sizes)), told, is_off=total <= MUCH)
 
 
 def _middle(sizes: Counter[tuple[int, int]]) -> tuple[float, float]:

@@ -161,6 +161,29 @@ def _add(
         one.is_uneven = True
         one.doubts.append(f"{len(mine):,} pictures, but {len(partners):,} {what}")
     roles = [part for part in mine[0].folder.split("/") if part.lower() in FOLDERS]
-    one.name = roles[0] if roles else ""
+    one.name, one.has_split = roles[0] if roles else "", bool(roles)
     found.sets.append(one)
     found.taken |= {file.name for file in mine} | set(partners)
+
+
+def in_splits(sets: Sequence[Pictures]) -> list[Line] | None:
+    """How the partners of sets are found from the folder above; none where they have none.
+
+    Args:
+        sets: of splits, whose folders stand side by side.
+
+    Returns:
+        Options; None where those of the sets differ.
+    """
+    told = {(line.option, line.value) for one in sets for line in one.more}
+    places = {file.folder.removeprefix(one.above).strip("/") for one in sets for file in one.files}
+    if not told and not any(one.beside for one in sets):
+        return []
+    if len(told) != 1 or len(places) != 1 or not all(one.more for one in sets):
+        return None
+    [(option, template)], [place] = told, places
+    folder, _, name = template.rpartition("/")
+    if folder and "/" not in folder and PurePosixPath(name).stem == "{stem}":
+        return [Line(option, folder, "a folder of that name beside the pictures")]
+    up = "/".join([".."] * (place.count("/") + 1)) if place else ""
+    return [Line(option, "/".join(filter(None, ("{folder}", up, template))))]

@@ -160,11 +160,16 @@ def _joined(parts: dict[str, Pictures], above: str) -> Pictures | None:
     some = list(parts.values())
     kinds = {one.by_folder for one in some}
     is_deep = any(one.above != join(above, name) for name, one in parts.items())
-    if len(kinds) > 1 or is_deep or any(one.beside or one.more for one in some):
+    partners = masks.in_splits(some)
+    lone = any(line.option == "labels" and one.beside for one in some for line in one.labels)
+    if len(kinds) > 1 or is_deep or lone or partners is None:
         return None
     files = [file for one in some for file in one.files]
     told = [f"{name} {len(one.files):,}" for name, one in parts.items()]
     found = Pictures(above, files, in_splits=True, seen=[f"in folders {', '.join(told)}"])
+    found.more, found.beside = partners, [name for one in some for name in one.beside]
+    found.is_uneven = any(one.is_uneven for one in some)
+    found.doubts += [doubt for one in some for doubt in one.doubts]
     if kinds == {True}:
         classes = [set(children(one.files, one.above)) for one in some]
         train = next(

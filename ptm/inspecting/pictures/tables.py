@@ -88,6 +88,10 @@ def _labelled(folder: Folder, file: Seen, pictures: Sequence[Seen]) -> Pictures 
     ]
     found.seen.append(seen)
     lacking = len(files) - len(mine)
+    blank = sum(one.blank for one in table.columns if one.name in _labels_of(lines))
+    if blank:
+        found.is_uneven = True
+        found.doubts.append(f"{counted(blank, 'row')} without a label")
     if lacking or naming.unnamed:
         found.is_uneven = True
         found.doubts.append(
@@ -95,6 +99,12 @@ def _labelled(folder: Folder, file: Seen, pictures: Sequence[Seen]) -> Pictures 
             "without a picture"
         )
     return found
+
+
+def _labels_of(lines: Sequence[Line]) -> list[str]:
+    """The columns of the labels."""
+    [value] = [line.value for line in lines if line.option == "label_column"]
+    return [value] if isinstance(value, str) else value
 
 
 def _can_be_read(table: Table) -> bool:

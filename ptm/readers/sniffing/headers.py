@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ptm.readers.sniffing.cells import is_missing, is_number, is_typed
+from ptm.readers.sniffing.cells import CLEAR, is_missing, is_number, is_typed
 
 YEAR = re.compile(r"(?:1[89]|20|21)[0-9]{2}")
 LOOKED_AT = 200
@@ -34,7 +34,7 @@ def has_header(rows: Sequence[Sequence[str]]) -> tuple[bool, str]:
 
 def _vote(cell: str, below: Sequence[str]) -> int:
     """What one column says: 1 for a name above its values, -1 for a value, 0 for nothing."""
-    there = [value for value in below if not is_missing(value)]
+    there = [value for value in below if value and value not in CLEAR]
     if not there:
         return 0
     typed = sum(map(is_typed, there)) / len(there)
@@ -42,8 +42,18 @@ def _vote(cell: str, below: Sequence[str]) -> int:
         return -1 if is_typed(cell) else 0 if is_missing(cell) else 1
     if cell in there:
         return -1 if there.count(cell) > len(there) // 50 else 0
+    shape = _shape(cell)
+    if any(sign in shape for sign in "0._/") and sum(_shape(v) == shape for v in there) > 0.9 * len(
+        there
+    ):
+        return -1
     few = len(set(there)) <= max(len(there) // 4, 1)
     return 1 if few and len(there) > 3 and cell else 0
+
+
+def _shape(text: str) -> str:
+    """A text with its digits and letters alike: "a0.a" of "IMG0012.jpg"."""
+    return re.sub(r"[^\W\d_]+", "a", re.sub(r"[0-9]+", "0", text))
 
 
 def _are_counted(cells: Sequence[str]) -> bool:

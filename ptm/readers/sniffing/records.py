@@ -142,7 +142,7 @@ def parquet_batches(path: Path, most: int) -> Iterator[pa.RecordBatch]:
     try:
         with pq.ParquetFile(path) as file:
             yield from _up_to(file.iter_batches(batch_size=1 << 16), most)
-    except pa.ArrowException as error:
+    except (pa.ArrowException, ValueError) as error:
         raise BadInput("", "a whole Parquet file", "a damaged one", str(path)) from error
 
 
@@ -157,7 +157,7 @@ def parquet_names(path: Path) -> tuple[str, ...]:
 
     try:
         return tuple(pq.read_schema(path).names)
-    except pa.ArrowException as error:
+    except (pa.ArrowException, ValueError) as error:
         raise BadInput("", "a whole Parquet file", "a damaged one", str(path)) from error
 
 
@@ -175,7 +175,7 @@ def arrow_batches(path: Path, most: int) -> Iterator[pa.RecordBatch]:
                 file.seek(0)
                 with pa.ipc.open_stream(file) as stream:
                     yield from _up_to(stream, most)
-    except pa.ArrowException as error:
+    except (pa.ArrowException, ValueError) as error:
         raise BadInput("", "a whole Arrow file", "another, or a damaged one", str(path)) from error
 
 

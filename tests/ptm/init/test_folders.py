@@ -13,6 +13,8 @@ import pytest
 
 from ptm.errors import CatalogError
 from ptm.init import catalog_text, inspect
+from ptm.inspecting.pictures import heads
+from ptm.readers.sniffing.pictures import read_head
 from tests.ptm.init.conftest import catalog_of, plant
 from tests.ptm.init.test_pictures import picture
 from tests.support.slices import slice_bytes
@@ -41,6 +43,14 @@ def test_a_rate_of_its_own(look: Look) -> None:
     """A clip of another rate is set aside."""
     files: dict[str, str | bytes] = {f"s/{n}.wav": clip(1) for n in range(6)}
     assert look(files | {"s/x.wav": clip(1, 16000)})["s"]["on_bad"] == "quarantine"
+
+
+@pytest.mark.parametrize("raw", [b"ID3 and so on", clip(1)[:900], b"RIFF\0\0\0\0WAVE"])
+def test_a_broken_clip(look: Look, raw: bytes) -> None:
+    """What is no WAV, or is cut short, is set aside."""
+    files: dict[str, str | bytes] = {f"s/{n}.wav": clip(1) for n in range(6)}
+    assert look(files)["s"].get("on_bad") is None
+    assert look(files | {"s/x.wav": raw})["s"]["on_bad"] == "quarantine"
 
 
 def test_hours(look: Look) -> None:
@@ -102,6 +112,15 @@ def test_strays_are_not_seen(look: Look, left_out: Callable[..., dict[str, str]]
     assert left_out() == {}
 
 
+def test_names_that_are_wildcards(look: Look, left_out: Callable[..., dict[str, str]]) -> None:
+    """A file whose name a catalog would read as a pattern is left out; the others run."""
+    table = "a,b\n" + "".join(f"{n},{n * 1.5}\n" for n in range(9))
+    assert set(
+        look({"what?.csv": table, "a\\b.csv": table, "x*/c.csv": table, "d.csv": table})
+    ) == {"d"}
+    assert set(left_out()) == {"what?.csv", "a\\b.csv", "x*/c.csv"}
+
+
 def test_links(tmp_path: Path, look: Look, left_out: Callable[..., dict[str, str]]) -> None:
     """Links to folders are not followed: one could lead back up."""
     plant(tmp_path, {f"p/{n}.png": picture(seed=n) for n in range(3)})
@@ -117,7 +136,9 @@ def test_names_of_entries(look: Look) -> None:
     found = look({"Übersicht (neu) 2024.csv": table, "x/Übersicht (neu) 2024.csv": table.upper()})
     assert found["uebersicht_neu_2024"]["path"] == "Übersicht (neu) 2024.csv"
     assert found["x_uebersicht_neu_2024"]["path"].startswith("x/")
-    assert {"1", "table"} <= look({"1.csv": table, "数.csv": table.replace("a", "q")}).keys()
+    assert {"1", "table"} <= look(
+        {"1.csv": table.replace("a", "p"), "数.csv": table.replace("a", "q")}
+    ).keys()
 
 
 def test_one_file(look: Look) -> None:
@@ -206,10 +227,11 @@ def test_the_catalog(tmp_path: Path) -> None:
     assert tomllib.loads(beside)["catalog"]["data"] == "My Data"
 
 
-def test_many_pictures(look: Look, tmp_path: Path) -> None:
-    """Of very many files the headers of some are read."""
-    raw = picture(8, 8)
-    (tmp_path / "p").mkdir()
-    for n in range(6000):
-        (tmp_path / "p" / f"{n}.png").write_bytes(raw)
-    assert look()["p"]["split"] == {"train": 0.8, "val": 0.1, "test": 0.1}
+def test_many_pictures(look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of very many files the headers of some are read; all are taken."""
+    monkeypatch.setattr(heads, "ALL", 50)
+    monkeypatch.setattr(heads, "SOME", 10)
+    read = list[Path]()
+    monkeypatch.setattr(heads, "read_head", lambda path: read.append(path) or read_head(path))
+    entry = look({f"p/{n}.png": picture(8, 8, seed=n) for n in range(100)})["p"]
+    assert (entry["path"], "pattern" in entry, len(read)) == ("p", False, 10)

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from ptm.init import catalog_text, inspect
+from ptm.inspecting.pictures import heads
 
 Look = Callable[..., dict[str, dict[str, Any]]]
 SPLIT = {"train": 0.8, "val": 0.1, "test": 0.1}
@@ -110,6 +111,15 @@ def test_a_table_that_lacks_some(look: Look) -> None:
     table = "file,kind\n" + "".join(f"{n}.png,{'ab'[n % 2]}\n" for n in range(1, 12))
     entry = look(some("a/{}.png", 11) | {"a/labels.csv": table})["a"]
     assert entry["on_bad"] == "quarantine"
+    blank = "file,kind\n" + "".join(f"{n}.png,{'ab'[n % 2] if n else ''}\n" for n in range(11))
+    assert look({"a/labels.csv": blank})["a"]["on_bad"] == "quarantine"
+
+
+def test_a_list_without_a_header(look: Look, left_out: Callable[..., dict[str, str]]) -> None:
+    """A list that cannot be read as a table of labels is told, and is neither table nor text."""
+    lines = "".join(f"{n:03}.png,{'xyz'[n % 3]}\n" for n in range(12))
+    assert set(look(some("a/{:03}.png", 12) | {"a/labels.csv": lines})) == {"a"}
+    assert "names pictures" in left_out()["a/labels.csv"]
 
 
 @pytest.mark.parametrize("name", ["cat.{}.png", "cat_{:03}.png", "cat ({}).png", "Cat-{}.png"])
@@ -145,6 +155,23 @@ def test_masks(look: Look, images: str, masks: str, expected: str) -> None:
     assert [entry["masks"] for entry in entries.values()] == [expected]
 
 
+@pytest.mark.parametrize(
+    ("images", "masks", "expected"),
+    [
+        ("images/{}.png", "masks/{}.png", "masks"),
+        ("images/{}.png", "masks/{}_mask.png", "{folder}/../masks/{stem}_mask.png"),
+        ("{}.png", "{}_seg.png", "{folder}/{stem}_seg.png"),
+    ],
+)
+def test_masks_in_splits(look: Look, images: str, masks: str, expected: str) -> None:
+    """Folders train and test, each with its masks, are one entry."""
+    files: dict[str, str | bytes] = {}
+    for part in ("train", "test"):
+        files |= some(f"s/{part}/{images}", 6) | some(f"s/{part}/{masks}", 6, mode="L")
+    [entry] = look(files).values()
+    assert (entry["path"], entry["masks"], entry["split"]) == ("s", expected, {"folder": True})
+
+
 def test_pairs(look: Look) -> None:
     """Pictures and what they are to become."""
     entry = look(some("d/noisy/{}.png", 8) | some("d/clean/{}.png", 8))["d"]
@@ -177,6 +204,15 @@ def test_broken_ones(look: Look, tmp_path: Path) -> None:
     assert all(name in text for name in ("x.jpg", "y.jpg", "z.jpg"))
 
 
+def test_damage_inside(look: Look) -> None:
+    """What only a decoder sees is seen, too."""
+    files = some("p/{}.png", 6, height=60, width=60)
+    raw = bytearray(files["p/3.png"])
+    raw[len(raw) // 2] ^= 255
+    assert "on_bad" not in look(files)["p"]
+    assert look({"p/3.png": bytes(raw)})["p"]["on_bad"] == "quarantine"
+
+
 def test_copies(look: Look, tmp_path: Path) -> None:
     """Exact copies are counted."""
     files = some("p/{}.png", 6)
@@ -191,6 +227,12 @@ def test_frames(look: Look, tmp_path: Path) -> None:
     pages[0].save(tmp_path / "t/a.tif", save_all=True, append_images=pages[1:])
     pages[0].save(tmp_path / "t/b.tif")
     assert look()["t"]["frames"] is True
+
+
+def test_very_much(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many pixels that nobody wants to store them all ask for a smaller size."""
+    monkeypatch.setattr(heads, "MUCH", 10_000)
+    assert look(some("p/{}.png", 12, height=40, width=60))["p"]["resize"] == [32, 64]
 
 
 def test_upright(look: Look, tmp_path: Path) -> None:

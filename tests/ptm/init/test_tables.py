@@ -116,11 +116,9 @@ def test_training_and_test(look: Look) -> None:
     train = PASSENGERS + rows(300, passenger)
     lines = [",".join((*line.split(",")[:1], *line.split(",")[2:])) for line in train.split("\n")]
     found = look({"train.csv": train, "test.csv": "\n".join(lines)})
-    assert found["test"]["learn_from"] == "train"
-    assert (found["train"]["target"], "target" in found["test"]) == ("Survived", False)
-    assert found["train"]["measures"] == found["test"]["measures"]
-    assert found["train"]["missing"] == found["test"]["missing"]
-    assert not {"split"} & (found["train"].keys() | found["test"].keys())
+    assert found["test"] == {"kind": "table", "path": "test.csv", "learn_from": "train"}
+    assert found["train"]["target"] == "Survived"
+    assert "split" not in found["train"]
 
 
 def test_what_the_test_alone_lacks(look: Look) -> None:
@@ -137,7 +135,19 @@ def test_missing_in_the_test_alone(look: Look) -> None:
     train = "a,b,y\n" + rows(100, lambda n, rng: f"{rng.random()},{rng.random()},{n % 2}")
     test = "a,b\n" + rows(30, lambda n, rng: f"{rng.random()},{'' if n == 7 else rng.random()}")
     found = look({"train.csv": train, "test.csv": test})
-    assert found["train"]["missing"] == found["test"]["missing"] == {"b": "median"}
+    assert found["train"]["missing"] == {"b": "median"}
+
+
+def test_columns_of_one_of_two(look: Look) -> None:
+    """What the test has not is no feature; what it has more is left out; it may be written in
+    another way."""
+    line = lambda n, rng: f"{n};{rng.random()};{rng.random()};{rng.random()}"  # noqa: E731
+    train = "id;a;casual;count\n" + rows(100, line)
+    test = "id,a,more\n" + rows(50, lambda n, rng: f"{n + 100},{rng.random()},{rng.random()}")
+    found = look({"train.csv": train, "test.csv": test})
+    assert (found["train"]["target"], found["train"]["exclude"]) == ("count", ["id", "casual"])
+    assert found["test"]["delimiter"] == ","
+    assert found["test"]["exclude"] == ["id", "more"]
 
 
 def test_a_form_for_answers(look: Look, left_out: Callable[..., dict[str, str]]) -> None:
@@ -208,10 +218,18 @@ def look_text(look: Look, files: dict[str, str]) -> str:
 
 
 def test_a_wrong_value_behind_the_sample(look: Look) -> None:
-    """All rows of a file of some megabytes are looked at: a missing value may be the last."""
-    text = "a,b\n" + rows(200_000, lambda n, rng: f"{n % 97}.5,{n % 89}.25") + "NA,3\n"
+    """All rows of a file of some size are looked at: a missing value may be the last."""
+    text = "a,b\n" + rows(60_000, lambda n, rng: f"{n % 97}.5,{n % 89}.25") + "NA,3\n"
     entry = look({"long.csv": text})["long"]
     assert (entry["na_values"], entry["missing"]) == (["NA"], {"a": "median"})
+
+
+def test_words_of_ones_own_for_nothing(look: Look) -> None:
+    """A text that comes again among numbers stands for nothing there, and in all columns."""
+    line = lambda n, rng: f"{'no data' if n % 4 else rng.random()},{'no data' if n % 9 else 'a'}"  # noqa: E731
+    entry = look({"t.csv": "x,kind\n" + rows(300, line)})["t"]
+    assert entry["na_values"] == ["no data"]
+    assert entry["missing"] == {"x": "median", "kind": "category"}
 
 
 def test_broken_rows(look: Look) -> None:
@@ -249,6 +267,25 @@ def test_what_a_target_is(look: Look, values: list[str], expected: dict[str, Any
     assert entry["target"] == "label"
     known = {name: entry[name] for name in ("classes", "measures") if name in entry}
     assert known == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "target"),
+    [
+        (["product_category", "size"], None),
+        (["product_category", "label"], "label"),
+        (["HouseAge", "MedianHouseValue"], "MedianHouseValue"),
+        (["Kaltmiete", "Stadtteil"], "Kaltmiete"),
+        (["acc_x", "acc_y"], None),
+        (["Überlebt", "Alter"], "Überlebt"),
+        (["SalePrice", "MoSold"], "SalePrice"),
+    ],
+)
+def test_names_of_targets(look: Look, names: list[str], target: str | None) -> None:
+    """A column that is called as targets are, in other languages too."""
+    text = f"a,{','.join(names)}\n"
+    text += rows(90, lambda n, rng: f"{rng.random()},{rng.random()},{rng.random()}")
+    assert look({"t.csv": text})["t"].get("target") == target
 
 
 def test_few_rows(look: Look, tmp_path: Path) -> None:

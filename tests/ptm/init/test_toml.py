@@ -32,12 +32,14 @@ VALUES: Any = st.recursive(
 )
 
 
+@settings(max_examples=60)
 @given(VALUES)
 def test_values(value: Any) -> None:
     """What is written is read back as it was."""
     assert tomllib.loads(f"x = {written(value)}")["x"] == value
 
 
+@settings(max_examples=50)
 @given(st.dictionaries(TEXT, VALUES, max_size=5), st.text(), st.dictionaries(TEXT, st.text()))
 def test_tables(values: dict[str, Any], told: str, notes: dict[str, str]) -> None:
     """Options with comments, and comments beside values, whatever is in them."""
@@ -67,7 +69,7 @@ PATTERNS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.sets(PATHS, min_size=1, max_size=8), PATTERNS)
 def test_patterns_match_as_the_listing_does(
     tmp_path_factory: Any, paths: set[str], parts: list[str]
@@ -86,6 +88,7 @@ def test_patterns_match_as_the_listing_does(
     assert found == expected
 
 
+@settings(max_examples=60)
 @given(st.sets(PATHS, min_size=2, max_size=10), st.data())
 def test_patterns_take_these_alone(paths: set[str], data: st.DataObject) -> None:
     """A pattern that is found for some files matches no others."""

@@ -17,6 +17,7 @@ import ptm
 from ptm import registry
 from ptm.catalog import load_catalog
 from ptm.errors import CatalogError
+from ptm.init import catalog_text, inspect
 from ptm.prepare import tensorize
 from tests.support.own_kinds import CATALOG, HELPERS, KIND, WORKER, make, sizes
 
@@ -202,3 +203,26 @@ def test_kinds_of_a_name_that_others_have(place: Path, here: Path) -> None:
     for store, sentence in (("store", "Installed in red."), ("files", "Sizes in red.")):
         [view, _] = ptm.load("dogs", place / store).views
         assert view.sentence == sentence
+
+
+INSPECT = """
+
+def inspect(folder):
+    from ptm.inspecting.guess import Entry, Guess
+
+    mine = [file.name for file in folder.files if file.suffix == ".pet"]
+    return Guess((Entry("dogs", "pets", "dogs", seen="dogs", files=frozenset(mine)),))
+"""
+
+
+def test_an_installed_kind_looks_at_a_folder(place: Path, here: Path) -> None:
+    """For `ptm init` it is asked first, and what it takes no kind of ptm does."""
+    kind = here / "pets.py"
+    kind.write_text(kind.read_text() + INSPECT)
+    data = place / "looked at"
+    (data / "dogs").mkdir(parents=True)
+    for name in ("a.pet", "b.txt"):
+        (data / "dogs" / name).write_text("It was late, and cold; nobody had seen her.\n" * 9)
+    found = inspect(data)
+    assert {entry.name: entry.kind for entry in found.entries} == {"dogs": "pets", "b": "text"}
+    assert '[dogs]\nkind = "pets"\npath = "dogs"\n' in catalog_text(found, data / "catalog.toml")
