@@ -125,6 +125,31 @@ def test_init_and_run(number: int, tmp_path: Path, ptm: Ptm) -> None:
     nothing_lost(made)
 
 
+@pytest.mark.slow
+@pytest.mark.operate
+@pytest.mark.usefixtures("server")
+def test_all_in_one(tmp_path: Path, ptm: Ptm) -> None:
+    """Of a folder with all of these folders in it, what is found in each is the same."""
+    place = tmp_path / "work"
+    place.mkdir()
+    for folder in FOLDERS:
+        (tmp_path / "all" / folder.name).mkdir(parents=True)
+        folder.write(tmp_path / "all" / folder.name)
+    init = ptm("init", "../all", cwd=place)
+    assert init.code == 0, init.out + init.err
+    run = ptm("run", cwd=place)
+    assert run.code == 0, run.out + run.err
+    wrong = {}
+    for folder in FOLDERS:
+        made = Made(tmp_path / "all" / folder.name, place, init.out + init.err)
+        try:
+            folder.check(made)
+            nothing_lost(made)
+        except AssertionError as error:
+            wrong[folder.name] = str(error)[:500]
+    assert not wrong, wrong
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     """A dry run writes nothing; a catalog that is there stays as it is, and the code is 2."""
     data, place = laid_out(named("Titanic (Kaggle)"), tmp_path)

@@ -52,6 +52,16 @@ class Made:
         """Of its entries."""
         return [name for name in self.catalog if name != "catalog"]
 
+    @property
+    def own(self) -> list[str]:
+        """The entries that read something of the folder; others are of folders beside it."""
+        folder = self.folder.resolve()
+        return [
+            name
+            for name in self.names
+            if any(path.is_relative_to(folder) for path in self.reads(name))
+        ]
+
     def options(self, name: str) -> dict[str, Any]:
         """The options of an entry, with those of the one that it learns from."""
         entry = self.catalog[name]

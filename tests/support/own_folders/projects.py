@@ -137,7 +137,7 @@ def check_archive(made: Made) -> None:
         samples = read_clip(made.folder / "clips" / file)[: len(got)]
         assert np.array_equal(got, np.pad(samples, (0, len(got) - len(samples)))), file
     assert waves.shape[2] >= 3000
-    assert {made.catalog[one]["kind"] for one in made.names} == {"text", "audio"}
+    assert {made.catalog[one]["kind"] for one in made.own} == {"text", "audio"}
 
 
 def write_project(root: Path) -> list[Photo]:
@@ -172,7 +172,7 @@ def check_project(made: Made) -> None:
     check_table(made, read_flowers(made.folder / "data/flowers.csv"), "data/flowers.csv")
     check_images(made, write_project(made.place / "again"))
     read = {
-        path.relative_to(made.folder.resolve()) for name in made.names for path in made.reads(name)
+        path.relative_to(made.folder.resolve()) for name in made.own for path in made.reads(name)
     }
     strange = [path for path in read if {"__MACOSX", ".git", ".DS_Store"} & {*path.parts}]
     assert not strange
