@@ -62,6 +62,13 @@ def flipped(raw: bytes, place: int, count: int = 16) -> bytes:
     return raw[:place] + changed + raw[place + count :]
 
 
+def misplaced(raw: bytes) -> bytes:
+    """A ZIP archive that says of its parts that they begin before the file does."""
+    place = raw.rindex(b"PK\5\6") + 16
+    start = int.from_bytes(raw[place : place + 4], "little") + len(raw)
+    return raw[:place] + start.to_bytes(4, "little") + raw[place + 4 :]
+
+
 def lines(*objects: object) -> str:
     """JSON lines."""
     return "".join(json.dumps(one) + "\n" for one in objects)
@@ -197,6 +204,7 @@ BAD_FORMATS = (
     ),
     rows("excel-truncated", EXCEL[:-300], "", "expected a whole Excel file", path="t.xlsx"),
     rows("excel-flipped", flipped(EXCEL, 700, 300), "", "a whole Excel file", path="t.xlsx"),
+    rows("excel-misplaced", misplaced(EXCEL), "", "expected a whole Excel file", path="t.xlsx"),
     rows(
         "excel-sheets",
         as_excel(("one", SHEET), ("two", SHEET)),
