@@ -122,13 +122,13 @@ def _uneven(
             most = counter.most_common(MOST_VALUES)
             values = [f"{count:,} of {value}" for value, count in most]
             more = len(counter) - MOST_VALUES
-            listed = ", ".join(values + [f"{more} more {what}"] * (more > 0))
-            got = f"{len(counter)} {what}: {listed}"
+            got = ", ".join(values + [f"{more} more {what}"] * (more > 0))
             odd_files = (only[what, value] for value, _ in most[1:] if (what, value) in only)
             file = next(odd_files, "")
             expected = "one of all samples"
             if what in way_out:
                 expected += f" (or {way_out[what]}; on_bad = 'quarantine' leaves out the others)"
+                got = f"{len(counter):,} {what}: {got}"
             yield InputError(name, where=what, expected=expected, got=got, file=file)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ptm.readers.sniffing.cells import (
+    CLEAR,
     DATES,
     INTEGER,
     LEADING,
@@ -48,6 +49,7 @@ class Column:
         length: of the longest text.
         formats: those that all dates fit.
         typed: whether the file itself has a type for it.
+        title: what the file calls it, where that cannot be its name.
     """
 
     name: str
@@ -68,8 +70,14 @@ class Column:
     length: int = 0
     formats: tuple[DateFormat, ...] = ()
     typed: bool = False
+    title: str | None = None
     last: float | None = None
     first: float | None = None
+
+    @property
+    def called(self) -> str:
+        """What the file calls it."""
+        return self.name if self.title is None else self.title
 
     @property
     def there(self) -> int:
@@ -98,7 +106,8 @@ def take_in(column: Column, values: pa.Array, style: Style) -> None:
     column.rows += len(values)
     column.is_unique &= len(texts) == len(values)
     is_blank = pc.fill_null(pc.equal(trimmed, ""), True)
-    is_missing = pc.is_in(trimmed, value_set=pa.array(sorted(MISSING)))
+    words = CLEAR if column.holds == TEXT else MISSING  # others may be values of a text
+    is_missing = pc.is_in(trimmed, value_set=pa.array(sorted(words)))
     is_fit = _fits(column, texts, style)
     is_missing = pc.and_(is_missing, pc.invert(is_blank))
     is_missing = pc.and_(is_missing, pc.invert(is_fit)) if column.holds != TEXT else is_missing

@@ -43,12 +43,14 @@ def _entries(folder: Folder, groups: Sequence[Group]) -> list[Entry]:
     own = merged([t for t in tables if t.name in {f.name for f in groups[0].files}])
     later = {name for group in groups[1:] for name in group.first.names}
     lacking = set(groups[0].first.names) - later if groups[1:] else set()
-    targets = targets_of(own, uses, lacking, has_names=groups[0].first.header)
-    first = _name(groups[0])
+    targets = targets_of(
+        own, uses, lacking, has_names=bool(groups[0].first.header or groups[0].first.titles)
+    )
+    first, blank = _name(folder, groups[0]), sum(table.rows.blank for table in tables)
     found = []
     for group, count in zip(groups, rows, strict=True):
         read = [table for table in tables if table.name in {f.name for f in group.files}]
-        plan = Plan(columns, uses, targets, count, len(groups) > 1)
+        plan = Plan(columns, uses, targets, count, sum(rows), len(groups) > 1, blank)
         if not plan.has_features:
             return []
         read = [table for table in read if table.sheet == group.first.sheet]
@@ -61,7 +63,7 @@ def _entries(folder: Folder, groups: Sequence[Group]) -> list[Entry]:
         seen = seen_in(plan, len(group.files), not group.first.rows.is_all)
         files = frozenset(file.name for file in group.files)
         doubts = tuple(dict.fromkeys(doubt for table in read for doubt in table.doubts))
-        found.append(Entry(_name(group), KIND, path, tuple(lines), seen, files, doubts))
+        found.append(Entry(_name(folder, group), KIND, path, tuple(lines), seen, files, doubts))
     return found
 
 
@@ -83,18 +85,21 @@ def _rows(group: Group, folder: Folder) -> int:
     return known
 
 
-def _name(group: Group) -> str:
+def _name(folder: Folder, group: Group) -> str:
     """What an entry is called after."""
     file = group.files[0]
     if group.first.sheet:
         return f"{file.stem}_{group.first.sheet}"
     stem = file.file.split(".")[0] or file.stem
-    if group.role and len(words.words_of(stem)) == 1:
-        return stem if words.role_of(stem) else f"{group.role}"
+    if group.role:
+        plain = [word for word in words.words_of(stem) if not word.isdigit() and word != "of"]
+        return "_".join(plain) if any(word in words.ROLES for word in plain) else group.role
     if len(group.files) > 1:
-        known = [one.file.split(".")[0] for one in group.files]
-        start = _common(known)
-        return start or PurePosixPath(file.folder).name or stem
+        above = PurePosixPath(_folder_of([one.name for one in group.files])).name
+        above = above or folder.root.resolve().name
+        if len({one.folder for one in group.files}) > 1:
+            return above or stem
+        return _common([one.file.split(".")[0] for one in group.files]) or above or stem
     return stem
 
 
@@ -113,7 +118,8 @@ def _place(folder: Folder, group: Group) -> tuple[str, list[Line]]:
     if len(folders) == 1:
         above = f"{min(folders)}/" if min(folders) else ""
         inside = [name.removeprefix(above) for name in names]
-        others = [n for n in folder.names() if n.startswith(above) and n not in set(names)]
+        mine = set(names)
+        others = [n for n in folder.names() if n.startswith(above) and n not in mine]
         start, end = _common_start(inside), _common_start([n[::-1] for n in inside])[::-1]
         for pattern in (f"{start}*{end}", f"*{PurePosixPath(inside[0]).suffix}"):
             exact = not any(matcher(pattern).fullmatch(n.removeprefix(above)) for n in others)

@@ -13,6 +13,7 @@ from ptm.inspecting import words
 from ptm.inspecting.folder import Folder, Seen
 from ptm.inspecting.tables import CSV, Table, tables_in
 from ptm.readers.sniffing.begin import read_begin
+from ptm.readers.sniffing.dialects import WHITESPACE
 from ptm.readers.sniffing.records import parquet_names
 
 SEVERAL = 12  # files of a folder; of more, the others are only compared with the first
@@ -103,7 +104,8 @@ def _many(folder: Folder, files: Sequence[Seen], found: Found) -> Iterator[Group
         first = next(iter(_few(folder, left[:ALONE], Found())), None)
         if first is None:
             break
-        alike = [file for file in left if _begins_alike(folder, file, first)]
+        begin = read_begin(folder.path(first.first.name), HEAD).raw
+        alike = [file for file in left if _begins_alike(folder, file, first.first, begin)]
         if len(alike) < 3:
             break
         step = max(len(alike) // FULLY, 1)
@@ -111,7 +113,8 @@ def _many(folder: Folder, files: Sequence[Seen], found: Found) -> Iterator[Group
         tables = [group.first for group in _few(folder, dict.fromkeys(shown), found)]
         same = [table for table in tables if table.names == first.first.names]
         yield Group(alike, same or [first.first])
-        left = [file for file in left if file not in set(alike)]
+        taken = {file.name for file in alike}
+        left = [file for file in left if file.name not in taken]
         if len(left) <= SEVERAL:
             break
     yield from _few(folder, left[:ALONE], found)
@@ -120,26 +123,29 @@ def _many(folder: Folder, files: Sequence[Seen], found: Found) -> Iterator[Group
             found.left_out[file.name] = f"one of {len(left):,} that differ: not looked at"
 
 
-def _begins_alike(folder: Folder, file: Seen, first: Group) -> bool:
-    """Whether a file begins with the same header as another, or has as many fields."""
-    table = first.first
+def _begins_alike(folder: Folder, file: Seen, table: Table, begin: bytes) -> bool:
+    """Whether a file begins with the same header as another, or has as many fields.
+
+    Args:
+        folder: that it is in.
+        file: it.
+        table: the other.
+        begin: the first bytes of that.
+    """
     if table.dialect is None:
         return _has_same_schema(folder, file, table)
     try:
         mine = read_begin(folder.path(file.name), HEAD).raw
-        other = read_begin(folder.path(table.name), HEAD).raw
     except (BadInput, OSError):
         return False
-    line, wanted = (raw.splitlines()[: table.dialect.body] for raw in (mine, other))
-    if table.header:
-        return bool(line) and line[-1:] == wanted[-1:]
+    place = table.dialect.body - 1 if table.header else table.dialect.body
+    line, wanted = (raw.splitlines()[place : place + 1] for raw in (mine, begin))
+    if table.header or not (line and wanted):
+        return bool(line) and line == wanted
+    if table.dialect.delimiter == WHITESPACE:
+        return len(line[0].split()) == len(wanted[0].split())
     sign = table.dialect.delimiter.encode()
-    rows = [raw.splitlines()[table.dialect.body : table.dialect.body + 1] for raw in (mine, other)]
-    if sign == b"whitespace":
-        return [len(row[0].split()) for row in rows if row][:1] * 2 == [
-            len(row[0].split()) for row in rows if row
-        ]
-    return all(rows) and rows[0][0].count(sign) == rows[1][0].count(sign)
+    return line[0].count(sign) == wanted[0].count(sign)
 
 
 def _has_same_schema(folder: Folder, file: Seen, table: Table) -> bool:
@@ -208,6 +214,8 @@ def are_alike(one: Table, other: Table) -> bool:
     mine, others = set(one.names), set(other.names)
     shared = len(mine & others)
     few = max(3, len(mine) // 10)
+    if one.titles != other.titles or (not one.header and one.names != other.names):
+        return False
     alike = len(mine - others) <= few and len(others - mine) <= few and shared * 2 >= len(mine)
     return alike and one.family == other.family
 
@@ -224,7 +232,16 @@ def _by_schema(groups: Sequence[Group]) -> Iterator[Group]:
         written = (dialect.delimiter, dialect.quote, dialect.comment, table.skip) if dialect else ()
         name = "" if table.header else DIGITS.sub("#", file.stem)
         style = (table.encoding.name, table.style[:2] if table.family == CSV else ())
-        key = (_above(file), table.family, table.names, written, name, table.header, style)
+        key = (
+            _above(file),
+            table.family,
+            table.names,
+            table.titles,
+            written,
+            name,
+            table.header,
+            style,
+        )
         if key in known:
             known[key].files += group.files
             known[key].tables += group.tables

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 
-from ptm.inspecting.columns import Column
+from ptm.inspecting.columns import NESTED, Column
 from ptm.inspecting.guess import FEWEST, Line, counted, first_of, share_line
 from ptm.inspecting.tables import Table
 from ptm.inspecting.targets import Target, is_sure
@@ -22,6 +22,7 @@ from ptm.readers.sniffing.cells import is_number
 from ptm.readers.sniffing.dialects import Dialect
 
 MANY_CATEGORIES = 50
+SPLIT = "split"  # a column of the rows that ptm adds
 PROPOSED = 3
 NAMED = {"\t": "tab", "whitespace": "runs of blanks and tabs"}
 
@@ -35,14 +36,18 @@ class Plan:
         uses: what becomes of these.
         targets: columns that may be the target, the most likely first.
         rows: about how many there are.
+        all_rows: likewise, of all that the columns are of.
         has_split: whether other files are the test.
+        blank: how many rows have nothing at all.
     """
 
     columns: Sequence[Column]
     uses: Uses
     targets: Sequence[Target]
     rows: int
+    all_rows: int
     has_split: bool = False
+    blank: int = 0
 
     @property
     def target(self) -> Target | None:
@@ -58,7 +63,7 @@ class Plan:
     @property
     def group(self) -> Use | None:
         """What keeps rows together in a split, where there is one."""
-        if self.has_split or self.rows < FEWEST:
+        if self.has_split or self.rows < FEWEST or SPLIT in self.uses.by_name:
             return None
         return next((use for use in self.uses.by_name.values() if use.is_group), None)
 
@@ -119,23 +124,36 @@ def _na_values(plan: Plan) -> Iterator[Line]:
 def _excluded(plan: Plan, names: Set[str]) -> Iterator[Line]:
     """Columns that are no features."""
     aside = {plan.group.name if plan.group else "", plan.target.name if plan.target else ""}
-    out = {use.name: use.why for use in plan.uses.of("") if use.name in names - aside}
+    nested = {one.name for one in plan.columns if one.holds == NESTED}
+    out = {use.name: use.why for use in plan.uses.of("") if use.name in names - aside - nested}
+    if nested & names:
+        told = f"without {first_of(sorted(nested))}: lists or tables in its cells"
+        yield Line("columns", [c.name for c in plan.columns if c.name in names - nested], told)
     if out:
-        yield Line("exclude", list(out), notes=out)
+        yield Line("exclude", list(out), notes=_titled(plan, out))
 
 
 def _target(plan: Plan, names: Set[str]) -> Iterator[Line]:
     target = plan.target
     if target and target.name in names:
         others = [one.name for one in plan.targets[1:] if one.points >= 40]
-        told = f"or perhaps {first_of(others)}" if others else ""
-        yield Line("target", target.name, told or _why(target, plan))
+        told = f"or perhaps {first_of(others)}" if others else _why(target, plan)
+        yield Line("target", target.name, _titled(plan, {target.name: told})[target.name])
         if target.classes:
             yield Line("classes", target.classes, f"0 to {target.classes - 1}")
     elif not target:
         for one in plan.targets[:PROPOSED]:
             if one.name in names:
-                yield Line("target", one.name, "if that is to be predicted", is_off=True)
+                told = _titled(plan, {one.name: "if that is to be predicted"})[one.name]
+                yield Line("target", one.name, told, is_off=True)
+
+
+def _titled(plan: Plan, notes: Mapping[str, str]) -> dict[str, str]:
+    """What stands beside columns, with what the file calls them where that is not their name."""
+    titles = {one.name: one.title for one in plan.columns if one.title}
+    return {
+        name: ": ".join(filter(None, (titles.get(name, ""), note))) for name, note in notes.items()
+    }
 
 
 def _why(target: Target, plan: Plan) -> str:
@@ -160,7 +178,7 @@ def _measures(plan: Plan, names: Set[str]) -> Iterator[Line]:
         notes[target.name] = f"the target: {counted(column.distinct, 'class', 'classes')}: "
         notes[target.name] += column.values()
     if measures:
-        yield Line("measures", measures, notes=notes)
+        yield Line("measures", measures, notes=_titled(plan, notes))
     many = [
         column.name
         for column in plan.columns
@@ -187,7 +205,10 @@ def _missing(plan: Plan, names: Set[str]) -> Iterator[Line]:
         is_target = target is not None and use.name == target.name
         if (use.fill and use.measure) or (is_target and use.missing):
             fills[use.name] = "drop" if is_target else use.fill
-            notes[use.name] = f"{use.missing:,} of {counted(plan.rows, 'row')}"
+            notes[use.name] = f"{use.missing:,} of {counted(plan.all_rows, 'row')}"
+            if plan.blank and use.missing == plan.blank and "drop" not in fills.values():
+                fills[use.name] = "drop"
+                notes[use.name] = f"{counted(plan.blank, 'row')} without any value"
     if fills:
         yield Line("missing", fills, notes=notes)
 
@@ -196,6 +217,9 @@ def _splits(plan: Plan) -> Iterator[Line]:
     if plan.has_split:
         return
     line = share_line(plan.rows)
+    if SPLIT in plan.uses.by_name:
+        told = f"once the column '{SPLIT}' of the file has another name"
+        line = replace(line, comment=told, is_off=True)
     yield line
     if plan.group:
         yield Line("group", plan.group.name, "its rows stay together in one split")

@@ -18,7 +18,7 @@ from ptm.inspecting.columns import (
 )
 from ptm.inspecting.folder import Folder, Seen
 from ptm.readers.sniffing import family as families
-from ptm.readers.sniffing.batches import Rows, batches_of
+from ptm.readers.sniffing.batches import Rows, batches_of, joined
 from ptm.readers.sniffing.begin import SAMPLE, read_begin
 from ptm.readers.sniffing.dialects import Dialect, dialect_of
 from ptm.readers.sniffing.encodings import Encoding, encoding_of, single
@@ -41,6 +41,7 @@ WHOLE = 1 << 26  # bytes of a file that is read to its end
 TOGETHER = 1 << 28  # of all files of a folder
 BROKEN = 0.3  # of the rows, with other numbers of fields: then it is no table
 FIRST = 2000  # values of a column by which it is told what it holds
+CELLS = 200_000  # by which it is told how numbers are written
 NAMED = (".csv", ".tsv", ".tab", ".psv")
 CSV = families.DELIMITED
 UTF8, PLAIN = Encoding("utf-8"), Style()
@@ -75,6 +76,11 @@ class Table:
     header: bool = True
     skip: int = 0
     doubts: tuple[str, ...] = field(default=())
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """What the file calls the columns, where that cannot be their names."""
+        return self.dialect.titles if self.dialect else ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -192,21 +198,36 @@ def _no_table(path: Path, got: str) -> BadInput:
 def _read(path: Path, table: Table, most: int, forced: Mapping[str, str]) -> Table:
     """The same with what its columns hold; those that are forced hold texts."""
     assert table.dialect is not None
-    rows, names = Rows(), table.dialect.names
+    rows, names, titles = Rows(), table.dialect.names, table.dialect.titles
     columns, style = [Column(name) for name in names], Style()
-    for number, batch in enumerate(
-        batches_of(path, table.dialect, table.encoding.name, most, rows)
-    ):
+    for column, title in zip(columns, titles, strict=False):
+        column.title = title
+    found_batches = batches_of(path, table.dialect, table.encoding.name, most, rows)
+    for number, batch in enumerate(joined(found_batches)):
         if not number:
             style = _begin(columns, batch, table.dialect.delimiter, forced)
         for column, values in zip(columns, batch.columns, strict=True):
             take_in(column, values, style)
+        rows.blank += _blank_rows(batch)
     doubts = (*table.doubts, *([style.doubt] if style.doubt else []))
     found = replace(table, columns=tuple(columns), rows=rows, style=style, doubts=doubts)
     wrong = {one.name: TEXT for one in columns if _is_no_such(one)}
     if wrong and not forced:
         return _read(path, table, most, wrong)
     return found
+
+
+def _blank_rows(batch: pa.RecordBatch) -> int:
+    """How many rows have nothing at all."""
+    import pyarrow.compute as pc
+
+    blank = None
+    for values in batch.columns:
+        here = pc.equal(pc.utf8_trim_whitespace(values), "")
+        blank = here if blank is None else pc.and_(blank, here)
+        if not pc.any(blank).as_py():
+            return 0
+    return int(pc.sum(blank).as_py() or 0)
 
 
 def _is_no_such(column: Column) -> bool:
@@ -221,7 +242,8 @@ def _begin(
 ) -> Style:
     """Tells what columns hold by their first values; how their numbers are written."""
     firsts = [values.unique()[:FIRST].to_pylist() for values in batch.columns]
-    style = style_of(firsts, delimiter)
+    few = max(CELLS // len(firsts), 100)
+    style = style_of([texts[:few] for texts in firsts], delimiter)
     for column, texts in zip(columns, firsts, strict=True):
         if column.name not in forced:
             column.holds, column.formats = held_by(texts, style)
@@ -279,13 +301,16 @@ def _workbook(path: Path, file: Seen) -> list[Table]:
     for sheet in sheets:
         header, doubt = has_header(sheet.rows)
         names = sheet.rows[0] if header else [f"c{n}" for n in range(len(sheet.rows[0]))]
-        skip = sheet.skip
+        skip, titles = sheet.skip, list[str]()
         rows = sheet.rows[1:] if header else sheet.rows
         if header and (len(set(names)) < len(names) or not all(names)):
-            header, skip, names = False, skip + 1, [f"c{n}" for n in range(len(names))]
+            titles, header, skip = names, False, skip + 1
+            names = [f"c{n}" for n in range(len(names))]
         if not rows:
             continue
         columns = tuple(_of_texts(names, rows))
+        for column, title in zip(columns, titles, strict=False):
+            column.title = title
         several = sheet.name if len(sheets) > 1 else ""
         table = Table(file.name, families.EXCEL, columns, Rows(len(rows), is_all=sheet.is_all))
         doubts = (doubt,) if doubt else ()

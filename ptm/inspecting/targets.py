@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ptm.inspecting import words
 from ptm.inspecting.columns import DATE, NUMBER, Column
-from ptm.inspecting.uses import BOOLEAN, CATEGORICAL, Use, Uses
+from ptm.inspecting.uses import BOOLEAN, CATEGORICAL, OWN_SPLIT, Use, Uses
 
 SURE, LIKELY = 45, 10  # points of a target; that the next one has to be behind
 MOST_CLASSES = 20
@@ -82,14 +82,14 @@ def _points(
     is_text = column.holds != NUMBER
     if is_text and (column.is_many or (column.is_unique and column.there > 2)):
         return -100, ""
-    if use.why in ("counts the rows", "tells the rows apart"):
+    if use.why in ("counts the rows", "tells the rows apart") or use.why.startswith(OWN_SPLIT):
         return -100, ""
-    points, why = _by_name(column.name) if has_names else (0, "")
+    points, why = _by_name(column.called) if has_names else (0, "")
     is_last = place == len(columns) - 1
     if is_last:
         points += 15 if points else 0
         if is_text and is_class and not points:
-            points, why = (50 if alone == column.name else 30), "the last column, of few classes"
+            points, why = (50 if alone == column.name else 46), "the last column, of few classes"
         elif is_class and not points:
             is_two = column.distinct == 2
             sure = alone == column.name or (is_two and not has_names)
@@ -102,6 +102,8 @@ def _points(
 
 
 def _by_name(name: str) -> tuple[int, str]:
+    if words.words_of(name) == ["y"]:  # which may be a place, too
+        return 80, "its name"
     if words.is_one_of(name, words.SURE):
         return 100, "its name"
     if words.ends_in(name, words.SURE):
@@ -135,7 +137,7 @@ def _target(column: Column, use: Use, points: int, why: str, has_names: bool) ->
     if column.zeros and use.measure == CATEGORICAL:
         return Target(column.name, points, CATEGORICAL, 0, why)
     values = sorted(float(value) for value in column.counts) if _are_whole(column) else []
-    is_amount = has_names and words.ends_in(column.name, words.AMOUNTS)
+    is_amount = has_names and words.ends_in(column.called, words.AMOUNTS)
     if not values or not is_class_like(column) or (is_amount and values != [0.0, 1.0]):
         return Target(column.name, points, "", 0, why)
     from_zero = values == [float(number) for number in range(len(values))]

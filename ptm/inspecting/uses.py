@@ -15,6 +15,7 @@ FEW, MANY = 20, 1000  # categories that always are some; that rows have to be ma
 ROWS_EACH = 10  # so many rows for each of many categories
 MOSTLY = 0.95
 FEWEST_GROUPS = 10
+OWN_SPLIT = "says a split of its own"
 FORMS = (frozenset(("train", "test")), frozenset(("train", "val", "test")))
 
 
@@ -92,14 +93,16 @@ def _na_values(columns: Sequence[Column]) -> frozenset[str]:
     return frozenset(
         text
         for column in columns
-        for text in column.missing
-        if column.holds in (NUMBER, DATE) or _is_boolean(column) or text.strip() in clear
+        for text in map(str.strip, column.missing)
+        if column.holds in (NUMBER, DATE) or _is_boolean(column) or text in clear
     )
 
 
 def _gone(column: Column, na_values: frozenset[str]) -> int:
     """How many rows have no value."""
-    return column.blank + sum(column.missing[text] for text in column.missing if text in na_values)
+    return column.blank + sum(
+        column.missing[text] for text in column.missing if text.strip() in na_values
+    )
 
 
 def _is_boolean(column: Column) -> bool:
@@ -117,11 +120,11 @@ def _use(
     if not there:
         return _left_out(column, "nothing in it")
     if _is_split(column):
-        return _left_out(column, f"says a split of its own: {column.values()}")
-    if column.distinct == 1 and not gone and not (set(column.missing) - na_values):
+        return _left_out(column, f"{OWN_SPLIT}: {column.values()}")
+    if column.distinct == 1 and not gone:
         return _left_out(column, f"always {column.values(1)}")
-    if words.is_group(column.name) and _repeats(column, there):
-        why = f"which {' '.join(words.words_of(column.name))} a row is of"
+    if words.is_group(column.called) and _repeats(column, there):
+        why = f"which {' '.join(words.words_of(column.called))} a row is of"
         return Use(column.name, "", why, is_group=not gone, missing=gone)
     if column.holds == NUMBER:
         why = _no_number(column, there, place)
@@ -137,7 +140,7 @@ def _use(
 
 def _is_split(column: Column) -> bool:
     roles = {words.ROLES.get(value.strip().lower(), "?") for value in column.counts}
-    return roles in FORMS and words.has_one_of(column.name, words.SPLITS)
+    return roles in FORMS and words.has_one_of(column.called, words.SPLITS)
 
 
 def _repeats(column: Column, there: int) -> bool:
@@ -149,7 +152,8 @@ def _repeats(column: Column, there: int) -> bool:
 
 def _no_number(column: Column, there: int, place: int) -> str:
     """Why numbers are none to learn from; "categorical" of those that are names of few things."""
-    is_named, name = words.is_id(column.name) or not column.name, column.name
+    name = column.called
+    is_named = words.is_id(name) or not name
     nearly = column.distinct > there * MOSTLY and column.distinct > FEW
     unique = there > 1 and (column.is_unique or column.is_many or nearly)
     if (column.zeros and column.is_integer) or words.is_one_of(name, words.POSTAL):
@@ -189,7 +193,7 @@ def _date(column: Column, na_values: frozenset[str], date_format: str | None) ->
     own = column.formats[0].format if column.formats else ""
     if own != date_format:
         return _left_out(column, f"dates as {column.values(1)}, other than those of the table")
-    why = f"dates as {column.values(1)}"
+    why = ""
     if len({one.format for one in column.formats}) > 1 and own:
         why = f"not sure: day or month first, as in {column.values(1)}"
     return Use(column.name, DAY, why, False, gone, "median" if gone else "", column.values())
@@ -199,7 +203,7 @@ def _text(column: Column, there: int, na_values: frozenset[str]) -> Use:
     is_few = column.distinct <= FEW and column.distinct * 2 <= there
     is_some = not column.is_many and column.distinct <= MANY
     is_some &= column.distinct * ROWS_EACH <= there
-    is_named = words.ends_in(column.name, words.FREE) or words.is_id(column.name)
+    is_named = words.ends_in(column.called, words.FREE) or words.is_id(column.called)
     if is_few or (is_some and not is_named):
         return _category(column, na_values, "")
     if _has_unit(column):
@@ -213,7 +217,9 @@ def _text(column: Column, there: int, na_values: frozenset[str]) -> Use:
 def _has_unit(column: Column) -> bool:
     import re
 
-    number = re.compile(r"[€$£~<>≈]? ?[+-]?[0-9][0-9.,']* ?[^\d\s,;]{1,8}\.?")
+    number = re.compile(
+        r"[+-]?[0-9][0-9.,']* ?[^\d\s,;]{1,8}|[€$£~<>≈] ?[+-]?[0-9][0-9.,']* ?[^\d\s,;]{0,8}"
+    )
     some = [value.strip() for value in list(column.counts)[:50]]
     return sum(bool(number.fullmatch(value)) for value in some) > 0.9 * len(some)
 

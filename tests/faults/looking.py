@@ -74,7 +74,7 @@ def write(place: Path, good: dict[str, Reader], choose: random.Random) -> list[s
         path = place / choose.choice(FOLDERS) / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(raw)
-        for beside, whole in one.beside.items():
+        for beside, whole in one.others:
             (path.parent / beside).parent.mkdir(parents=True, exist_ok=True)
             (path.parent / beside).write_bytes(whole)
         written.append(f"{kind} {'whole' if is_whole else 'mutated'} {path.relative_to(place)}")

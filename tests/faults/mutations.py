@@ -16,7 +16,6 @@ import resource
 import shutil
 import signal
 import sys
-import tempfile
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -28,6 +27,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow
 from PIL import Image, features
+
+from tests.support.pictures import png
+from tests.support.tiffs import tiff
 
 MEMORY = 6 << 30  # bytes of address space: what one mutation takes more is a fault
 SECONDS = 30  # for one mutation
@@ -50,14 +52,14 @@ class Reader(NamedTuple):
         name: of the file.
         raw: its bytes.
         options: of the entry.
-        beside: files that are whole, in the same folder; then that is the source.
+        others: files that stand beside it, in the folder that the entry reads then.
     """
 
     kind: str
     name: str
     raw: bytes
     options: dict[str, Any]
-    beside: dict[str, bytes] = {}  # noqa: RUF012
+    others: tuple[tuple[str, bytes], ...] = ()
 
 
 def _pixels(channels: int) -> np.ndarray:
@@ -72,6 +74,67 @@ def _picture(name: str, channels: int = 3, **options: Any) -> Callable[[], Reade
         form = {"jpg": "JPEG", "tif": "TIFF", "jp2": "JPEG2000"}.get(name.partition(".")[2])
         Image.fromarray(_pixels(channels)).save(file, form or name.partition(".")[2], **options)
         return Reader("images", name, file.getvalue(), {})
+
+    return build
+
+
+def _deep(name: str, dtype: str, **layout: Any) -> Callable[[], Reader]:
+    def build() -> Reader:
+        pixels = np.atleast_3d(_pixels(3)).astype(dtype) * 250 + 7
+        if name.endswith("tif"):
+            return Reader("images", name, tiff(pixels, **layout), {})
+        if name.endswith("ppm"):
+            return Reader(
+                "images", name, b"P6\n31 24\n65535\n" + pixels.astype(">u2").tobytes(), {}
+            )
+        return Reader("images", name, png(pixels), {})
+
+    return build
+
+
+def _heic() -> Reader:
+    import pillow_heif
+
+    file = io.BytesIO()
+    pillow_heif.from_pillow(Image.fromarray(_pixels(3))).save(file, quality=50)
+    return Reader("images", "x.heic", file.getvalue(), {})
+
+
+def _frames(name: str) -> Callable[[], Reader]:
+    def build() -> Reader:
+        file = io.BytesIO()
+        one, *more = [Image.fromarray(np.roll(_pixels(3), 5 * n, axis=1)) for n in range(3)]
+        form = {"tif": "TIFF"}.get(name.partition(".")[2], name.partition(".")[2])
+        one.save(file, form, save_all=True, append_images=more)
+        return Reader("images", name, file.getvalue(), {"frames": True, "color": "rgb"})
+
+    return build
+
+
+def _colored(name: str, mode: str, color: str) -> Callable[[], Reader]:
+    def build() -> Reader:
+        file = io.BytesIO()
+        image = Image.fromarray(_pixels(3))
+        image = image.quantize(17) if mode == "P" else image.convert(mode)
+        image.save(file, {"jpg": "JPEG", "tif": "TIFF"}.get(name[2:], name[2:]))
+        options = {"color": color, "resize": (9, 7), "fit": "pad"}
+        return Reader("images", name, file.getvalue(), options)
+
+    return build
+
+
+def _beside(name: str, text: str | None, **options: Any) -> Callable[[], Reader]:
+    def build() -> Reader:
+        pictures = []
+        for number in range(3):
+            file = io.BytesIO()
+            Image.fromarray(_pixels(3) // (number + 1)).save(file, "PNG")
+            pictures.append((f"{number}.png", file.getvalue()))
+        if text is not None:
+            return Reader("images", name, text.encode(), options, tuple(pictures))
+        file = io.BytesIO()
+        Image.fromarray(_pixels(1) % 5).save(file, "PNG")
+        return Reader("images", name, file.getvalue(), options, tuple(pictures[:1]))
 
     return build
 
@@ -226,70 +289,6 @@ GERMAN = "".join(f"{n}.{n:03d}.000,{n}5;'a;{n % 3}';{n},5 \n" for n in range(1, 
 BLANKS = "".join(f'  {n}   {n / 7:.3f}\t"b {n % 2}" \n# {n}\n' for n in range(40))
 
 
-def _deep(name: str, channels: int, dtype: str) -> Callable[[], Reader]:
-    def build() -> Reader:
-        from tests.support.bad_inputs.building import rgb_16_bit
-        from tests.support.tiffs import tiff
-
-        if name.endswith(".png"):
-            folder = Path(tempfile.mkdtemp())
-            rgb_16_bit(name)(folder)
-            raw = (folder / name).read_bytes()
-            shutil.rmtree(folder)
-            return Reader("images", name, raw, {})
-        pixels = _pixels(channels).reshape(24, 31, channels).astype(dtype) * np.dtype(dtype).type(3)
-        return Reader("images", name, tiff(pixels), {})
-
-    return build
-
-
-def _heic() -> Reader:
-    import pillow_heif
-
-    out = io.BytesIO()
-    pillow_heif.from_pillow(Image.fromarray(_pixels(3))).save(out, quality=80)
-    return Reader("images", "x.heic", out.getvalue(), {})
-
-
-def _frames(name: str, form: str, **options: Any) -> Callable[[], Reader]:
-    def build() -> Reader:
-        first, *others = [Image.fromarray(np.roll(_pixels(3), n, 0)) for n in range(3)]
-        out = io.BytesIO()
-        first.save(out, form, save_all=True, append_images=others, **options)
-        return Reader("images", name, out.getvalue(), {"frames": True, "color": "rgb"})
-
-    return build
-
-
-def _colored(name: str, mode: str, **options: Any) -> Callable[[], Reader]:
-    def build() -> Reader:
-        image = Image.fromarray(_pixels(3))
-        image = image.quantize(30) if mode == "P" else image.convert(mode)
-        out = io.BytesIO()
-        image.save(out, {"jpg": "JPEG", "tif": "TIFF"}.get(name[2:], name[2:]))
-        return Reader("images", name, out.getvalue(), options)
-
-    return build
-
-
-def _beside(name: str, content: bytes, **options: Any) -> Callable[[], Reader]:
-    """What is mutated is beside two images: their table of labels, a mask, a pair."""
-
-    def build() -> Reader:
-        pictures = {}
-        for number in range(2):
-            out = io.BytesIO()
-            Image.fromarray(_pixels(3) + np.uint8(number)).save(out, "PNG")
-            pictures[f"{number}.png"] = out.getvalue()
-        gray = io.BytesIO()
-        Image.fromarray(_pixels(1)).save(gray, "PNG")
-        if not content:
-            pictures |= {f"{name.partition('/')[0]}/1.png": gray.getvalue()}
-        return Reader("images", name, content or gray.getvalue(), options, pictures)
-
-    return build
-
-
 def _headerless() -> Reader:
     rows = "\n".join(f"{n};{n / 7:.3f};{n * 1e10:g}" for n in range(30))
     return Reader("table", "x.csv", rows.encode(), {"delimiter": ";", "header": False})
@@ -327,6 +326,26 @@ READERS: dict[str, Callable[[], Reader]] = {
     "sgi": _picture("x.sgi"),
     "webp": _picture("x.webp", lossless=True),
     "jpeg 2000": _picture("x.jp2"),
+    "png 16": _deep("x.png", "u2"),
+    "tiff 16": _deep("x.tif", "u2"),
+    "tiff 16 deflate": _deep("x.tif", "u2", planar=2, deflate=True, rows=7),
+    "tiff float": _deep("x.tif", "f4", order=">", tiled=True, large=True),
+    "ppm 16": _deep("x.ppm", "u2"),
+    "heic": lambda: _heic(),
+    "gif frames": _frames("x.gif"),
+    "webp frames": _frames("x.webp"),
+    "tiff pages": _frames("x.tif"),
+    "png palette": _colored("x.png", "P", "rgba"),
+    "png bits": _colored("x.png", "1", "gray"),
+    "jpeg cmyk": _colored("x.jpg", "CMYK", "rgb"),
+    "tiff cmyk": _colored("x.tif", "CMYK", "gray"),
+    "labels": _beside("l.csv", "file,label\n0.png,a\n1.png,b\n2.png,a\n", labels="l.csv"),
+    "labels jsonl": _beside(
+        "l.jsonl",
+        '{"file": "0.png", "x": [1, "a"]}\n{"file": "1", "x": []}\n{"file": "2", "x": "b"}\n',
+        labels="l.jsonl",
+    ),
+    "mask": _beside("masks/0.png", None, masks="masks", pattern="**/*"),
     "dicom explicit": _slice("explicit"),
     "dicom implicit": _slice("implicit"),
     "dicom big endian": _slice("big"),
@@ -368,35 +387,18 @@ READERS |= {
         measures={"b": "categorical"},
     ),
     **{form: _typed_file(form) for form in ("parquet", "arrow", "arrows", "jsonl", "json", "xlsx")},
-    "png 16 bit": _deep("x.png", 3, "uint16"),
-    "tiff 16 bit": _deep("x.tif", 1, "uint16"),
-    "tiff float": _deep("x.tif", 3, "float32"),
-    "heic": _heic,
-    "gif frames": _frames("x.gif", "GIF"),
-    "webp frames": _frames("x.webp", "WEBP", lossless=True),
-    "tiff pages": _frames("x.tif", "TIFF"),
-    "png frames": _frames("x.png", "PNG"),
-    "palette": _colored("x.png", "P", color="rgba"),
-    "cmyk": _colored("x.jpg", "CMYK", color="rgb", resize=(9, 7)),
-    "one bit": _colored("x.tif", "1", color="gray", resize=(40, 7), fit="pad"),
-    "labels csv": _beside("labels.csv", b"file,label\n0.png,cat\n1.png,dog\n", labels="labels.csv"),
+    "png frames": _frames("x.png"),
     "labels several": _beside(
-        "a.tsv", b"file\tlabel\n0\tcat|dog\n1\t\n", labels="a.tsv", label_separator="|"
+        "a.tsv", "file\tlabel\n0\tcat|dog\n1\t\n2\tdog\n", labels="a.tsv", label_separator="|"
     ),
     "labels numbers": _beside(
         "a.csv",
-        b"file;age;id\n0;1,5;7\n1;2;8\n",
+        "file;age;id\n0;1,5;7\n1;2;8\n2;2;9\n",
         labels="a.csv",
         label_column="id",
         regression=True,
     ),
-    "labels json": _beside(
-        "a.jsonl",
-        b'{"file_name": "0.png", "label": ["a", "b"]}\n{"file_name": "1.png", "label": []}\n',
-        labels="a.jsonl",
-    ),
-    "mask": _beside("masks/0.png", b"", masks="masks/{stem}.png", resize=(5, 5)),
-    "pair": _beside("clean/0.png", b"", pairs="clean", color="gray"),
+    "pair": _beside("clean/0.png", None, pairs="clean", color="gray"),
 }
 if features.check("avif"):
     READERS["avif"] = _picture("x.avif")
@@ -471,17 +473,14 @@ def _read(reader: Reader, folder: Path, publish: bool) -> None:
 
     options = {"on_damage": "note"} if publish and reader.kind == "images" else {}
     spec = kind_named(reader.kind).options
-    place = "files" if reader.beside else reader.name
-    path = folder / place / reader.name if reader.beside else folder / reader.name
-    for name, raw in {**reader.beside, reader.name: reader.raw}.items():
-        file = path.parents[len(Path(reader.name).parents) - 1] / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(raw)
-    values = {"name": "s", "root": folder, "kind": reader.kind, "path": place, **options}
-    source = spec(**values, **reader.options)
-    if reader.beside:
-        _made(source, folder)
+    if reader.others:
+        _read_beside(reader, folder)
         return
+    path = folder / reader.name
+    path.write_bytes(reader.raw)
+    source = spec(
+        name="s", root=folder, kind=reader.kind, path=reader.name, **reader.options, **options
+    )
     for name, tensor in block_of(source, [path]).tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise ValueError(f"'{name}' is not finite")
@@ -511,6 +510,24 @@ def _check_same(whole: dict[str, Any], parts: dict[str, Any]) -> None:
         close = other.shape == tensor.shape and bool(((other - tensor).abs() <= 1e-4).all())
         if other.dtype != tensor.dtype or not close:
             raise ValueError(f"'{name}' is another in parts")
+
+
+def _read_beside(reader: Reader, folder: Path) -> None:
+    """Through the store, which lists what stands beside a sample."""
+    from ptm.prepare import tensorize
+    from ptm.registry import kind_named
+
+    spec, root = kind_named(reader.kind).options, folder / "in"
+    for name, raw in (*reader.others, (reader.name, reader.raw)):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(raw)
+    given = {"name": "s", "root": folder, "kind": reader.kind, "path": "in"}
+    try:
+        for on_bad in ("fail", "quarantine"):
+            tensorize(spec(**given, **reader.options, on_bad=on_bad), folder / "store")
+    finally:
+        shutil.rmtree(folder / "store", ignore_errors=True)
+        shutil.rmtree(root)
 
 
 @contextmanager

@@ -224,7 +224,7 @@ ROWS: dict[str, tuple[Edit, set[str], str]] = {
     ),
     "a helper of delimited files": (
         append("readers/delimited/columns.py"),
-        TABLES | SERIES,
+        TABLES | SERIES | IMAGES,
         "module .*delim",
     ),
     "a helper of three rooms": (

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from ptm.inspecting.folder import Folder
+from ptm.inspecting.folder import Folder, Seen
 from ptm.inspecting.guess import Entry, Guess, Line, counted, share_line
 from ptm.inspecting.patterns import pattern_of
 from ptm.inspecting.pictures.heads import Heads, bad_line, heads_of, lines_of
 from ptm.inspecting.pictures.sets import Pictures, sets_of
 from ptm.inspecting.pictures.tables import labelled
-from ptm.readers.sniffing.family import IMAGE
+from ptm.readers.sniffing.family import DICOM, IMAGE, WAV
 
 KIND = "images"
+FEWEST_CALLED = 3  # files that are called as pictures, so that it is no chance
 
 
 def inspect(folder: Folder) -> Guess | None:
@@ -23,9 +24,25 @@ def inspect(folder: Folder) -> Guess | None:
     taken = {file.name for one in sets for file in one.files}
     left = [file for file in pictures if file.name not in taken]
     sets += sets_of(left) if left else []
-    left_out: dict[str, str] = {}
+    left_out = _annotations(folder, pictures, sets)
     entries = [entry for one in sets if (entry := _entry(folder, one, left_out))]
     return Guess.of(entries, left_out)
+
+
+def _annotations(
+    folder: Folder, pictures: Sequence[Seen], sets: Sequence[Pictures]
+) -> dict[str, str]:
+    """Files that are called as pictures are, with boxes or words for each, which are not read."""
+    stems = {file.stem for file in pictures}
+    tables = {name for one in sets for name in one.beside}
+    called = [
+        file
+        for file in folder.files
+        if file.family not in (IMAGE, DICOM, WAV) and file.stem in stems and file.name not in tables
+    ]
+    if len(called) < min(FEWEST_CALLED, len(stems)):
+        return {}
+    return {file.name: "called as a picture: such notes are not read" for file in called}
 
 
 def _entry(folder: Folder, one: Pictures, left_out: dict[str, str]) -> Entry | None:
@@ -90,6 +107,8 @@ def _pattern(folder: Folder, one: Pictures, usual: str, left_out: dict[str, str]
 def _split(one: Pictures, heads: Heads) -> Iterator[Line]:
     if one.in_splits:
         yield Line("split", {"folder": True}, "as the folders train, val, test say")
+        return
+    if one.has_split:
         return
     frames = sum(head.frames for head in heads.good)
     line = share_line(frames * len(one.files) // heads.looked)

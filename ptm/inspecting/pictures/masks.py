@@ -24,7 +24,7 @@ MASK_WORDS = frozenset(WORDS.split("|"))
 SUFFIX = re.compile(rf"(.+?)([_ .-](?:{WORDS}))", re.IGNORECASE)
 OF_PICTURES = word_set(
     "images image imgs img photos photo pictures bilder fotos jpegimages inputs input rgb "
-    "originals original data frames jpg png x raw"
+    "originals original data frames jpg jpeg png x raw"
 )
 PAIRS = (
     *(("noisy", "clean"), ("noise", "clean"), ("low", "high"), ("lowres", "highres")),
@@ -33,6 +33,7 @@ PAIRS = (
     *(("rain", "norain"), ("degraded", "clean"), ("damaged", "clean"), ("dark", "bright")),
     *(("source", "target"), ("haze", "clear"), ("verrauscht", "sauber")),
 )
+OF_WHAT = word_set("class classes object objects instance instances semantic binary")
 LATER = MASK_WORDS | {later for _, later in PAIRS}
 MOSTLY = 0.8  # of the pictures have a partner
 
@@ -89,7 +90,7 @@ def _are_partners(mine: str, other: str) -> bool:
     """Whether one folder has the pictures, and another their masks or counterparts."""
     ours, theirs = words_of(mine), words_of(other)
     if set(theirs) & MASK_WORDS and not set(ours) & MASK_WORDS:
-        left = [word for word in theirs if word not in MASK_WORDS | OF_PICTURES]
+        left = [word for word in theirs if word not in MASK_WORDS | OF_PICTURES | OF_WHAT]
         return left == [word for word in ours if word not in OF_PICTURES]
     pairs = {(a, b) for a in ours for b in theirs} & set(PAIRS)
     if not pairs:

@@ -34,6 +34,7 @@ class Pictures:
         seen: what was seen, in a few words.
         doubts: what is not sure.
         name: asked for; that of its folder where it is "".
+        has_split: whether its folder is that of a split, beside others.
         is_uneven: whether some pictures lack a label or mask, or these a picture.
     """
 
@@ -46,6 +47,7 @@ class Pictures:
     seen: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     name: str = ""
+    has_split: bool = False
     is_uneven: bool = False
 
     @property
@@ -144,7 +146,7 @@ def _in_splits(subs: dict[str, list[Seen]], above: str) -> list[Pictures]:
             return [joined]
     for name, some in parts.items():
         for one in some:
-            one.name = one.name or (name if len(some) == 1 else "")
+            one.name, one.has_split = one.name or (name if len(some) == 1 else ""), True
             found.append(one)
     for name in subs.keys() - roles.keys():
         found += sets_of(subs[name], join(above, name))

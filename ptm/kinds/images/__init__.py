@@ -14,7 +14,7 @@ from ptm.kinds.images.labels import classes_of, column_of, labels_of, numbers_of
 from ptm.kinds.images.options import Options as Options
 from ptm.kinds.images.resizing import FILTER, NEAREST
 from ptm.kinds.images.samples import IMAGES, MASKS, PAIRS, PARTNERS, partners_of
-from ptm.kinds.images.tables import lost_rows
+from ptm.kinds.images.tables import lost_rows, table_in
 from ptm.kinds.images.views import pictures
 from ptm.model import CHANNEL, HEIGHT, SAMPLE, WIDTH, Artifact, Bad, Block, File, Part, View
 from ptm.readers.pictures.colors import NAMES, white_of
@@ -60,10 +60,12 @@ def read(options: Options, part: Part) -> Block:
             they are set aside, where the entry says so.
     """
     labels = labels_of(options, part.files, part.said)
-    partners, bad, lost = partners_of(options, part.files, part.beside)
+    table = table_in(options, part.beside)
+    others = [file for file in part.beside if file is not table]
+    partners, bad, lost = partners_of(options, part.files, others)
     bad |= labels.bad
-    if options.table:
-        lost += lost_rows(options, part.said)
+    if table:
+        lost += lost_rows(table, part.said)
     usual = dict(part.usual).get(SIZES, "") if options.on_bad == "quarantine" else ""
     found = _gathered(options, part.files, partners, bad, usual, lost)
     aside = [*_aside(part.files, found.bad), *(_of_none(part, one) for one in lost)]
@@ -83,7 +85,8 @@ def read(options: Options, part: Part) -> Block:
         carried={
             "notes": [one.note for one in found.samples.values() if one.note],
             "labels": runs(texts),
-            "several": labels.several,
+            "several_labels": labels.several,
+            "several_frames": any(place.frame for place in found.samples),
             "mask_values": _values(tensors.get(MASKS)),
         },
     )
@@ -124,6 +127,16 @@ def whole(
     notes = [note for one in carried for note in one["notes"]]
     more = [f"… and {len(notes) - NOTED} more"] if len(notes) > NOTED else []
     notes = [*notes[:NOTED], *more, *_flat(learned.scaler)]
+    rule = options.rule
+    if (
+        options.frames
+        and rule
+        and rule.by == "content"
+        and any(one["several_frames"] for one in carried)
+    ):
+        notes.append(
+            "frames of one file may be in several splits (group = 'file' keeps them in one)"
+        )
     found = Block(facts={"target": "label"}) if options.regression else Block()
     if options.labels and not options.regression:
         found = classes_of(options, carried)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ptm.kinds.images.options import Options
 from ptm.kinds.images.pairing import Partners
 from ptm.kinds.images.samples import PARTNERS
-from ptm.kinds.images.tables import Rows, rows_of
+from ptm.kinds.images.tables import Rows, rows_of, table_in
 from ptm.limits import FLOAT32
 from ptm.model import File, Part
 from ptm.parts import between_files, size_of_alike
@@ -31,20 +31,14 @@ def parts(
     Raises:
         BadInput: there is a table of labels that cannot be read.
     """
-    table = _table(options, beside)
+    table = table_in(options, beside)
     rows = rows_of(options, files, table) if table else None
     others = tuple(file for file in beside if file is not table)
     found = between_files(files, _sizes(options, files), target_bytes)
-    return _with_beside(options, found, others, rows)
-
-
-def _table(options: Options, beside: Sequence[File]) -> File | None:
-    """The table of the labels: the one of that name, in whichever case."""
-    if options.table is None:
-        return None
-    name = options.table
-    alike = [file for file in beside if file.name.lower() == name.lower()]
-    return next((file for file in alike if file.name == name), alike[0])
+    parts = _with_beside(options, found, others, rows)
+    if table and rows and rows.lost:  # what is told of them names it
+        parts[-1] = parts[-1]._replace(beside=(*parts[-1].beside, table))
+    return parts
 
 
 def _sizes(options: Options, files: Sequence[File]) -> list[int]:

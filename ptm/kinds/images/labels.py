@@ -198,7 +198,7 @@ def classes_of(options: Options, carried: Sequence[Mapping[str, Any]]) -> Block:
 
     found = [run for one in carried for run in one["labels"]]
     counts = [count for _, count in found]
-    if not any(one["several"] for one in carried):
+    if not any(one["several_labels"] for one in carried):
         classes = sorted({name for name, _ in found})
         places = {name: place for place, name in enumerate(classes)}
         codes = np.array([places[name] for name, _ in found], dtype=np.int64)

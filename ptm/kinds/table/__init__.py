@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ptm.distinct import Distinct
 from ptm.errors import BadInput, Faults
-from ptm.featuring import PLAIN, numbers_of, parts_of
+from ptm.featuring import numbers_of, parts_of
 from ptm.kinds.table import targets
 from ptm.kinds.table.categories import Rare, categories_of, check_rare, counted, filled
 from ptm.kinds.table.features import (
@@ -53,6 +53,7 @@ from ptm.readers.delimited.faults import some
 from ptm.source import file_name
 from ptm.spelling import days_of
 from ptm.stats import Moments, Stats
+from ptm.treatment import PLAIN
 
 if TYPE_CHECKING:
     import numpy as np

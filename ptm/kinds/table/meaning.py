@@ -7,9 +7,9 @@ import re
 from typing import TYPE_CHECKING
 
 from ptm import arrow
-from ptm.featuring import DAYS, Treatment
 from ptm.source import Measure
 from ptm.spelling import days_of, times, truths
+from ptm.treatment import DAYS, Treatment
 
 if TYPE_CHECKING:
     from ptm.kinds.table.options import Options

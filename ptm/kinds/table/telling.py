@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ptm.featuring import PLAIN
 from ptm.kinds.table.categories import Rare, categories_of, filled, rare_notes
 from ptm.kinds.table.features import columns_of, scaled_moments, warnings_of
 from ptm.kinds.table.missing import missing_counts, missing_note
@@ -15,6 +14,7 @@ from ptm.learned import Learned
 from ptm.model import Block
 from ptm.readers.delimited.faults import shown
 from ptm.stats import Stats
+from ptm.treatment import PLAIN
 
 if TYPE_CHECKING:
     from ptm.kinds.table.options import Options

@@ -241,19 +241,22 @@ def _all_frames(raw: bytes, wanted: Wanted) -> list[_Decoded]:
         if frames == 1 or kind == "MPO":
             return [_one(raw, wanted)]
         check_header(raw, kind, image.mode, frames, wanted)
-        check_size(image.height, image.width, channels_in("RGBA", wanted.color), frames, wanted)
-        return [_frame(raw, image, kind, number, wanted) for number in range(frames)]
+        hurt = damage(kind, raw)
+        return [_frame(image, number, frames, hurt, wanted) for number in range(frames)]
 
 
-def _frame(raw: bytes, image: Image, kind: str, number: int, wanted: Wanted) -> _Decoded:
+def _frame(image: Image, number: int, frames: int, hurt: str, wanted: Wanted) -> _Decoded:
     """One of several frames."""
     import numpy as np
 
-    image.seek(number)
+    image.seek(number)  # after which it may be larger than the first
     check_mode(image.mode, wanted)
-    mode = image.mode
-    pixels = np.array(converted(image, wanted.color) if wanted.color else _as_stored(image))
-    return _turned(recolored(pixels, wanted.color), mode, orientation_of(image), damage(kind, raw))
+    channels = channels_in("RGB", wanted.color)
+    check_size(image.height, image.width, channels, frames, wanted)
+    mode, color = image.mode, wanted.color
+    # a copy: the next frame may be drawn over it
+    pixels = np.array(converted(image, color) if color else recolored(_as_stored(image), None))
+    return _turned(pixels, mode, orientation_of(image), hurt)
 
 
 def _is_deep(kind: str, raw: bytes) -> bool:

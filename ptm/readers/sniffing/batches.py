@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 BLOCK = 1 << 20  # bytes that are read at once
 BATCH = 1 << 22  # bytes of a batch of rows; a row has to be shorter
+JOINED = 1 << 24  # of those that are looked at together
 RUNS = re.compile(rb"[ \t]+")
 TOLD = 5  # rows that are named
 
@@ -29,6 +30,7 @@ class Rows:
     Attributes:
         count: of those that have all fields.
         odd: how many have more fields, or fewer.
+        blank: how many have nothing at all.
         first_odd: the numbers of the first of those, from 1.
         is_text: whether all bytes that were read are text of the encoding.
         is_all: whether all were read.
@@ -37,6 +39,7 @@ class Rows:
 
     count: int = 0
     odd: int = 0
+    blank: int = 0
     first_odd: list[int] = field(default_factory=list)
     is_text: bool = True
     is_all: bool = True
@@ -66,6 +69,21 @@ def batches_of(
             plain = _Text(io.BytesIO(b"\n".join(lines) + b"\n"), dialect, encoding, most, aside, 0)
             yield from _parsed(plain, dialect, aside)
             rows.count += aside.count
+
+
+def joined(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Small batches as fewer large ones: each column of each takes its time."""
+    import pyarrow as pa
+
+    waiting, size = list[pa.RecordBatch](), 0
+    for batch in batches:
+        waiting.append(batch)
+        size += batch.nbytes
+        if size >= JOINED:
+            yield pa.concat_batches(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield pa.concat_batches(waiting)
 
 
 def _parsed(text: _Text, dialect: Dialect, rows: Rows) -> Iterator[pa.RecordBatch]:

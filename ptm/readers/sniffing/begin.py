@@ -82,7 +82,7 @@ def read_pieces(path: Path, size: int) -> list[bytes]:
     """Pieces of a large file that is not packed, from behind its begin up to its end."""
     first, last = min(SAMPLE, size), size - PIECE
     step = max((last - first) // (PIECES - 1), PIECE)
-    places = list(range(first, last + 1, step))
+    places = [*range(first, last, step), last]
     with path.open("rb") as file:
         found = []
         for place in places:

@@ -59,3 +59,9 @@ def _are_years(cells: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
         return False
     values = [value.strip() for row in below for value in row[-2:]]
     return sum(bool(YEAR.fullmatch(value)) for value in values) < len(values) // 2
+
+
+def is_title(record: Sequence[str], following: Sequence[str]) -> bool:
+    """Whether a record is a title, filled up with blanks as spreadsheets do, above a header."""
+    filled, below = (sum(bool(cell.strip()) for cell in one) for one in (record, following))
+    return len(record) > 2 and filled * 3 <= len(record) < below * 2

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ptm.errors import BadInput
 from ptm.readers.sniffing.begin import Begin, read_begin
+from ptm.readers.sniffing.headers import is_title
 from ptm.system_errors import is_of_disk
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ class Sheet(NamedTuple):
 
     Attributes:
         name: of the sheet; "" where there are none.
-        rows: all of the same number of cells; the first blank ones are left out.
-        skip: how many those were.
+        rows: all of the same number of cells, without blank ones and titles above.
+        skip: how many rows stand before the first.
         is_all: whether there are no more.
     """
 
@@ -122,10 +123,12 @@ def _sheet(sheet: Any) -> Sheet:
         if len(rows) > MOST_ROWS:
             is_all = False
             break
-    skip = next((n for n, row in enumerate(rows) if any(row)), len(rows))
-    kept = [row for row in rows[skip:] if any(row)]
-    width = max((n + 1 for row in kept for n, cell in enumerate(row) if cell), default=0)
-    return Sheet(sheet.title, [(row + [""] * width)[:width] for row in kept], skip, is_all)
+    width = max((n + 1 for row in rows for n, cell in enumerate(row) if cell), default=0)
+    kept = [(n, (row + [""] * width)[:width]) for n, row in enumerate(rows) if any(row)]
+    while len(kept) > 2 and is_title(kept[0][1], kept[1][1]):
+        kept = kept[1:]
+    skip = kept[0][0] if kept else 0
+    return Sheet(sheet.title, [row for _, row in kept], skip, is_all)
 
 
 def parquet_batches(path: Path, most: int) -> Iterator[pa.RecordBatch]:

@@ -273,7 +273,8 @@ def test_parquet(look: Look, tmp_path: Path) -> None:
     )
     pq.write_table(table, tmp_path / "t.parquet")
     entry = look()["t"]
-    assert entry["exclude"] == ["id", "tags"]
+    assert entry["columns"] == ["id", "x", "ok", "day", "label"]
+    assert entry["exclude"] == ["id"]
     assert entry["target"] == "label"
     assert entry["measures"] == {"ok": "boolean", "day": "date", "label": "categorical"}
     assert entry["missing"] == {"x": "median"}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +12,9 @@ import torch
 from PIL import Image
 
 from ptm.errors import InputError
-from ptm.readers.pictures.formats import ADAM7
 from tests.support.bad_inputs.building import rgb_16_bit
 from tests.support.entries import aside, flat, made, made_alike, put, refused
-from tests.support.pictures import noise, saved, smooth
+from tests.support.pictures import noise, png, saved, smooth
 from tests.support.tiffs import tiff
 
 pytestmark = pytest.mark.usefixtures("unsynced")
@@ -137,27 +134,6 @@ def test_sixteen_bits(tmp_path: Path) -> None:
     assert torch.equal(raw.tensors["images"], images)
     batch = next(iter(raw.loader("train", 3, shuffle=False)))["images"]
     assert torch.allclose(batch, scaled.tensors["images"])
-
-
-def png(pixels: np.ndarray, interlaced: bool) -> bytes:
-    """A PNG of 16 bits, its rows filtered by those above."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        check = struct.pack(">I", zlib.crc32(kind + content))
-        return struct.pack(">I", len(content)) + kind + content + check
-
-    height, width, channels = pixels.shape
-    color = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
-    rows = b""
-    for left, top, across, down in ADAM7 if interlaced else ((0, 0, 1, 1),):
-        some = pixels[top::down, left::across]
-        if some.size:
-            raw = some.astype(">u2").reshape(len(some), -1).view(np.uint8)
-            raw = np.vstack([raw[:1], raw[1:] - raw[:-1]])
-            rows += b"".join(b"\2" + row.tobytes() for row in raw)
-    head = struct.pack(">IIBBBBB", width, height, 16, color, 0, 0, int(interlaced))
-    data = chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + data
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])

@@ -85,6 +85,13 @@ def test_a_table_is_an_input(root: Path) -> None:
     assert not third.cached and "0 of 4 parts" in third.why  # rows in another order
 
 
+def test_one_file(root: Path) -> None:
+    """A source of one file has its table in the folder of the file."""
+    table(root, "file,label\n2.png,dog\n")
+    found = made(root, 'labels = "labels.csv"', path="d/2.png")
+    assert found.table["label"].tolist() == ["dog"]
+
+
 def test_in_folders(tmp_path: Path) -> None:
     """Paths are matched from their end; of two files of one name the folders tell which."""
     for number, name in enumerate(("a/1.png", "b/1.png", "b/c/2.png")):
@@ -132,9 +139,7 @@ def test_mismatches_are_set_aside(root: Path) -> None:
     found = made_alike(root, 'labels = "labels.csv"\non_bad = "quarantine"')
     assert found.table["file"].tolist() == ["1.png"]
     assert found.manifest["facts"]["classes"] == ["cat"]
-    assert aside(found) == [
-        (file if file == "d/labels.csv" else file.removeprefix("d/"), *rest) for file, *rest in TOLD
-    ]
+    assert aside(found) == [(file.removeprefix("d/"), *rest) for file, *rest in TOLD]
 
 
 @pytest.mark.parametrize(

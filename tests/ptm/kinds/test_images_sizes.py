@@ -214,6 +214,10 @@ def test_frames_stay_together(tmp_path: Path) -> None:
     found = made(tmp_path, 'frames = true\ngroup = "file"\nsplit = { train = 0.5, val = 0.5 }')
     assert found.table.groupby("file")["split"].nunique().max() == 1
     assert found.table["split"].nunique() == 2
+    assert not [note for note in found.manifest["warnings"] if "frames" in note]
+    apart = made(tmp_path, "frames = true\nsplit = { train = 0.5, val = 0.5 }", "apart")
+    [note] = [note for note in apart.manifest["warnings"] if "frames" in note]
+    assert "group = 'file'" in note
 
 
 def test_frames_have_to_fit(tmp_path: Path) -> None:
