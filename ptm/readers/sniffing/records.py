@@ -181,7 +181,7 @@ def _damage_told(path: Path, form: str) -> Iterator[None]:
 
     try:
         yield
-    except (pa.ArrowException, OSError, OverflowError) as error:
+    except (pa.ArrowException, OSError, OverflowError, UnicodeDecodeError) as error:
         if is_of_disk(error):
             raise
         raise BadInput("", f"a whole {form} file", "a damaged one", str(path)) from error
@@ -190,6 +190,7 @@ def _damage_told(path: Path, form: str) -> Iterator[None]:
 def _up_to(batches: Any, most: int) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         batch.validate(full=True)  # what the file says of lengths is not looked at before
+        assert len(batch.schema.names) == batch.num_columns  # they are text
         yield batch
         most -= batch.nbytes
         if most <= 0:

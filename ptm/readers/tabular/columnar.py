@@ -155,12 +155,14 @@ def _opened(path: Path, form: str) -> Iterator[_Parquet | _Arrow]:
             yield file
         finally:
             file.close()
-    except (pa.ArrowException, OSError, OverflowError) as error:
+    except (pa.ArrowException, OSError, OverflowError, UnicodeDecodeError) as error:
         is_short = isinstance(error, MemoryError) and not _is_made_up(error, path)
         if is_of_disk(error) or is_short:
             raise
         name = "Parquet" if form == PARQUET else "Arrow"
         told = " ".join(str(error).split())[:LETTERS]
+        if isinstance(error, UnicodeDecodeError):
+            told = "text that is not UTF-8"
         raise BadInput(expected=f"a whole {name} file", got=told, file=str(path)) from error
 
 

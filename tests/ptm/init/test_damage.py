@@ -14,6 +14,7 @@ from tests.support.bad_inputs.formats import (
     as_arrow,
     as_parquet,
     flipped,
+    misnamed,
     misplaced,
 )
 
@@ -23,6 +24,9 @@ DAMAGED = {
     "text.parquet": as_parquet({"a": HALF}),
     "text.arrow": as_arrow({"a": HALF}),
     "head.arrows": flipped(STREAM, 12, 30),
+    "name.arrow": misnamed(as_arrow({"misnamed": [1]})),
+    "name.arrows": misnamed(as_arrow({"misnamed": [1]}, stream=True)),
+    "name.parquet": misnamed(as_parquet({"misnamed": [1]})),
     "cut.arrows": STREAM[: len(STREAM) // 2],
     "cut.parquet": PARQUET[:-100],
     "page.parquet": flipped(PARQUET, 60, 400),

@@ -74,6 +74,12 @@ def lines(*objects: object) -> str:
     return "".join(json.dumps(one) + "\n" for one in objects)
 
 
+def misnamed(raw: bytes) -> bytes:
+    """A file whose column "misnamed" is called what is no text."""
+    assert b"misnamed" in raw
+    return raw.replace(b"misnamed", b"misname\xe7")
+
+
 PARQUET, ARROW, STREAM = as_parquet(COLUMNS), as_arrow(COLUMNS), as_arrow(COLUMNS, stream=True)
 SHEET = [["a", "b"], [1, 2], [3, 4]]
 EXCEL = as_excel(("one", SHEET))
@@ -148,6 +154,11 @@ BAD_FORMATS = (
     rows("arrow-truncated", ARROW[: len(ARROW) // 2], "", "expected a whole Arrow", path="t.arrow"),
     rows("arrow-footer", flipped(ARROW, len(ARROW) - 20, 8), "", "a whole Arrow", path="t.arrow"),
     rows("arrow-stream-cut", STREAM[: len(STREAM) // 2], "", "a whole Arrow", path="t.arrows"),
+    rows("arrow-name", misnamed(as_arrow({"misnamed": [1]})), "", "a whole Arrow file"),
+    rows(
+        "arrow-stream-name", misnamed(as_arrow({"misnamed": [1]}, True)), "", "a whole Arrow file"
+    ),
+    rows("parquet-name", misnamed(as_parquet({"misnamed": [1]})), "", "a whole Parquet file"),
     rows("feather-1", b"FEA1" + bytes(200) + b"FEA1", "", "expected", "Feather file of version 1"),
     rows("json-cut", lines({"a": 1}, {"a": 2})[:-4], "", "JSON", "got", path="t.jsonl"),
     rows(
