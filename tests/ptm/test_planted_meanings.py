@@ -15,7 +15,7 @@ import ptm
 from tests.support.dialects import toml
 
 pytestmark = pytest.mark.usefixtures("unsynced")
-FEW, MANY = 10, 300
+FEW, MANY = 4, 300
 SIZES = ["S", "M", "L", "XL"]
 FLAGS = {"yes": 1, "no": 0, "TRUE": 1, "f": 0, "On": 1, "0": 0, "Y": 1, "n": 0}
 PARTS = ["year", "month", "day", "weekday", "hour", "minute", "day_of_year"]

@@ -13,7 +13,7 @@ import ptm
 from tests.support.dialects import Planted, planted_file, planted_text
 
 pytestmark = pytest.mark.usefixtures("unsynced")
-FEW, MANY = 15, 500
+FEW, MANY = 8, 500
 
 
 def check(planted: Planted, root: Path, *sizes: int) -> None:

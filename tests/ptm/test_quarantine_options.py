@@ -150,7 +150,7 @@ def test_rows(name: str, size: int, tmp_path: Path) -> None:
     entry = f'[x]\nkind = "table"\npath = "t.csv"\non_bad = "quarantine"\n{rows.options}\n'
     entry += f"part_bytes = {size}\n"
     where, expected, got = rows.told
-    for place in (0, 5, count):
+    for place in (0, 5, count) if size > 40 else (5,):
         text = "\n".join([rows.header, *good[:place], rows.bad, *good[place:]]) + "\n"
         (tmp_path / "t.csv").write_text(text)
         found = made(tmp_path, entry, f"store{place}")
