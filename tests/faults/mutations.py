@@ -7,6 +7,8 @@ came to anything but tensors or a PtmError.
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import json
 import random
@@ -23,6 +25,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow
 from PIL import Image, features
 
 from tests.support.pictures import png
@@ -207,6 +210,85 @@ def _table(encoding: str = "utf-8") -> Callable[[], Reader]:
     return build
 
 
+TYPED = {
+    "measures": {"city": "categorical", "flag": "boolean"},
+    "order": {"size": ("S", "M", "L")},
+    "dates": {"day": ("year", "weekday", "day_of_year")},
+    "missing": {"x": "median", "city": "category", "flag": "drop", "size": "M", "day": "mode"},
+    "indicator": ("x",),
+    "codes": ("city",),
+    "min_count": 2,
+    "na_values": ("NA", "?"),
+    "target": ("flag", "y"),
+}
+
+
+def _typed_columns() -> dict[str, list[Any]]:
+    rows = range(40)
+    return {
+        "x": [None if n == 7 else n / 8 for n in rows],
+        "city": [
+            None if n == 9 else ("a b", "c, d", "e", "rare" if n == 11 else "a b")[n % 4]
+            for n in rows
+        ],
+        "flag": [None if n == 30 else ("yes", "no")[n % 2] for n in rows],
+        "size": [None if n == 12 else "SML"[n % 3] for n in rows],
+        "day": [None if n == 5 else f"2024-{n % 12 + 1:02d}-{n % 28 + 1:02d}T12:30" for n in rows],
+        "y": [float(n * n) for n in rows],
+    }
+
+
+def _typed_text(pack: Callable[[bytes], bytes] | None = None) -> Callable[[], Reader]:
+    def build() -> Reader:
+        import csv
+
+        out, columns = io.StringIO(), _typed_columns()
+        csv.writer(out).writerows([[*columns], *zip(*columns.values(), strict=True)])
+        raw = out.getvalue().encode()
+        return Reader("table", "x.csv", pack(raw) if pack else raw, TYPED)
+
+    return build
+
+
+def _typed_file(form: str) -> Callable[[], Reader]:
+    def build() -> Reader:
+        import pyarrow as pa
+        from pyarrow import ipc, parquet
+
+        columns, out = _typed_columns(), io.BytesIO()
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        table = pa.table(columns)
+        if form == "parquet":
+            parquet.write_table(table, out, row_group_size=16)
+        elif form in ("arrow", "arrows"):
+            table = table.set_column(1, "city", table["city"].dictionary_encode())
+            opened = ipc.new_file if form == "arrow" else ipc.new_stream
+            with opened(out, table.schema) as writer:
+                writer.write_table(table, max_chunksize=16)
+        elif form == "jsonl":
+            out.write("\n".join(json.dumps(row) for row in rows).encode())
+        elif form == "json":
+            out.write(json.dumps(rows, indent=1).encode())
+        else:
+            import openpyxl
+
+            book = openpyxl.Workbook()
+            for row in ([*columns], *zip(*columns.values(), strict=True)):
+                book.active.append(list(row))
+            book.save(out)
+        return Reader("table", f"x.{form}", out.getvalue(), TYPED)
+
+    return build
+
+
+def _dialect(text: str, **options: Any) -> Callable[[], Reader]:
+    return lambda: Reader("table", "x.csv", text.encode(options.get("encoding", "utf-8")), options)
+
+
+GERMAN = "".join(f"{n}.{n:03d}.000,{n}5;'a;{n % 3}';{n},5 \n" for n in range(1, 40))
+BLANKS = "".join(f'  {n}   {n / 7:.3f}\t"b {n % 2}" \n# {n}\n' for n in range(40))
+
+
 def _headerless() -> Reader:
     rows = "\n".join(f"{n};{n / 7:.3f};{n * 1e10:g}" for n in range(30))
     return Reader("table", "x.csv", rows.encode(), {"delimiter": ";", "header": False})
@@ -301,6 +383,45 @@ READERS: dict[str, Callable[[], Reader]] = {
     "text utf-16": _text("utf-16"),
     "text unicode_escape": _text("unicode_escape"),
 }
+READERS |= {
+    "typed": _typed_text(),
+    "typed gz": _typed_text(lambda raw: gzip.compress(raw, mtime=0)),
+    "typed bz2": _typed_text(bz2.compress),
+    "typed zst": _typed_text(lambda raw: pyarrow.compress(raw, "zstd", asbytes=True)),
+    "german": _dialect(
+        f"\ufefftop\n\na;b;c\n{GERMAN}",
+        delimiter=";",
+        decimal=",",
+        thousands=".",
+        quote="'",
+        skip_rows=2,
+        measures={"b": "categorical"},
+    ),
+    "blanks": _dialect(
+        f"a b c\n{BLANKS}", delimiter="whitespace", comment="#", measures={"c": "categorical"}
+    ),
+    "no quotes": _dialect(
+        "a|b\n" + "".join(f"{n}'000|\"{n}\n" for n in range(30)),
+        delimiter="|",
+        quote="",
+        thousands="'",
+        encoding="utf-16",
+        measures={"b": "categorical"},
+    ),
+    **{form: _typed_file(form) for form in ("parquet", "arrow", "arrows", "jsonl", "json", "xlsx")},
+    "png frames": _frames("x.png"),
+    "labels several": _beside(
+        "a.tsv", "file\tlabel\n0\tcat|dog\n1\t\n2\tdog\n", labels="a.tsv", label_separator="|"
+    ),
+    "labels numbers": _beside(
+        "a.csv",
+        "file;age;id\n0;1,5;7\n1;2;8\n2;2;9\n",
+        labels="a.csv",
+        label_column="id",
+        regression=True,
+    ),
+    "pair": _beside("clean/0.png", None, pairs="clean", color="gray"),
+}
 if features.check("avif"):
     READERS["avif"] = _picture("x.avif")
 
@@ -350,7 +471,7 @@ def escapes(reader: str, first: int, count: int, folder: Path) -> Iterator[dict[
         (folder / NUMBER).write_text(f"{reader} {number}")
         raw = mutated(good.raw, random.Random(f"{reader} {number}"), good.kind not in PIXELS)
         try:
-            with _alarm():
+            with alarm():
                 _read(good._replace(raw=raw), folder, number % PUBLISHED == 0)
         except PtmError as error:
             if len(str(error)) > LETTERS:
@@ -369,7 +490,6 @@ PIXELS = ("images", "volume")
 
 
 def _read(reader: Reader, folder: Path, publish: bool) -> None:
-    from ptm.prepare import tensorize
     from ptm.registry import kind_named
     from tests.support.kinds import block_of
 
@@ -387,8 +507,31 @@ def _read(reader: Reader, folder: Path, publish: bool) -> None:
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise ValueError(f"'{name}' is not finite")
     if publish:
-        tensorize(source, folder / "store")
-        shutil.rmtree(folder / "store")
+        whole = _made(source, folder)
+        if reader.kind == "table":
+            _check_same(whole, _made(source.model_copy(update={"part_bytes": 300}), folder))
+
+
+def _made(source: Any, folder: Path) -> dict[str, Any]:
+    """The tensors that are made of a source, through the store."""
+    import ptm
+
+    shutil.rmtree(folder / "store", ignore_errors=True)
+    ptm.tensorize(source, folder / "store")
+    return dict(ptm.load("s", folder / "store").tensors)
+
+
+def _check_same(whole: dict[str, Any], parts: dict[str, Any]) -> None:
+    """Looks whether a table in one part is the same in many.
+
+    Raises:
+        ValueError: it is not.
+    """
+    for name, tensor in whole.items():
+        other = parts[name]
+        close = other.shape == tensor.shape and bool(((other - tensor).abs() <= 1e-4).all())
+        if other.dtype != tensor.dtype or not close:
+            raise ValueError(f"'{name}' is another in parts")
 
 
 def _read_beside(reader: Reader, folder: Path) -> None:
@@ -410,7 +553,9 @@ def _read_beside(reader: Reader, folder: Path) -> None:
 
 
 @contextmanager
-def _alarm() -> Iterator[None]:
+def alarm() -> Iterator[None]:
+    """Ends what takes too long."""
+
     def ring(_signal: int, _frame: FrameType | None) -> None:
         raise TooLong(f"more than {SECONDS} s")
 

@@ -12,15 +12,17 @@ import pytest
 from tests.faults.mutations import NUMBER, READERS
 from tests.support.machine import ROOT
 
-FEW = 30  # mutations of each reader in the sample
+FEW = 12  # mutations of each reader in the sample
 PROCESSES = 2
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 
 
-def escapes(folder: Path, first: int, count: int, *readers: str) -> list[str]:
+def escapes(
+    folder: Path, first: int, count: int, *readers: str, module: str = "mutations"
+) -> list[str]:
     """What so many mutations came to that they should not, read in a process of their own."""
     folder.mkdir()
-    command = [sys.executable, "-m", "tests.faults.mutations", folder, first, count, *readers]
+    command = [sys.executable, "-m", f"tests.faults.{module}", folder, first, count, *readers]
     run = subprocess.run(
         list(map(str, command)), cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -49,3 +51,21 @@ def test_nothing_but_a_ptm_error(reader: str, faults: int, tmp_path: Path) -> No
     with ThreadPoolExecutor(PROCESSES) as pool:
         found = [one for part in pool.map(read, range(0, count, share)) for one in part]
     assert not found, f"{len(found)} of {count}: " + "\n".join(found[:5])
+
+
+def test_a_few_folders(tmp_path: Path) -> None:
+    """`ptm init` makes a catalog of whole and mutated files, and that loads."""
+    assert not escapes(tmp_path / "few", 0, FEW, module="looking")
+
+
+@pytest.mark.slow
+def test_any_folder(faults: int, tmp_path: Path) -> None:
+    """Very many."""
+    share = faults // PROCESSES
+
+    def look(first: int) -> list[str]:
+        return escapes(tmp_path / str(first), first, share, module="looking")
+
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        found = [one for part in pool.map(look, range(0, faults, share)) for one in part]
+    assert not found, f"{len(found)} of {faults}: " + "\n".join(found[:5])

@@ -289,7 +289,10 @@ STARTS = {
     },
 }
 AVIF = {b"avif", b"avis"}
-HEIF = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+HEIF = (
+    *(b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"),
+    *(b"mif1", b"msf1"),
+)
 SVG_HEAD = 1000  # bytes among which its first element stands
 FOREIGN = {
     b"%PDF": "PDF",

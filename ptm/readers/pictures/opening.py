@@ -19,7 +19,7 @@ ORIENTATION = 0x0112  # the tag of EXIF
 @contextmanager
 def opened(raw: bytes) -> Iterator[Image]:
     """The picture that the bytes of a file hold, of which only the header is read."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     with _no_limit_of_pixels():
         try:
@@ -29,6 +29,8 @@ def opened(raw: bytes) -> Iterator[Image]:
                 raise
             image = Image.open(io.BytesIO(without_texts(raw)))
         with image:
+            if image.format == "HEIF":  # that Pillow knows only where others have told it
+                raise UnidentifiedImageError("HEIF")
             yield image
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ptm.errors import BadInput
 from ptm.readers.sniffing.begin import Begin, read_begin
 from ptm.readers.sniffing.headers import is_title
+from ptm.system_errors import is_of_disk
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -107,9 +108,9 @@ def read_sheets(path: Path) -> list[Sheet]:
             book = load_workbook(path, read_only=True, data_only=True)
             found = [_sheet(sheet) for sheet in book.worksheets]
             book.close()
-        except OSError:
-            raise
         except Exception as error:  # of zip, of XML, of what the cells are
+            if is_of_disk(error):
+                raise
             got = "a file that is none, or has a password"
             raise BadInput("", "an Excel workbook", got, str(path)) from error
     return [sheet for sheet in found if sheet.rows]
@@ -136,14 +137,10 @@ def parquet_batches(path: Path, most: int) -> Iterator[pa.RecordBatch]:
     Raises:
         BadInput: it is none.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
-        with pq.ParquetFile(path) as file:
-            yield from _up_to(file.iter_batches(batch_size=1 << 16), most)
-    except (pa.ArrowException, ValueError) as error:
-        raise BadInput("", "a whole Parquet file", "a damaged one", str(path)) from error
+    with _damage_told(path, "Parquet"), pq.ParquetFile(path) as file:
+        yield from _up_to(file.iter_batches(batch_size=1 << 16), most)
 
 
 def parquet_names(path: Path) -> tuple[str, ...]:
@@ -152,35 +149,48 @@ def parquet_names(path: Path) -> tuple[str, ...]:
     Raises:
         BadInput: it is none.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
+    with _damage_told(path, "Parquet"):
         return tuple(pq.read_schema(path).names)
-    except (pa.ArrowException, ValueError) as error:
-        raise BadInput("", "a whole Parquet file", "a damaged one", str(path)) from error
 
 
 def arrow_batches(path: Path, most: int) -> Iterator[pa.RecordBatch]:
     """The first rows of an Arrow file or stream, likewise."""
     import pyarrow as pa
 
+    with _damage_told(path, "Arrow"), pa.memory_map(str(path)) as file:
+        if file.read(6) == b"ARROW1":
+            with pa.ipc.open_file(file) as reader:
+                all_of = (reader.get_batch(n) for n in range(reader.num_record_batches))
+                yield from _up_to(all_of, most)
+        else:
+            file.seek(0)
+            with pa.ipc.open_stream(file) as stream:
+                yield from _up_to(stream, most)
+
+
+@contextmanager
+def _damage_told(path: Path, form: str) -> Iterator[None]:
+    """Tells what Arrow says of a damaged file; an error of the disk stays what it is.
+
+    Raises:
+        BadInput: the file is damaged.
+    """
+    import pyarrow as pa
+
     try:
-        with pa.memory_map(str(path)) as file:
-            if file.read(6) == b"ARROW1":
-                with pa.ipc.open_file(file) as reader:
-                    all_of = (reader.get_batch(n) for n in range(reader.num_record_batches))
-                    yield from _up_to(all_of, most)
-            else:
-                file.seek(0)
-                with pa.ipc.open_stream(file) as stream:
-                    yield from _up_to(stream, most)
-    except (pa.ArrowException, ValueError) as error:
-        raise BadInput("", "a whole Arrow file", "another, or a damaged one", str(path)) from error
+        yield
+    except (pa.ArrowException, OSError, OverflowError, ValueError) as error:
+        if is_of_disk(error):
+            raise
+        raise BadInput("", f"a whole {form} file", "a damaged one", str(path)) from error
 
 
 def _up_to(batches: Any, most: int) -> Iterator[pa.RecordBatch]:
     for batch in batches:
+        batch.validate(full=True)  # what the file says of lengths is not looked at before
+        assert len(batch.schema.names) == batch.num_columns  # they are text
         yield batch
         most -= batch.nbytes
         if most <= 0:

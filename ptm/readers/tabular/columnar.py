@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,12 +12,15 @@ from ptm.errors import BadInput
 from ptm.readers.cutting import Piece
 from ptm.readers.tabular.cut import Cut
 from ptm.readers.tabular.formats import ARROW, PARQUET
+from ptm.system_errors import is_of_disk
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 VALUE = 8  # bytes of one in memory, about
 LETTERS = 200  # of what Arrow says
+ASKED = re.compile(r"of size (\d+)")  # what Arrow says of memory
+MOST_PACKED = 10_000  # bytes that one byte of a file may become
 
 
 def names_of(path: Path, form: str) -> list[str]:
@@ -151,9 +155,18 @@ def _opened(path: Path, form: str) -> Iterator[_Parquet | _Arrow]:
             yield file
         finally:
             file.close()
-    except (pa.ArrowException, OSError, OverflowError) as error:
-        if getattr(error, "errno", None) is not None or isinstance(error, MemoryError):
+    except (pa.ArrowException, OSError, OverflowError, UnicodeDecodeError) as error:
+        is_short = isinstance(error, MemoryError) and not _is_made_up(error, path)
+        if is_of_disk(error) or is_short:
             raise
         name = "Parquet" if form == PARQUET else "Arrow"
         told = " ".join(str(error).split())[:LETTERS]
+        if isinstance(error, UnicodeDecodeError):
+            told = "text that is not UTF-8"
         raise BadInput(expected=f"a whole {name} file", got=told, file=str(path)) from error
+
+
+def _is_made_up(error: MemoryError, path: Path) -> bool:
+    """Whether memory was asked for as damaged bytes say, and not for what a file can hold."""
+    asked = ASKED.search(str(error))
+    return asked is not None and int(asked[1]) > MOST_PACKED * path.stat().st_size

@@ -15,6 +15,7 @@ from ptm.readers.delimited.dialect import Dialect
 from ptm.readers.delimited.faults import shown, some
 from ptm.readers.delimited.header import check_header
 from ptm.readers.tabular.building import Building, text_of
+from ptm.system_errors import is_of_disk
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -209,7 +210,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
         except (BadInput, MemoryError):
             raise
         except Exception as error:  # the libraries have no errors of their own
-            if isinstance(error, OSError) and error.errno is not None:
+            if is_of_disk(error):
                 raise
             got = "one that is damaged"
             raise BadInput(expected="a whole Excel file", got=got, file=str(path)) from error

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ptm.errors import BadInput
 from ptm.readers.streams import Decompressed, Streamed, codec_of
+from ptm.system_errors import is_of_disk
 
 DELIMITED, JSON, PARQUET, ARROW, ARROW_STREAM, EXCEL = (
     *("delimited", "json", "parquet", "arrow", "arrow stream"),
@@ -86,7 +87,9 @@ def _zipped(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError) as error:
+        if is_of_disk(error):
+            raise
         raise BadInput(expected="a whole Excel file", got=str(error), file=str(path)) from error
     if WORKBOOK in names:
         return EXCEL

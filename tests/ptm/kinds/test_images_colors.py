@@ -11,10 +11,10 @@ import pytest
 import torch
 from PIL import Image
 
-from ptm.errors import InputError
+from ptm.errors import BadInput, InputError
 from tests.support.bad_inputs.building import rgb_16_bit
 from tests.support.entries import aside, flat, made, made_alike, put, refused
-from tests.support.pictures import noise, png, saved, smooth
+from tests.support.pictures import noise, png, read, saved, smooth
 from tests.support.tiffs import tiff
 
 pytestmark = pytest.mark.usefixtures("unsynced")
@@ -247,10 +247,32 @@ def test_heic(tmp_path: Path) -> None:
     difference = np.moveaxis(found.tensors["images"].numpy().astype(int), 1, -1) - pixels
     assert np.abs(difference).max() <= 2
     assert found.table["mode"].tolist() == ["RGB", "RGB"]
-    assert set(Image.OPEN) == before and "HEIF" not in before
+    assert set(Image.OPEN) == before
     raw = heif(pixels)
     (tmp_path / "d" / "1.jpg").write_bytes(raw[: len(raw) // 2])
     assert refused(tmp_path)[0][3] == "one that is cut short"
+
+
+@pytest.mark.parametrize("brand", ["heic", "hevx", "hevs", "hevm", "mif1", "mif2", "xxxx", "heic+"])
+def test_heic_whatever_pillow_was_told(brand: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes are read, or refused, in the same way where somebody had Pillow read HEIC, too."""
+    raw = bytearray(heif(smooth(64, 96)))
+    raw[8:12] = brand[:4].encode()
+    if brand.endswith("+"):
+        raw[20:24] = b"avif"
+    for name in ("OPEN", "SAVE", "SAVE_ALL", "MIME", "EXTENSION"):
+        monkeypatch.setattr(Image, name, dict(getattr(Image, name)))
+    monkeypatch.setattr(Image, "ID", [one for one in Image.ID if one != "HEIF"])
+    Image.OPEN.pop("HEIF", None)
+    told = []
+    for _ in range(2):
+        try:
+            told.append(read(bytes(raw)).pixels.tolist())
+        except BadInput as bad:
+            told.append(bad.got)
+        pillow_heif.register_heif_opener()
+    assert told[0] == told[1]
+    assert isinstance(told[0], str) == (brand in ("mif2", "xxxx", "heic+"))
 
 
 def test_heic_is_turned_once(tmp_path: Path) -> None:

@@ -10,19 +10,21 @@ from tests.support.bad_inputs.meanings import BAD_MEANINGS
 from tests.support.bad_inputs.options import OPTION_MISTAKES
 from tests.support.bad_inputs.photos import BAD_PHOTOS
 from tests.support.bad_inputs.series import BAD_SERIES
+from tests.support.bad_inputs.several import BAD_SEVERAL
 from tests.support.bad_inputs.tables import BAD_TABLES
 from tests.support.bad_inputs.texts import BAD_TEXTS
 from tests.support.bad_inputs.volumes import BAD_VOLUMES
 
 BAD_INPUTS = BAD_IMAGES + BAD_VOLUMES + BAD_TABLES + BAD_SERIES + BAD_TEXTS
 
-BAD_BY_OPTION = BAD_DIALECTS + BAD_FORMATS + BAD_MEANINGS + BAD_LABELS + BAD_PHOTOS
+BAD_BY_OPTION = BAD_DIALECTS + BAD_FORMATS + BAD_SEVERAL + BAD_MEANINGS + BAD_LABELS + BAD_PHOTOS
 
 __all__ = [
     "BAD_BY_OPTION",
     "BAD_IMAGES",
     "BAD_INPUTS",
     "BAD_PHOTOS",
+    "BAD_SEVERAL",
     "CATALOG_MISTAKES",
     "OPTION_MISTAKES",
     "TABLE",

@@ -62,9 +62,22 @@ def flipped(raw: bytes, place: int, count: int = 16) -> bytes:
     return raw[:place] + changed + raw[place + count :]
 
 
+def misplaced(raw: bytes) -> bytes:
+    """A ZIP archive that says of its parts that they begin before the file does."""
+    place = raw.rindex(b"PK\5\6") + 16
+    start = int.from_bytes(raw[place : place + 4], "little") + len(raw)
+    return raw[:place] + start.to_bytes(4, "little") + raw[place + 4 :]
+
+
 def lines(*objects: object) -> str:
     """JSON lines."""
     return "".join(json.dumps(one) + "\n" for one in objects)
+
+
+def misnamed(raw: bytes) -> bytes:
+    """A file whose column "misnamed" is called what is no text."""
+    assert b"misnamed" in raw
+    return raw.replace(b"misnamed", b"misname\xe7")
 
 
 PARQUET, ARROW, STREAM = as_parquet(COLUMNS), as_arrow(COLUMNS), as_arrow(COLUMNS, stream=True)
@@ -141,6 +154,11 @@ BAD_FORMATS = (
     rows("arrow-truncated", ARROW[: len(ARROW) // 2], "", "expected a whole Arrow", path="t.arrow"),
     rows("arrow-footer", flipped(ARROW, len(ARROW) - 20, 8), "", "a whole Arrow", path="t.arrow"),
     rows("arrow-stream-cut", STREAM[: len(STREAM) // 2], "", "a whole Arrow", path="t.arrows"),
+    rows("arrow-name", misnamed(as_arrow({"misnamed": [1]})), "", "a whole Arrow file"),
+    rows(
+        "arrow-stream-name", misnamed(as_arrow({"misnamed": [1]}, True)), "", "a whole Arrow file"
+    ),
+    rows("parquet-name", misnamed(as_parquet({"misnamed": [1]})), "", "a whole Parquet file"),
     rows("feather-1", b"FEA1" + bytes(200) + b"FEA1", "", "expected", "Feather file of version 1"),
     rows("json-cut", lines({"a": 1}, {"a": 2})[:-4], "", "JSON", "got", path="t.jsonl"),
     rows(
@@ -197,6 +215,7 @@ BAD_FORMATS = (
     ),
     rows("excel-truncated", EXCEL[:-300], "", "expected a whole Excel file", path="t.xlsx"),
     rows("excel-flipped", flipped(EXCEL, 700, 300), "", "a whole Excel file", path="t.xlsx"),
+    rows("excel-misplaced", misplaced(EXCEL), "", "expected a whole Excel file", path="t.xlsx"),
     rows(
         "excel-sheets",
         as_excel(("one", SHEET), ("two", SHEET)),
