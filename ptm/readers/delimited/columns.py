@@ -84,6 +84,7 @@ def read_delimited(
         dialect.na_values,
         remedy,
         what,
+        dialect.number,
     )
     try:
         table = _read(rows, wanted)
