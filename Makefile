@@ -3,6 +3,7 @@
 # make test-all every test; make test-rest what `make test` leaves out
 # make lint     ruff, mypy, import-linter
 # make bench    the benchmarks, side by side (half an hour; BENCH="book rows": these sections)
+# make docs     docs/catalog.md and docs/catalog.schema.json, from the options of the kinds
 # make faults   the fault tests at full size: kills, failing disks, lost power, a schedule (an hour)
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 # of the slow ones many wait: for a clock, a server, what was killed
 PYTEST_SLOW := $(BIN)/python -m pytest --numprocesses 4 --dist loadfile
 
-.PHONY: setup run test test-all test-rest lint bench faults
+.PHONY: setup run test test-all test-rest lint docs bench faults
 
 setup: $(VENV)/.dev
 
@@ -55,6 +56,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.dev
+	$(BIN)/python -m tests.support.reference
 
 bench: $(VENV)/.dev
 	PTM_BENCH_PEERS=1 $(BIN)/python -m tests.benchmarks $(BENCH)

@@ -33,7 +33,7 @@ from ptm.spans import seconds_of
 )
 def pipeline(
     catalog: Path = Path("data/catalog.toml"),
-    data: Path = Path("data"),
+    data: Path | None = None,
     artifacts: Path = Path("artifacts"),
     sources: Sources = [],  # noqa: B006 - never changed
     rehash: bool = False,
@@ -44,7 +44,7 @@ def pipeline(
 
     Args:
         catalog: The TOML file that names the sources.
-        data: The folder that the paths in the catalog are relative to.
+        data: The folder that the paths in the catalog are relative to; as the catalog says if none.
         artifacts: The folder of the store.
         sources: Names of the entries to make, with all that they are of; every entry if none.
         rehash: Whether to read every byte again, whatever the times of the files say.
@@ -71,7 +71,7 @@ def pipeline(
     with under_way(chosen, limits, known.name) as progress, drivers(limits, progress) as drive:
 
         def submit(source: Source, before: Mapping[str, Any]) -> PrefectFuture[Any]:
-            upstream = [allow_failure(before[name]) for name in source.of]
+            upstream = [allow_failure(before[name]) for name in source.upstream]
             again = rehash, source.name in forced
             return drive.submit(source, artifacts, upstream, *again)
 
@@ -87,7 +87,7 @@ def pipeline(
 def source(
     source: SourceName,
     catalog: Path = Path("data/catalog.toml"),
-    data: Path = Path("data"),
+    data: Path | None = None,
     artifacts: Path = Path("artifacts"),
     rehash: bool = False,
     force: bool = False,
@@ -98,7 +98,7 @@ def source(
     Args:
         source: The name of the entry in the catalog.
         catalog: The TOML file that names the sources.
-        data: The folder that the paths in the catalog are relative to.
+        data: The folder that the paths in the catalog are relative to; as the catalog says if none.
         artifacts: The folder of the store.
         rehash: Whether to read every byte again, whatever the times of the files say.
         force: Whether to make it again even if it is up to date.

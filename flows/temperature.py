@@ -22,7 +22,7 @@ else:
 @served_flow(description="The unit of an unknown thermometer, found by gradient descent.")
 def temperature(
     catalog: Path = Path("data/catalog.toml"),
-    data: Path = Path("data"),
+    data: Path | None = None,
     artifacts: Path = Path("artifacts"),
     options: Form | None = None,
 ) -> dict[str, ArtifactRef] | State[Any]:

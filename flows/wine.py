@@ -22,7 +22,7 @@ else:
 @served_flow(description="Which threshold of which column separates good wine.")
 def wine(
     catalog: Path = Path("data/catalog.toml"),
-    data: Path = Path("data"),
+    data: Path | None = None,
     artifacts: Path = Path("artifacts"),
     options: Form | None = None,
 ) -> dict[str, ArtifactRef] | State[Any]:

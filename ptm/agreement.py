@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from ptm.errors import BadInput, Faults, InputError, PtmError
 from ptm.model import PartRef
 
 T = TypeVar("T")
+NOTHING: Mapping[str, str] = MappingProxyType({})
 MOST_VALUES = 6  # that are counted in a message
 
 
-def agreed(name: str, found: Sequence[T | BadInput], files: Sequence[str] = ()) -> list[T]:
+def agreed(
+    name: str,
+    found: Sequence[T | BadInput],
+    files: Sequence[str] = (),
+    way_out: Mapping[str, str] = NOTHING,
+) -> list[T]:
     """What was made of all parts, where none is bad.
 
     Args:
         name: of the entry.
         found: of each part what was made, or what is wrong with it.
         files: of each part, for messages.
+        way_out: by what samples must have the same: the option that helps where they have not.
 
     Raises:
         InputError: a part is bad, or they have not in common what all samples must.
@@ -28,7 +36,7 @@ def agreed(name: str, found: Sequence[T | BadInput], files: Sequence[str] = ()) 
         if isinstance(one, InputError) and one.head:
             raise one  # it says what all faults come to
     faults, good, seen = Faults(), [], set[str]()
-    for fault in _uneven(name, found, files):
+    for fault in _uneven(name, found, files, way_out):
         faults.add(fault)
     for one in found:
         if not isinstance(one, BadInput):
@@ -94,7 +102,9 @@ def check_joinable(name: str, refs: Sequence[PartRef]) -> None:
     check_alike(name, "columns", [ref.columns for ref in refs])
 
 
-def _uneven(name: str, found: Sequence[Any], files: Sequence[str]) -> Iterator[InputError]:
+def _uneven(
+    name: str, found: Sequence[Any], files: Sequence[str], way_out: Mapping[str, str]
+) -> Iterator[InputError]:
     """What samples do not have in common though they must: how many have which."""
     counts: dict[str, Counter[str]] = {}
     only: dict[tuple[str, str], str] = {}  # files of a part that has no other value
@@ -110,12 +120,16 @@ def _uneven(name: str, found: Sequence[Any], files: Sequence[str]) -> Iterator[I
         odd = counter.total() - max(counter.values(), default=0)
         if odd > 1 or (odd and not told):
             most = counter.most_common(MOST_VALUES)
-            values = [f"{count} of {value}" for value, count in most]
+            values = [f"{count:,} of {value}" for value, count in most]
             more = len(counter) - MOST_VALUES
             got = ", ".join(values + [f"{more} more {what}"] * (more > 0))
             odd_files = (only[what, value] for value, _ in most[1:] if (what, value) in only)
             file = next(odd_files, "")
-            yield InputError(name, where=what, expected="one of all samples", got=got, file=file)
+            expected = "one of all samples"
+            if what in way_out:
+                expected += f" (or {way_out[what]}; on_bad = 'quarantine' leaves out the others)"
+                got = f"{len(counter):,} {what}: {got}"
+            yield InputError(name, where=what, expected=expected, got=got, file=file)
 
 
 def _forms(ref: PartRef) -> dict[str, Any]:

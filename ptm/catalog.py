@@ -16,15 +16,34 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
 
+from ptm.command import DATA
 from ptm.demands import short
 from ptm.errors import CatalogError
 from ptm.hints import catalogs, listed
 from ptm.names import NAME, is_name
 from ptm.registry import KINDS, Kind, kind_named, kind_of
-from ptm.source import BAD, CHECKS, SPLIT, STORED, Source, below_folders, without_wildcards
+from ptm.source import (
+    BAD,
+    CHECKS,
+    SPLIT,
+    STORED,
+    Source,
+    below_folders,
+    inheriting,
+    without_wildcards,
+)
 
 ABOUT = "catalog"  # the table that is no entry
 SHOWN = 12  # entries in a repr
+EVERY = (
+    "timeout",
+    *STORED,
+    *SPLIT,
+    *BAD,
+    *CHECKS,
+    "learn_from",
+)  # options of every entry, but for its path
+SAMPLES = frozenset(SPLIT) - {"seed", "statistics"}  # of entries whose rows are samples
 TYPES = {"str", "bool", "int", "float"}
 TABLES = ("dict_type", "model_type")
 PLAIN = {  # what pydantic says, in words of a catalog
@@ -38,16 +57,18 @@ PLAIN = {  # what pydantic says, in words of a catalog
 }
 
 
-class _About(BaseModel):
+class About(BaseModel):
     """What a catalog says of itself, in its table `[catalog]`.
 
     Attributes:
-        name: of the whole.
+        name: of the catalog, in the names of runs; without it that of the file.
+        data: the data root where none is given; relative to the file.
         kinds: Python files with kinds of one's own, by name; their paths are relative to the file.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
     name: str | None = Field(default=None, pattern=NAME)
+    data: str | None = Field(default=None, min_length=1)
     kinds: dict[str, str] = Field(default_factory=dict)
 
 
@@ -56,11 +77,14 @@ class Catalog(Mapping[str, Source]):
 
     Attributes:
         name: of the whole, for the names of runs: what its table `[catalog]` says, else the file's.
+        data: the data root, which the paths in it are relative to.
     """
 
-    def __init__(self, sources: Mapping[str, Source], name: str = "catalog") -> None:
+    def __init__(
+        self, sources: Mapping[str, Source], name: str = "catalog", data: Path = DATA
+    ) -> None:
         self._sources = {name: sources[name] for name in _in_order(sources)}
-        self.name = name
+        self.name, self.data = name, data
 
     def needed(self, names: Iterable[str]) -> list[Source]:
         """Entries and all that they are of, whatever its depth, each once, in order.
@@ -73,7 +97,7 @@ class Catalog(Mapping[str, Source]):
             name = waiting.pop()
             if name not in wanted:
                 wanted.add(name)
-                waiting += self[name].of
+                waiting += self[name].upstream
         return [source for source in self.values() if source.name in wanted]
 
     def __getitem__(self, name: str) -> Source:
@@ -103,12 +127,13 @@ class Catalog(Mapping[str, Source]):
         return f"<Catalog {self.name}: {', '.join(shown)}>"
 
 
-def load_catalog(catalog: str | Path, data: str | Path = "data") -> Catalog:
+def load_catalog(catalog: str | Path, data: str | Path | None = None) -> Catalog:
     """Reads a catalog; no data file is opened.
 
     Args:
         catalog: the TOML file.
-        data: the data root that the paths in it are relative to.
+        data: the data root that the paths in it are relative to; where it is left out, what the
+            catalog says in `[catalog]`, relative to its file, else "data".
 
     Raises:
         CatalogError: the file is missing or not TOML, or an entry is not a valid source. All that
@@ -118,6 +143,7 @@ def load_catalog(catalog: str | Path, data: str | Path = "data") -> Catalog:
     entries = _tables(catalog)
     problems: list[str] = []
     about = _about(entries.pop(ABOUT, {}), problems)
+    root = _root(about, catalog, data)
     files = {name: catalog.parent / path for name, path in about.kinds.items()}
     problems += _wrong_files(files, entries)
     known = set(entries)
@@ -125,15 +151,16 @@ def load_catalog(catalog: str | Path, data: str | Path = "data") -> Catalog:
     for name, entry in entries.items():
         try:
             kind = _kind(name, entry, files, kinds)
-            sources[name] = _source(name, entry, Path(data), kind)
+            sources[name] = _source(name, inheriting(entry, entries), root, kind)
         except CatalogError as error:
             problems.append(str(error))
     problems += _wrong_edges(sources, known)
+    problems += _not_as_taught(sources, entries)
     if not entries:
         problems.append("expected at least one source, got an empty file")
     if problems:
         raise CatalogError(f"{catalog}:\n  " + "\n  ".join(problems))
-    return Catalog(sources, about.name or catalog.stem)
+    return Catalog(sources, about.name or catalog.stem, root)
 
 
 def catalog_name(catalog: Path) -> str:
@@ -142,6 +169,16 @@ def catalog_name(catalog: Path) -> str:
         return _about(_tables(catalog).get(ABOUT, {}), []).name or catalog.stem
     except CatalogError:
         return catalog.stem if is_name(catalog.stem) else "catalog"
+
+
+def data_root(catalog: Path, data: Path | None = None) -> Path:
+    """The data root of a catalog, see `load_catalog`; of one that cannot be read "data"."""
+    if data is not None:
+        return data
+    try:
+        return _root(_about(_tables(catalog).get(ABOUT, {}), []), catalog)
+    except CatalogError:
+        return DATA
 
 
 def entry_names(catalog: Path) -> list[str]:
@@ -179,15 +216,21 @@ def _tables(catalog: Path) -> dict[str, Any]:
         raise CatalogError(f"{catalog}: expected TOML, got: {got}") from error
 
 
-def _about(table: object, problems: list[str]) -> _About:
+def _root(about: About, catalog: Path, data: str | Path | None = None) -> Path:
+    if data is not None:
+        return Path(data)
+    return DATA if about.data is None else catalog.parent / about.data
+
+
+def _about(table: object, problems: list[str]) -> About:
     try:
-        return _About.model_validate(table)
+        return About.model_validate(table)
     except ValidationError:
         problems.append(
             f"[{ABOUT}]: expected a table with a 'name' of a-z, 0-9, '_' and '-', and perhaps "
-            "'kinds', Python files by the names of the kinds in them"
+            "'data', the data root, and 'kinds', Python files by the names of the kinds in them"
         )
-        return _About()
+        return About()
 
 
 def _wrong_files(files: Mapping[str, Path], entries: Mapping[str, Any]) -> Iterator[str]:
@@ -210,7 +253,8 @@ def _in_order(sources: Mapping[str, Source]) -> list[str]:
     for name in sources:
         above = [name]  # no recursion: entries may stand deeper than Python's stack
         while above:
-            waits = (one for one in sources[above[-1]].of if one in sources and one not in done)
+            of = sources[above[-1]].upstream
+            waits = (one for one in of if one in sources and one not in done)
             if (other := next(waits, None)) is None:
                 done[above.pop()] = None
             elif other in above:
@@ -221,8 +265,9 @@ def _in_order(sources: Mapping[str, Source]) -> list[str]:
 
 
 def _wrong_edges(sources: Mapping[str, Source], known: Collection[str]) -> Iterator[str]:
-    """What is wrong with what entries are of."""
+    """What is wrong with what entries are of, or learn from."""
     for source in sources.values():
+        yield from _wrong_teacher(source, sources, known)
         for name in dict.fromkeys(source.of):
             if name not in known:
                 yield (
@@ -235,7 +280,39 @@ def _wrong_edges(sources: Mapping[str, Source], known: Collection[str]) -> Itera
         _in_order(sources)
     except CatalogError as error:
         first = str(error).partition(" ")[0]
-        yield f"[{first}] of: expected entries that do not wait for each other, got {error}"
+        option = "of" if sources[first].of else "learn_from"
+        yield f"[{first}] {option}: expected entries that do not wait for each other, got {error}"
+
+
+def _wrong_teacher(
+    source: Source, sources: Mapping[str, Source], known: Collection[str]
+) -> Iterator[str]:
+    """What is wrong with the entry that one learns from."""
+    name = source.learn_from
+    if name is None:
+        return
+    told = f"[{source.name}] learn_from: expected "
+    if name not in known:
+        yield f"{told}an entry of this catalog, got '{name}'{_hint(name, known)}"
+    elif name in sources and sources[name].kind != source.kind:
+        yield f"{told}an entry of the kind '{source.kind}', got the {sources[name].kind} '{name}'"
+    elif name in sources and sources[name].learn_from and name != source.name:
+        yield f"{told}one that learns of its own samples, got '{name}', which does not"
+
+
+def _not_as_taught(sources: Mapping[str, Source], entries: Mapping[str, Any]) -> Iterator[str]:
+    """Where an entry says other than the one that it learns from, of what is learned."""
+    for source in sources.values():
+        other = entries.get(source.learn_from or "")
+        if not isinstance(other, dict) or other is entries[source.name]:
+            continue
+        for option, value in entries[source.name].items():
+            if option in source.learns and value != other.get(option):
+                said = short(other[option]) if option in other else "nothing"
+                yield (
+                    f"[{source.name}] {option}: expected what [{source.learn_from}] says, which it "
+                    f"learns from ({said}), got {short(value)}"
+                )
 
 
 def _kind(name: str, entry: object, files: Mapping[str, Path], known: dict[str, Kind]) -> Kind:
@@ -257,13 +334,13 @@ def _kind(name: str, entry: object, files: Mapping[str, Path], known: dict[str, 
 
 def _source(name: str, entry: dict[str, Any], root: Path, kind: Kind) -> Source:
     spec = kind.options
-    told = [_unknown(name, option, kind) for option in sorted(_hidden(kind) & entry.keys())]
+    told = [_unknown(name, option, kind) for option in sorted(hidden(kind) & entry.keys())]
     needed = "of" if kind.analyzes else "path" if spec.needs_path else ""
     if needed and not entry.get(needed):
         what = "the entries whose artifacts it reads" if needed == "of" else "a file or folder"
         got = short(entry[needed]) if needed in entry else "nothing"
         told.append(f"[{name}] {needed}: expected this option ({what}), got {got}")
-    given = {option: value for option, value in entry.items() if option not in _hidden(kind)}
+    given = {option: value for option, value in entry.items() if option not in hidden(kind)}
     try:
         given |= without_wildcards(given, spec)
     except ValueError as error:
@@ -280,18 +357,26 @@ def _source(name: str, entry: dict[str, Any], root: Path, kind: Kind) -> Source:
     return source
 
 
-def _hidden(kind: Kind) -> set[str]:
-    """What no entry of a kind may say."""
-    return {"name", "root", *(("path", *STORED) if kind.analyzes else ("of",))}
+def hidden(kind: Kind) -> set[str]:
+    """What is a field of the options of a kind, and no option that its entries may say."""
+    learns = kind.options.learns
+    left_out = ("path", *STORED) if kind.analyzes else ("of",)
+    return {"name", "root", *left_out, *(() if learns else ("learn_from",))}
+
+
+def options_of(kind: Kind) -> list[str]:
+    """The options that entries of a kind may say: its own, then those of every entry."""
+    left_out = hidden(kind)
+    if kind.analyzes or not kind.options.sets_aside:
+        left_out |= {*BAD}
+    if not kind.options.samples:
+        left_out |= {*SAMPLES}
+    last = [option for option in EVERY if option not in left_out]
+    return [name for name in kind.options.model_fields if name not in {*left_out, *last}] + last
 
 
 def _unknown(name: str, option: str, kind: Kind) -> str:
-    of_all = ("timeout", *STORED, *SPLIT, *BAD, *CHECKS)
-    hidden = _hidden(kind) | (set() if kind.options.sets_aside and not kind.analyzes else {*BAD})
-    last = [option for option in of_all if option not in hidden]
-    aside = {*hidden, *last}
-    known = [field for field in kind.options.model_fields if field not in aside] + last
-    return _unknown_among(name, option, option, known)
+    return _unknown_among(name, option, option, options_of(kind))
 
 
 def _unknown_among(name: str, option: str, word: str, known: list[str]) -> str:

@@ -63,7 +63,7 @@ class Between(Demand):
     """A least and a largest number, both allowed; at least one of them.
 
     Attributes:
-        min, max: None for any.
+        min, max: the ends; any number where one is left out.
     """
 
     min: Number | None = None
@@ -81,8 +81,8 @@ class OfRows(Demand):
     """How many rows an entry may have.
 
     Attributes:
-        min, max: of their number.
-        level: of what is not so; that of all where it is left out.
+        min, max: the least and the largest number of rows.
+        level: of this alone; else that of all.
     """
 
     min: Count | None = None
@@ -99,13 +99,13 @@ class OfColumn(Demand):
     """What is expected of a column of the rows.
 
     Attributes:
-        min, max: of each number.
+        min, max: the least and the largest number that may come.
         unique: whether no value may come twice; missing ones may.
         missing: the largest share of rows that may have no value: null, NaN, or a text in which
             there is nothing, or blanks alone.
-        mean, median: of the numbers.
+        mean, median: where the mean, and the median, of the numbers has to be.
         values: the only ones that may come, beside missing ones; texts, or numbers.
-        level: of what is not so; that of all where it is left out.
+        level: of this column alone; else that of all.
     """
 
     min: Number | None = None
@@ -129,8 +129,8 @@ class Expect(Demand):
     """What is expected of the rows of an entry.
 
     Attributes:
-        columns: of them, by name.
-        rows: how many.
+        columns: what is expected of single columns, by name.
+        rows: how many there may be.
         missing: the largest share of rows without a value, of each column that says no other.
         classes: how many classes of the target have to come.
         level: "error" keeps what is not so from being published, "warning" only tells.
@@ -156,7 +156,7 @@ class OfDrift(Demand):
     """How far one column may drift.
 
     Attributes:
-        limit, missing, level: see Drift; those of all where they are left out.
+        limit, missing, level: as those of all columns, for this one; else those of all.
     """
 
     limit: Share | None = None
@@ -172,18 +172,21 @@ class Drift(Demand):
     again, and what was found stands in the manifest as it was when it was made.
 
     Attributes:
-        limit: of the Jensen-Shannon distance, from 0 (the same) to 1, beyond what chance gives.
-        missing: of the difference of the shares of missing values, likewise.
+        limit: the largest Jensen-Shannon distance, from 0 (the same) to 1, beyond what chance
+            gives.
+        missing: the largest difference of the shares of missing values, likewise.
         level: "warning" only tells, "error" keeps it from being published.
-        against: "before" or "pinned".
-        columns: others for some columns, each { limit, missing, level } or a limit.
+        against: what is compared with: the artifact "before", or the "pinned" one.
+        columns: limits of single columns, by name: { limit, missing, level }, or a limit.
     """
 
     limit: Share = LIMIT
     missing: Share = MISSING
     level: Level = "warning"
     against: Literal["before", "pinned"] = "before"
-    columns: dict[str, Annotated[OfDrift, BeforeValidator(_short)]] = Field(default_factory=dict)
+    columns: dict[
+        str, Annotated[OfDrift, BeforeValidator(_short, json_schema_input_type=Share | OfDrift)]
+    ] = Field(default_factory=dict)
 
 
-DriftOption = Annotated[Drift, BeforeValidator(_short)]
+DriftOption = Annotated[Drift, BeforeValidator(_short, json_schema_input_type=Share | Drift)]

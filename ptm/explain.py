@@ -209,14 +209,9 @@ def _components(manifest: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], 
     for entry in ("kind", "format"):
         if entry in manifest:
             yield (entry, ""), manifest[entry]
-    inputs = manifest.get("inputs", [])
-    if isinstance(inputs, dict):
-        for source, parts in inputs.items():
-            for file, sha256 in parts.items():
-                yield ("upstream", f"{source} {file}"), sha256
-    else:
-        for entry in inputs:
-            yield ("file", entry["path"]), entry["sha256"]
+    yield from _of_inputs(manifest.get("inputs", []))
+    for source, sha256 in manifest.get("taught", {}).items():
+        yield ("upstream", f"{source} what it learned"), sha256
     for option, value in manifest.get("options", {}).items():
         if isinstance(value, dict):
             yield from ((("option", f"{option}.{name}"), entry) for name, entry in value.items())
@@ -225,6 +220,16 @@ def _components(manifest: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], 
     for name, digest in manifest.get("code", {}).items():
         yield _of_code(name), digest
     yield from ((("package", name), v) for name, v in manifest.get("packages", {}).items())
+
+
+def _of_inputs(inputs: Any) -> Iterator[tuple[tuple[str, str], Any]]:
+    if isinstance(inputs, dict):
+        for source, parts in inputs.items():
+            for file, sha256 in parts.items():
+                yield ("upstream", f"{source} {file}"), sha256
+    else:
+        for entry in inputs:
+            yield ("file", entry["path"]), entry["sha256"]
 
 
 def _of_code(name: str) -> tuple[str, str]:

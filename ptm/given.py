@@ -8,13 +8,47 @@ from typing import TYPE_CHECKING, Any
 
 from ptm import arrow
 from ptm.errors import PtmError
-from ptm.featuring import Treatment
+from ptm.featuring import Column, Featured, featured
 from ptm.spelling import microseconds_of, ranks, times, truths
+from ptm.treatment import Treatment
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
+
+    from ptm.scaling import Scaler
+
+
+def featured_of(
+    raw: Mapping[str, Any],
+    columns: Mapping[str, tuple[Sequence[str] | None, Treatment]],
+    scaler: Scaler,
+) -> Featured:
+    """Raw values of columns as features, as it was learned.
+
+    Args:
+        raw: a sequence of values for each column.
+        columns: in the order of their features, the categories of each, and what else becomes of
+            it.
+        scaler: of all features.
+
+    Raises:
+        PtmError: as `column_of`; columns have not as many values.
+    """
+    import pyarrow as pa
+
+    found = {
+        name: column_of(name, raw[name], categories is not None, how)
+        for name, (categories, how) in columns.items()
+    }
+    count = len(next(iter(found.values())))
+    for name, values in found.items():
+        if len(values) != count:
+            got = f"{len(values)} for '{name}'"
+            raise PtmError(f"expected {count} values for each column, got {got}")
+    of = [Column(name, categories, True, how) for name, (categories, how) in columns.items()]
+    return featured(pa.table(found), of, scaler)
 
 
 def column_of(name: str, values: Any, is_category: bool, how: Treatment) -> pa.ChunkedArray:

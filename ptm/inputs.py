@@ -56,8 +56,9 @@ class InputFiles:
         self._source, self._index, self._names_matter = source, index, names_matter
         self._folder = os.fspath(source.root)
         with self._errors():
-            self._names, self.above, self.notes = list_files(source)
-            self.count, self.bytes = len(self._names), 0
+            names, self.above, self.notes, beside = list_files(source)
+            self._names = [*names, *beside]
+            self._samples, self.count, self.bytes = len(names), len(self._names), 0
             signatures = []
             for name in self._names:
                 stat = os.stat(f"{self._folder}/{name}")
@@ -70,7 +71,7 @@ class InputFiles:
 
     @cached_property
     def entries(self) -> list[FileDigest]:
-        """Each file as it was when it was hashed, sorted by name.
+        """Each file as it was when it was hashed, sorted by name; then those beside the samples.
 
         Raises:
             InputError: one of them has changed since `digest` was told.
@@ -90,11 +91,18 @@ class InputFiles:
 
     @property
     def files(self) -> tuple[File, ...]:
-        """The same as kinds get them, named by their paths below the source."""
+        """The samples as kinds get them, named by their paths below the source."""
+        return self._as_kinds_get(self.entries[: self._samples])
+
+    @property
+    def beside(self) -> tuple[File, ...]:
+        """The same of the files that are beside them."""
+        return self._as_kinds_get(self.entries[self._samples :])
+
+    def _as_kinds_get(self, entries: list[FileDigest]) -> tuple[File, ...]:
         above = len(self.above)
         return tuple(
-            File(entry.name[above:], entry.path, entry.bytes, entry.sha256)
-            for entry in self.entries
+            File(entry.name[above:], entry.path, entry.bytes, entry.sha256) for entry in entries
         )
 
     @property

@@ -32,6 +32,7 @@ BESIDE = ("views", "inspect")  # functions of a kind that decide no content
 # what decides it, whatever uses them
 CALLED = (
     *("parts", "read", "measure", "learn", "encode", "whole", "analyze"),
+    *("like", "relearn", "without_bad"),
     *("Options", "NAMES_MATTER", "names_matter", "TOGETHER"),
 )
 SCALING = "ptm.scaling"
@@ -44,8 +45,12 @@ CUTTING = "ptm.parts"  # cuts the files of kinds that do not do it themselves
 ALWAYS = ("numpy", "pyarrow", "torch")  # they write every artifact
 ON_ARTIFACTS = ("pandas",)  # in whose frames an analysis gets the tables
 DISTRIBUTIONS = {"PIL": "pillow"}  # the others' names are asked for, which takes its time
-# they word errors, check options, which stand in the key themselves, hand values on, count threads
-NEUTRAL = ("ptm.errors", "ptm.source", "ptm.demands", "ptm.model", "ptm.budget", "pydantic")
+# they word errors, check options, which stand in the key themselves, hand values on, count threads,
+# do to values that come later what was done to samples
+NEUTRAL = (
+    *("ptm.errors", "ptm.source", "ptm.demands", "ptm.model", "ptm.budget", "ptm.given"),
+    "pydantic",
+)
 WITHIN_NEUTRAL = tuple(f"{one}." for one in NEUTRAL)
 _codes: dict[object, Code] = {}
 _modules: dict[tuple[Path, tuple[str, ...]], _Module] = {}

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptm.errors import PtmError
-from ptm.featuring import PLAIN, Column, Featured, Treatment, featured
-from ptm.given import column_of
 from ptm.scaling import Scaler, plain_scaler, problem_of
+from ptm.treatment import PLAIN, Treatment
 
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
+
+    from ptm.featuring import Featured
 
 FEATURES, CODES = "features", "codes"  # the tensors that are made of columns
 
@@ -188,19 +189,13 @@ class Learned:
         return list(dict.fromkeys([*(of.get(name, name) for name in scaler.names), *self.coded]))
 
     def _featured(self, scaler: Scaler, raw: Mapping[str, Any]) -> Featured:
-        import pyarrow as pa
+        from ptm.given import featured_of
 
-        columns, found = list[Column](), dict[str, pa.ChunkedArray]()
-        for name in self._columns(scaler):
-            how, categories = self.columns.get(name, PLAIN), self.categories.get(name)
-            columns.append(Column(name, categories, True, how))
-            found[name] = column_of(name, raw[name], categories is not None, how)
-        count = len(next(iter(found.values())))
-        for name, values in found.items():
-            if len(values) != count:
-                got = f"{len(values)} for '{name}'"
-                raise PtmError(f"expected {count} values for each column, got {got}")
-        return featured(pa.table(found), columns, scaler)
+        of = {
+            name: (self.categories.get(name), self.columns.get(name, PLAIN))
+            for name in self._columns(scaler)
+        }
+        return featured_of(raw, of, scaler)
 
     def to_json(self) -> dict[str, Any]:
         """JSON values from which `from_json` makes an equal one."""

@@ -23,10 +23,12 @@ from ptm.work import Job
 def taught(job: Job, by_split: Mapping[str, Stats]) -> Stats:
     """The statistics that scalers and categories are learned from: of train, or of all.
 
+    Those of all where it learns nothing, but is encoded by what another entry learned.
+
     Raises:
         BadInput: train has no sample.
     """
-    if job.source.statistics == "all":
+    if job.source.statistics == "all" or job.learned:
         everywhere = (stats for split, stats in by_split.items() if split != NOWHERE)
         return reduce(Stats.merge, everywhere, Stats())
     if TRAIN not in by_split:
@@ -34,6 +36,32 @@ def taught(job: Job, by_split: Mapping[str, Stats]) -> Stats:
         got = ", ".join(f"{count} in {split}" for split, count in counts.items()) or "none"
         raise BadInput("split", "samples in train (or statistics = 'all')", got)
     return by_split[TRAIN]
+
+
+def learned_of(
+    job: Job,
+    stats: Stats,
+    scaling: Mapping[str, Scaling],
+    carried: Sequence[Mapping[str, Any]],
+) -> Learned:
+    """What an entry is encoded by: what its statistics teach, or what another entry learned.
+
+    Args:
+        job, stats, scaling, carried: as of `learn`.
+
+    Raises:
+        InputError: as `learn`; or its samples are not what the other entry learned of.
+    """
+    if job.learned is None:
+        return learn(job, stats, scaling, carried)
+    hook: Callable[..., Learned] | None = getattr(kind_of(job.source).code, "relearn", None)
+    learned = hook(job.source, job.learned, carried) if hook else job.learned
+    for name, how in scaling.items():
+        known = learned.scalers[name].names if name in learned.scalers else ()
+        if known != tuple(how.channels):
+            other = f"channels of '{name}' as '{job.source.learn_from}' has"
+            raise BadInput("", f"{other}, {', '.join(known)}", ", ".join(how.channels))
+    return _as_stored(job, learned)
 
 
 def learn(
@@ -66,8 +94,13 @@ def learn(
     if missing := [name for name in scaling if name not in learned.scalers]:
         expected = f"a scaler of '{missing[0]}', which is to be scaled"
         raise PtmError(f"kind '{kind.name}': expected {expected}, from `learn`, got none")
+    return _as_stored(job, learned)
+
+
+def _as_stored(job: Job, learned: Learned) -> Learned:
+    """The same with the names of the tensors that are stored raw."""
     if job.source.store != "raw":
-        return learned
+        return replace(learned, raw=())
     raw = tuple(name for name, one in learned.scalers.items() if one.method != "none")
     return replace(learned, raw=raw)
 

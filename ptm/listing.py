@@ -26,18 +26,21 @@ class Listing(NamedTuple):
         names: paths below the data root, with forward slashes, sorted.
         above: what each name begins with, up to the source; the rest is its path below the source.
         notes: sentences on what matches, or lies on the way, and was left out.
+        beside: paths of files that are inputs and no samples (`Source.beside`), sorted.
     """
 
     names: list[str]
     above: str = ""
     notes: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
 
 def list_files(source: Source) -> Listing:
     """The files of a source; none where its rows stand in it.
 
     In a folder these are the files that match the source's `pattern`, upper and lower case being
-    the same; hidden ones, and those that systems leave wherever they look, are left out.
+    the same; hidden ones, and those that systems leave wherever they look, are left out. So are
+    those that are `beside` its samples, which are listed by themselves.
 
     Raises:
         InputError: nothing is there, or nothing that matches; or a link that matches leads nowhere,
@@ -50,11 +53,41 @@ def list_files(source: Source) -> Listing:
     name = place.relative_to(source.root).as_posix()
     pattern = getattr(source, "pattern", "*" if source.takes_folders else None)
     if place.is_file():
-        return Listing([name], name[: name.rfind("/") + 1])
+        above = name[: name.rfind("/") + 1]
+        return Listing([name], above, (), tuple(_beside(source, place.parent, above)))
     if pattern is None or not place.is_dir():
         raise _no_file(source, place)
-    walk = _Walk(PurePosixPath(pattern).parts)
     above = "" if name == "." else f"{name}/"
+    walk = _walked(source, place, above, pattern)
+    beside = _beside(source, place, above)
+    # the list of the splits is no sample either
+    found = set(walk.found) - {f"{above}{source.split.get('file', '')}", *beside}
+    if beside and not found:
+        raise InputError(
+            source.name,
+            expected=f"at least one file that matches '{pattern}', and none of those beside it",
+            got=f"{len(set(walk.found))} files that all match one of {', '.join(source.beside)}",
+            file=source.path,
+        )
+    names = sorted(found, key=lambda path: path.split("/")) if walk.deep else sorted(found)
+    return Listing(names, above, walk.notes(pattern), tuple(beside))
+
+
+def _beside(source: Source, place: Path, above: str) -> list[str]:
+    """The files below a folder that are beside the samples of a source."""
+    found = {
+        one for pattern in source.beside for one in _walked(source, place, above, pattern).found
+    }
+    return sorted(found)
+
+
+def _walked(source: Source, place: Path, above: str, pattern: str) -> _Walk:
+    """What a folder has that matches a pattern.
+
+    Raises:
+        InputError: nothing; or a link that leads nowhere, or a name that is not UTF-8.
+    """
+    walk = _Walk(PurePosixPath(pattern).parts)
     walk.through(str(place), above)
     _check_names(source, walk.found)
     if walk.nowhere:
@@ -66,9 +99,7 @@ def list_files(source: Source) -> Listing:
             got=unmatched(place),
             file=source.path,
         )
-    found = set(walk.found) - {f"{above}{source.split.get('file', '')}"}  # the list of the splits
-    names = sorted(found, key=lambda path: path.split("/")) if walk.deep else sorted(found)
-    return Listing(names, above, walk.notes(pattern))
+    return walk
 
 
 def _no_file(source: Source, place: Path) -> InputError:

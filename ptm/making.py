@@ -19,7 +19,7 @@ from ptm.blocks import whole
 from ptm.errors import BadInput, InputError, PtmError
 from ptm.joining import Measures, finished, joined
 from ptm.learned import Learned
-from ptm.learning import as_encoded, by_itself, encoded_key, has_to_encode, learn, taught
+from ptm.learning import as_encoded, by_itself, encoded_key, has_to_encode, learned_of, taught
 from ptm.memory import give_back
 from ptm.model import Bad, Block, Part, Whole
 from ptm.part_reading import read
@@ -223,7 +223,7 @@ def completed(
     kind = kind_of(job.source)
     by_split, profiles = _measures_of(job, kind, block, splits)
     stats = taught(job, by_split)
-    learned = by_itself(job, block) or learn(job, stats, block.scaling, [block.carried])
+    learned = by_itself(job, block) or learned_of(job, stats, block.scaling, [block.carried])
     encoded = block
     if has_to_encode(job, block.scaling):
         encoded = _encode(job, kind, block, as_encoded(learned))

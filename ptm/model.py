@@ -77,6 +77,8 @@ class Part(NamedTuple):
             where that is all of its files.
         usual: what most samples of the source have of that which all must have the same, by the
             names of `uniform` of a block; where it is known, others are bad.
+        beside: files that its samples need and that are none: those of `Source.beside`.
+        said: what the kind's `parts` says of it to its `read`, as JSON; it decides the content.
         total: what the spans of such a file go up to, where that is not the bytes it has: those
             that it has decompressed, or its rows.
         columns: the order of its columns, where its files have another one than those of others.
@@ -90,6 +92,8 @@ class Part(NamedTuple):
     before: int = 0
     digest: str = ""
     usual: tuple[tuple[str, str], ...] = ()
+    beside: tuple[File, ...] = ()
+    said: str = ""
     total: int = 0
     columns: tuple[str, ...] = ()
 

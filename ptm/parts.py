@@ -31,26 +31,29 @@ TRIED = 8  # files of which all are alike whose header is looked into
 DECODED = 4  # bytes for each byte of a file of which nobody knows what it will be
 
 
-def parts_of(source: Source, kind: Kind, files: tuple[File, ...]) -> list[Part]:
+def parts_of(
+    source: Source, kind: Kind, files: tuple[File, ...], beside: tuple[File, ...] = ()
+) -> list[Part]:
     """The parts of a source, numbered; each file, or each byte of one, is in one of them.
 
     Args:
         source: an entry of a catalog.
         kind: its own.
         files: in the order of the source.
+        beside: those that are beside them.
 
     Raises:
         BadInput: a file cannot be cut, as one without an end of a row.
         PtmError: what the kind says are no parts of these files.
     """
     if not files or kind.together:
-        return [Part(0, files)]
+        return [Part(0, files, beside=beside)]
     cut = getattr(kind.code, "parts", None)
     if cut is None:
         sizes = [file.bytes * DECODED for file in files]
         found = between_files(files, sizes, source.part_bytes)
     else:
-        found = cut(source, files, source.part_bytes)
+        found = cut(source, files, source.part_bytes, *([beside] if source.beside else []))
         _check(kind, found, files)
     return [part._replace(number=number) for number, part in enumerate(found)]
 

@@ -140,7 +140,15 @@ def steps(
             made = yield from _one(making.analyze, job, pointers, rehash)
             made = yield from _checked(job, made, writer)
             return wanted.publish(made, damage, start, force)
-        job = Job(source, root, wanted.files.above, rehash, before=wanted.before)
+        source = wanted.source
+        job = Job(
+            source,
+            root,
+            wanted.files.above,
+            rehash,
+            before=wanted.before,
+            learned=wanted.learned,
+        )
         works = wanted.works(job)
         if len(works) == 1:
             made = yield from _one(making.make, job, works[0])
@@ -173,10 +181,10 @@ def _wanted_of(
     """What is wanted, and of which publications it is."""
     kind = kind_of(source)
     # one publication from here on, even if another becomes current meanwhile
-    upstream = {name: store.current(name, root) for name in source.of}
-    if not upstream:
-        return of_files(source, kind, root, rehash), upstream
+    upstream = {name: store.current(name, root) for name in source.upstream}
     of = {name: one.manifest for name, one in upstream.items()}
+    if not source.of:
+        return of_files(source, kind, root, rehash, of), upstream
     return of_artifacts(source, kind, of, root, rehash), upstream
 
 
@@ -185,7 +193,8 @@ def _one(
 ) -> Generator[list[Call], list[Any], Content]:
     found = yield [(function, (job, *arguments))]
     works = [one for one in arguments if isinstance(one, Work)]
-    made: list[Made] = agreed(job.name, [*found, *_misfits(job, works, found)])
+    way_out = job.source.way_out
+    made: list[Made] = agreed(job.name, [*found, *_misfits(job, works, found)], (), way_out)
     return Content([made[0].ref] if made[0].ref else [], made[0].whole)
 
 
@@ -225,7 +234,8 @@ def _many(
         for (place, _), one in zip(again, (one for g in (yield batches) for one in g), strict=True):
             read[place] = one
     files = [work.files for work in works]
-    found: list[Measured] = agreed(job.name, [*read, *_misfits(job, works, read)], files)
+    bad_too = [*read, *_misfits(job, works, read)]
+    found: list[Measured] = agreed(job.name, bad_too, files, job.source.way_out)
     aside = [bad for one in found for bad in one.bad] if job.source.on_bad != "fail" else None
     measured = [one for one in found if one.ref.files]  # all samples of the others are bad
     left_out = joining.left_out_of(found)
@@ -247,7 +257,7 @@ def _many(
         found_in = merged(one.stats for one in measured)
         by_split = {split: found_in[split] for split in profile.in_order(found_in)}
         stats = learning.taught(job, by_split)
-        learned = learning.learn(job, stats, scaling, carried)
+        learned = learning.learned_of(job, stats, scaling, carried)
     refs = _in_place([one.ref for one in found], [one.ref for one in measured])
     raw = list[PartRef]()
     axes, written = measured[0].axes, 0
@@ -353,7 +363,7 @@ def _plan(
     rehash: bool,
     force: bool,
 ) -> tuple[Plan, Mapping[str, Any] | None]:
-    before = [name for name in source.of if name in plans and name not in whole]
+    before = [name for name in source.upstream if name in plans and name not in whole]
     for name in before:
         if plans[name].action == "fail":
             return Plan(source.name, "fail", f"{name} would not be made"), None
@@ -362,12 +372,12 @@ def _plan(
     if before:
         return Plan(source.name, "maybe", f"{before[0]} would be made first"), None
     kind = kind_of(source)
-    if not source.of:
-        return of_files(source, kind, root, rehash).plan(force)
     of = {
         name: whole[name] if name in whole else store.current(name, root).manifest
-        for name in source.of
+        for name in source.upstream
     }
+    if not source.of:
+        return of_files(source, kind, root, rehash, of).plan(force)
     return of_artifacts(source, kind, of, root, rehash).plan(force)
 
 

@@ -9,6 +9,8 @@ analyze(options, artifacts)     what the artifacts say that an entry is of, by n
 views(artifact)                 tables and pictures of an artifact, each a View
 NAMES_MATTER                    False where no row has the name of a file; or, instead of it,
 names_matter(options) -> bool   where the options say so
+inspect(folder) -> Guess | None  what it sees in a folder, for `ptm init`; of several kinds that may
+                                 take the same file the one with the least ASKED (0) is asked first
 without_bad(options, block, left) -> Block             the samples that are marked, where the
                                                        others come to no split; else those of rows
                                                        and tensors
@@ -17,11 +19,17 @@ What is larger than an entry's `part_bytes` is cut into parts, which are read ap
 along the first axis of each tensor. There these count, each of which may be left out:
 
 TOGETHER                        True where all files have to be seen at once: one part, always
-parts(options, files, target_bytes) -> list[Part]      else parts are of whole files
+parts(options, files, target_bytes) -> list[Part]      else parts are of whole files; where the
+                                                       options say what is `beside` them, that is
+                                                       a fourth argument
 measure(options, block) -> Stats                       of a part; else the moments of what its
                                                        `scaling` names
 learn(options, stats, carried) -> Learned              from the stats of all parts; else the
                                                        scalers that `scaling` asks for
+like(options, manifest, files) -> Options              of an entry that learns from another, whose
+                                                       manifest this is; else as it is
+relearn(options, learned, carried) -> Learned          what that one learned, for these samples;
+                                                       else as it is
 encode(options, block, learned) -> Block               a part as it is stored; else scaled
 whole(options, learned, stats, carried) -> Block       tables, facts and notes of all parts; in
                                                        `carried` is what the block of each carried
@@ -162,7 +170,7 @@ def kind_named(name: str, files: Mapping[str, Path] | None = None) -> Kind:
         return Kind(name, own.module, own)
     if name in KINDS:
         return _built_in(name)
-    installed = _installed()
+    installed = installed_kinds()
     if name in installed:
         try:
             return Kind(name, installed[name], code_of_module(installed[name]))
@@ -172,6 +180,17 @@ def kind_named(name: str, files: Mapping[str, Path] | None = None) -> Kind:
     close = difflib.get_close_matches(name, known, n=1)
     hint = f" (did you mean '{close[0]}'?)" if close else ""
     raise CatalogError(f"expected one of {', '.join(known)}, got {name!r}{hint}")
+
+
+def kinds_that_inspect() -> list[Kind]:
+    """The kinds that tell what they see in a folder, in the order in which they are asked.
+
+    Those of installed packages come first: what they take is their own. Of those of ptm what tells
+    more of a file comes before what takes any: hours before tables, tables before text.
+    """
+    known = [kind_named(name) for name in (*installed_kinds(), *KINDS)]
+    asked = [kind for kind in known if hasattr(kind.code, "inspect")]
+    return sorted(asked, key=lambda kind: getattr(kind.code, "ASKED", 0))
 
 
 def kind_of(source: Source) -> Kind:
@@ -223,8 +242,8 @@ def _built_in(name: str) -> Kind:
 
 
 @cache
-def _installed() -> dict[str, str]:
-    """The modules of the kinds that installed packages have, by the names of the kinds."""
+def installed_kinds() -> dict[str, str]:
+    """The modules of the kinds that other installed packages have, by the names of the kinds."""
     from importlib.metadata import entry_points
 
     return {entry.name: entry.value.partition(":")[0] for entry in entry_points(group=GROUP)}

@@ -18,15 +18,16 @@ from pydantic import (
     Field,
     PrivateAttr,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
 from pydantic_core import to_jsonable_python
 
-from ptm.demands import MOST_EXACT, DriftOption, Expect, exact, short
+from ptm.demands import MOST_EXACT, Count, DriftOption, Expect, Share, exact, short
 from ptm.names import NAME
 from ptm.spans import seconds_of
-from ptm.split import TRAIN, Rule, rule_of
+from ptm.split import SPLIT_NAME, TRAIN, Rule, rule_of
 
 Measure = Literal["continuous", "ordinal", "categorical", "boolean", "date"]
 MOST_CLASSES = 100_000  # one-hot rows longer than that are a slip of the pen
@@ -39,6 +40,25 @@ STORED = ("store", "part_bytes")
 CHECKS = ("expect", "drift")  # decide whether it is published; no part depends on them
 SPLIT = ("split", "seed", "group", "near", "time", "embargo", "statistics")
 BAD = ("on_bad", "max_bad")
+# options that an entry has for itself, whatever the one says that it learns from
+OWN = ("path", "pattern", "rows", "sql", "learn_from", "timeout", *SPLIT, *CHECKS)
+_NAMES = {"pattern": f"^{SPLIT_NAME.pattern}$"}
+_SHARE = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
+_CUT = {"type": "string", "pattern": r"\.\."}
+SPLITS = {  # what `split` may be, as a JSON Schema
+    "anyOf": [
+        {"type": "object", "propertyNames": _NAMES, "additionalProperties": _SHARE},
+        {"type": "object", "propertyNames": _NAMES, "additionalProperties": _CUT},
+        *(
+            {"type": "object", "properties": {name: value}, "required": [name]}
+            | {"additionalProperties": False}
+            for name, value in (
+                ("folder", {"const": True}),
+                ("file", {"type": "string", "minLength": 1}),
+            )
+        ),
+    ]
+}
 
 
 def _inside(path: str) -> str:
@@ -96,8 +116,13 @@ def _listed(names: object) -> object:
 
 
 Number = Annotated[float, BeforeValidator(exact), Field(allow_inf_nan=False)]
-Span = Annotated[float, BeforeValidator(seconds_of)]
-Limit = Annotated[int | float | None, BeforeValidator(_limit)]
+Span = Annotated[
+    float,
+    BeforeValidator(seconds_of, json_schema_input_type=Annotated[float, Field(gt=0)] | str),
+]
+Limit = Annotated[
+    int | float | None, BeforeValidator(_limit, json_schema_input_type=Count | Share | None)
+]
 InsidePath = Annotated[str, AfterValidator(_inside)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Name = Annotated[str, Field(pattern=NAME)]
@@ -112,6 +137,9 @@ class Source(BaseModel):
         kind: what reads it, or analyses what it is of.
         path: file or folder below the data root, with forward slashes.
         of: the entry, or list of entries, whose artifacts are analysed; instead of a path.
+        learn_from: the entry of the same kind whose scalers, categories and classes it is encoded
+            by, as test data by those of train; that one's options count here too, but for path and
+            split, where nothing else is said.
         timeout: seconds that a run may take to make it, or "90s", "10m", "2h"; then it is ended.
         store: "scaled", tensors as they go into training; "raw", as they were decoded, and scaled
             when they are read: smaller, and what did not change stays as it is.
@@ -122,7 +150,7 @@ class Source(BaseModel):
             `time` ({ train = "..2012-06-30", val = "2012-07-01.." }), both ends in them;
             { folder = true } for folders train, val and test; { file = "splits.csv" } for a list
             with a column "split" and one that names the samples.
-        seed: of the chance.
+        seed: of the chance that gives shares; another seed gives other splits.
         group: a column whose equal values stay in one split; of files also "folder", or a regular
             expression with the group in parentheses, looked for in their paths.
         near: "group" keeps near-duplicates in one split.
@@ -147,18 +175,25 @@ class Source(BaseModel):
     takes_folders: ClassVar[bool] = True  # else its path is one file
     samples: ClassVar[bool] = True  # whether a row is a sample, so that rows may come to splits
     sets_aside: ClassVar[bool] = True  # whether others can do without a sample that is bad
+    # whether it may be encoded by what another entry learned; then the options that decide what
+    # that is, which are those of the other entry
+    learns: ClassVar[frozenset[str]] = frozenset()
 
     name: Name
     root: Path
     kind: str
     path: InsidePath = ""
-    of: Annotated[tuple[Name, ...], BeforeValidator(_listed)] = ()
+    of: Annotated[
+        tuple[Name, ...],
+        BeforeValidator(_listed, json_schema_input_type=Name | tuple[Name, ...]),
+    ] = ()
+    learn_from: Name | None = None
     timeout: Span | None = None
     store: Literal["scaled", "raw"] = "scaled"
     part_bytes: int = Field(default=PART_BYTES, ge=1)
-    split: Annotated[dict[str, float | bool | str], BeforeValidator(_split)] = Field(
-        default_factory=dict
-    )
+    split: Annotated[
+        dict[str, float | bool | str], BeforeValidator(_split), WithJsonSchema(SPLITS)
+    ] = Field(default_factory=dict)
     seed: int = Field(default=0, ge=0, le=MOST_EXACT)
     group: str | None = None
     near: Literal["group"] | None = None
@@ -183,7 +218,8 @@ class Source(BaseModel):
             raise ValueError(
                 f"no 'split' for a {self.kind}: its rows are no samples of its tensors"
             )
-        if rule and rule.names and TRAIN not in rule.names and self.statistics == "train":
+        needs_train = self.statistics == "train" and not self.learn_from
+        if rule and rule.names and TRAIN not in rule.names and needs_train:
             raise ValueError(f"a split '{TRAIN}' (or statistics = 'all'), got {list(rule.names)}")
         return self
 
@@ -202,9 +238,27 @@ class Source(BaseModel):
         return on_bad
 
     @property
+    def upstream(self) -> tuple[str, ...]:
+        """The entries that are made before it: those that it is of, the one that it learns from."""
+        return (*self.of, self.learn_from) if self.learn_from else self.of
+
+    @property
     def rule(self) -> Rule | None:
         """How its samples come to splits; None where it has none."""
         return rule_of(self.split, self.seed, self.group, self.near, self.time, self.embargo)
+
+    @property
+    def way_out(self) -> Mapping[str, str]:
+        """By what all samples must have the same: the option that helps where they have not."""
+        return {}
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Patterns of files below the source that are inputs and no samples; most kinds have none.
+
+        Upper and lower case are the same. What matches one is not among the files of `pattern`.
+        """
+        return ()
 
     def options(self) -> dict[str, Any]:
         """The JSON values that decide the content: the options of the kind, but for its limits.
@@ -227,13 +281,31 @@ class Source(BaseModel):
         return _restored, (self._kind, dict(self))
 
 
+def inheriting(entry: Any, entries: Mapping[str, Any]) -> Any:
+    """The options of an entry of a catalog, with those of the one that it learns from.
+
+    What that one says of its input, its split and its checks stays its own; the columns of its
+    groups and times are left out here too.
+    """
+    other = entries.get(entry.get("learn_from", "")) if isinstance(entry, dict) else None
+    if not isinstance(other, dict) or other is entry:
+        return entry
+    taken = {name: value for name, value in other.items() if name not in OWN}
+    columns = [other[name] for name in ("group", "time") if isinstance(other.get(name), str)]
+    listed = taken.get("exclude", [])
+    if columns and isinstance(listed, list):
+        taken["exclude"] = [*listed, *columns]
+    return {**taken, **entry}
+
+
 def below_folders(given: Mapping[str, Any], options: type[Source]) -> dict[str, str]:
     """The pattern of an entry without one: where folders say something, the files below them."""
     if "pattern" in given or "pattern" not in options.model_fields:
         return {}
     split = given.get("split")
     told = isinstance(split, Mapping) and bool(split.get("folder"))
-    told |= "folder" in (given.get("labels"), given.get("group"))
+    told |= given.get("group") == "folder"
+    told |= any(given.get(name) is not None for name in ("labels", "masks", "pairs"))
     return {"pattern": "**/*"} if told else {}
 
 

@@ -81,7 +81,9 @@ def input_bytes(source: Source, root: Path) -> int:
 def _size(source: Source) -> int:
     """Bytes of the inputs; 0 where they cannot be read, which making it will tell of."""
     with suppress(PtmError, OSError):
-        return sum((source.root / name).stat().st_size for name in list_files(source).names)
+        listed = list_files(source)
+        names = (*listed.names, *listed.beside)
+        return sum((source.root / name).stat().st_size for name in names)
     return 0
 
 

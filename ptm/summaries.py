@@ -133,11 +133,18 @@ def histograms_view(artifact: Artifact) -> View:
 
 
 def _described(table: Columns, name: str) -> dict[str, Any]:
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+    from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
 
     values = table[name]
     is_number = is_numeric_dtype(values) and not is_bool_dtype(values)
-    numbers = (values.min(), values.mean(), values.max()) if is_number else ("", "", "")
+    numbers: tuple[Any, ...] = ("", "", "")
+    if is_number:
+        numbers = values.min(), values.mean(), values.max()
+    sort = str(values.dtype) if is_number else "text"
+    if is_datetime64_any_dtype(values):
+        sort, numbers = "time", tuple(map(_time, (values.min(), values.mean(), values.max())))
+    elif is_bool_dtype(values) or isinstance(next(iter(values.dropna()), None), bool):
+        sort = "flag"
     try:
         distinct: Any = values.nunique() if len(values) <= MOST else ""
     except TypeError:  # lists cannot be counted
@@ -146,13 +153,18 @@ def _described(table: Columns, name: str) -> dict[str, Any]:
     return {
         "column": name,
         "unit": table.attrs.get("units", {}).get(name, ""),
-        "values": str(values.dtype) if is_number else "text",
+        "values": sort,
         "missing": int(values.isna().sum()),
         "distinct": distinct,
         "least": least,
         "mean": mean,
         "most": most,
     }
+
+
+def _time(time: pd.Timestamp) -> str:
+    """A time to the second; "" where there is none."""
+    return "" if time != time else time.isoformat(" ", "seconds").removesuffix(" 00:00:00")
 
 
 def measured(artifact: Artifact) -> Iterator[View]:

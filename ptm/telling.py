@@ -14,7 +14,8 @@ from ptm.work import Job
 
 def of_source(job: Job, bad: BadInput, part: Part | None = None) -> InputError:
     """Bad input with the name of the entry, and the files of a part by their names there."""
-    names = {file.url: file.name for file in part.files} if part else {}
+    files = (*part.files, *part.beside) if part else ()
+    names = {file.url: file.name for file in files}
     known = {*names.values()}
 
     def shown(file: str) -> str:

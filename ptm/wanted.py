@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from ptm import store
 from ptm.assigning import split_options
-from ptm.errors import ArtifactCorrupt, StoreError
+from ptm.errors import ArtifactCorrupt, InputError, StoreError
 from ptm.explain import why, with_inputs
 from ptm.inputs import InputFiles
 from ptm.key import code_of, make_key, package_versions
+from ptm.learned import Learned
 from ptm.memory import give_back_now
 from ptm.model import ArtifactRef, PartRef, Whole
 from ptm.parts import parts_of
@@ -91,6 +92,7 @@ class Wanted:
     files: InputFiles | None  # None for what is of other entries
     notes: tuple[str, ...]
     held: store.Publication | None = None  # of the split before, where this one depends on it
+    learned: Learned | None = None  # by another entry, where that is what it is encoded by
 
     @cached_property
     def before(self) -> Path | None:
@@ -134,9 +136,9 @@ class Wanted:
     def works(self, job: Job) -> list[Work]:
         """The parts with their keys, and their files as they were hashed."""
         assert self.files
-        kind, files = kind_of(self.source), self.files.files
-        with told(job, files=files):
-            parts = parts_of(self.source, kind, files)
+        kind, files, beside = kind_of(self.source), self.files.files, self.files.beside
+        with told(job, files=(*files, *beside)):
+            parts = parts_of(self.source, kind, files, beside)
         by_path = {entry.path: entry for entry in self.files.entries}
         # what it is measured against when all are read decides nothing of a part
         aside = {"max_bad", *CHECKS}
@@ -157,12 +159,21 @@ class Wanted:
                 "head": part.head,
                 "before": part.before,
             }
+            if part.beside or part.said:
+                of["beside"] = [[file.name, file.sha256] for file in part.beside]
+                of["said"] = part.said
             if part.columns:
                 of["columns"] = part.columns
             key = make_key({**decides, "part": of})
             # others may be put before it, and it stays as it is
             part = part._replace(number=0, key=key)
-            found.append(Work.of(part, [by_path[file.url] for file in part.files]))
+            mine = (*part.files, *part.beside)
+            found.append(Work.of(part, [by_path[file.url] for file in mine]))
+        # what no part has, as a table of labels, is looked at with the last one
+        taken = {file.url for part in parts for file in part.beside}
+        if rest := [by_path[file.url] for file in beside if file.url not in taken]:
+            part, entries = found[-1].unpacked()
+            found[-1] = Work.of(part, [*entries, *rest])
         return found
 
     def let_go(self, works: Sequence[Work]) -> None:
@@ -249,8 +260,21 @@ class Wanted:
         return None
 
 
-def of_files(source: Source, kind: Kind, root: Path, rehash: bool) -> Wanted:
+def of_files(
+    source: Source,
+    kind: Kind,
+    root: Path,
+    rehash: bool,
+    upstream: Mapping[str, Any] | None = None,
+) -> Wanted:
     """What is wanted of an entry with files.
+
+    Args:
+        source: the entry.
+        kind: its own.
+        root: the store.
+        rehash: as of `ptm.tensorize`.
+        upstream: the manifest of the entry that it learns from, by name, if there is one.
 
     Raises:
         InputError: the files are not what the entry says, or cannot be read.
@@ -261,7 +285,16 @@ def of_files(source: Source, kind: Kind, root: Path, rehash: bool) -> Wanted:
     look = partial(expect_room, source.name, root=root) if is_new(source.name, root) else None
     files = InputFiles(source, memory.inputs, kind.names_matter(source), look)
     inputs = {"sha256": files.digest, "files": files.count, "bytes": files.bytes}
-    return _wanted(source, kind, inputs, root, memory, files)
+    learned = None
+    for manifest in (upstream or {}).values():
+        learned = Learned.from_json(manifest["learned"])
+        if not learned.scalers:
+            expected = f"an entry that has learned something, in 'learn_from' ({source.learn_from})"
+            raise InputError(source.name, expected=expected, got="nothing that was learned")
+        if hook := getattr(kind.code, "like", None):
+            with told(Job(source, root, files.above), files=files.files):
+                source = hook(source, store.content(manifest), files.files)
+    return _wanted(source, kind, inputs, root, memory, files, learned)
 
 
 def of_artifacts(
@@ -280,6 +313,7 @@ def _wanted(
     root: Path,
     memory: store.Memory,
     files: InputFiles | None,
+    learned: Learned | None = None,
 ) -> Wanted:
     splits, expects = source.rule is not None, source.expect is not None
     code = code_of(kind, lambda: memory.code, splits, expects)
@@ -290,13 +324,15 @@ def _wanted(
         "code": code.digests,
         "packages": package_versions(code.packages),
     }
+    if learned and source.learn_from:
+        decides["taught"] = {source.learn_from: make_key(learned.to_json())}
     held = None
     if source.rule and source.rule.by == "near":
         held, decides["before"] = _split_before(source, root, decides, inputs)
     key = make_key({**decides, "inputs": inputs})
     head = {"name": source.name, "key": key, **decides, "inputs": inputs}
     notes = (*(files.notes if files else ()), *_unresolved(code.unresolved))
-    return Wanted(source, decides, head, root, memory, files, notes, held)
+    return Wanted(source, decides, head, root, memory, files, notes, held, learned)
 
 
 def _split_before(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ptm.index import FileDigest
+from ptm.learned import Learned
 from ptm.model import Bad, Block, Part, PartRef, Whole
 from ptm.profile import BySplit, as_json, from_json
 from ptm.scaling import Scaling
@@ -38,8 +39,9 @@ class Work(NamedTuple):
 
     @classmethod
     def of(cls, part: Part, entries: Sequence[FileDigest]) -> Work:
-        """That of a part, and of its files as they were hashed."""
-        ends = dict.fromkeys(entry.name for entry in (*entries[:1], *entries[-1:]))
+        """That of a part, and of its files as they were hashed, those beside its samples last."""
+        count = len(part.files)
+        ends = dict.fromkeys(entry.name for entry in (*entries[:1], *entries[count - 1 : count]))
         files = " to ".join(ends)
         return cls(part.key, files, _packed((part, [*entries])))
 
@@ -57,8 +59,14 @@ class Work(NamedTuple):
 
 
 def files_of(works: Sequence[Work]) -> list[FileDigest]:
-    """All files, each once, in their order."""
-    return list(dict.fromkeys(entry for work in works for entry in work.unpacked()[1]))
+    """All files, each once, in their order; those beside the samples last, by their names."""
+    samples, beside = dict[FileDigest, None](), dict[FileDigest, None]()
+    for work in works:
+        part, entries = work.unpacked()
+        count = len(part.files)
+        samples |= dict.fromkeys(entries[:count])
+        beside |= dict.fromkeys(entries[count:])
+    return [*samples, *sorted(beside, key=lambda entry: entry.name)]
 
 
 def _aside(bad: Sequence[Bad]) -> bytes:
@@ -84,6 +92,7 @@ class Job:
         rehash: whether to distrust what is remembered of the files of the store.
         uncached: whether the page cache is not to keep what is published.
         before: the file that says the split before, where this one depends on it.
+        learned: what it is encoded by, where another entry learned that.
     """
 
     source: Source
@@ -92,6 +101,7 @@ class Job:
     rehash: bool = False
     uncached: bool = False
     before: Path | None = None
+    learned: Learned | None = None
 
     @property
     def name(self) -> str:

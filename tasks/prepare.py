@@ -52,7 +52,7 @@ def prepare(
     """
     if stopping():
         return cancelled()
-    for name, came in zip(source.source.of, upstream, strict=False):
+    for name, came in zip(source.source.upstream, upstream, strict=False):
         if not was_made(came):
             return skipped(name)
     get_run_logger().info("%s: started", source.name, extra={"ptm_started": source.name})

@@ -17,6 +17,7 @@ from tests.benchmarks import __main__ as command
 from tests.benchmarks import (
     book,
     fits,
+    folders,
     inputs,
     loading,
     memory,
@@ -32,6 +33,7 @@ from tests.benchmarks.report import WIDTH
 from tests.benchmarks.turns import Side, in_turn
 
 READINGS = 11
+PORTS = ("port=C", "port=Q", "port=S")
 HERE = "tests.test_benchmarks"
 
 
@@ -190,6 +192,50 @@ def test_photos_of_all_sides(tmp_path: Path) -> None:
         assert sorted(images) == [f"{number:06}.jpg" for number in range(12)]
         for file, image in images.items():
             check_photo(found["ptm"][file], image)
+
+
+def test_class_folders_are_alike(tmp_path: Path) -> None:
+    """All sides have the same classes, and pixels but for what two JPEG decoders round apart."""
+    import torch
+    from datasets import load_dataset
+
+    folder = str(inputs.classes(12))
+    folders.photos(folder)(tmp_path)
+    ours = ptm.load("photos", tmp_path)
+    (tmp_path / "theirs").mkdir()
+    *_, saved = folders.image_folder(folder)(tmp_path / "theirs")
+    theirs = torch.load(saved, weights_only=True)
+    assert torch.equal(ours.tensors["target"], theirs["target"])
+    # libjpeg-turbo 3 in both: the same to the last bit, or a level where their builds round apart
+    apart = (ours.tensors["images"].int() - theirs["images"].int()).abs()
+    assert apart.max() <= 1 and ours.tensors["images"].shape == (12, 3, 256, 256)
+    found = load_dataset("imagefolder", data_dir=f"{folder}/photos", cache_dir=str(tmp_path))
+    rows = found["train"]
+    assert rows.features["label"].names == ours.manifest["facts"]["classes"]
+    assert rows["label"][:] == ours.tensors["target"].tolist()
+    pixels = np.stack(folders._as_arrays(rows[:])["image"])
+    assert np.array_equal(pixels, theirs["images"].numpy())
+
+
+def test_tables_with_gaps_are_alike(tmp_path: Path) -> None:
+    """scikit-learn divides by the standard deviation of n, ptm by that of n - 1; all else is the
+    same, to the last digit of float32.
+    """
+    import torch
+
+    count = 300
+    folder = str(inputs.passengers(count))
+    folders.passengers(folder)(tmp_path)
+    ours = ptm.load("passengers", tmp_path)
+    (tmp_path / "theirs").mkdir()
+    *_, saved = folders.scikit_learn(folder)(tmp_path / "theirs")
+    theirs = torch.load(saved, weights_only=True)
+    names = ours.manifest["facts"]["features"]
+    assert names == ["age", "fare", *(f"sex={s}" for s in ("female", "male")), *PORTS]
+    expected = theirs["features"].double()
+    expected[:, :2] *= ((count - 1) / count) ** 0.5
+    torch.testing.assert_close(ours.tensors["features"].double(), expected, rtol=1e-6, atol=1e-6)
+    assert torch.equal(ours.tensors["target"], theirs["target"])
 
 
 def test_without_fsync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

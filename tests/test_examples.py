@@ -99,14 +99,14 @@ def test_temperature(run: Run, figures: dict[str, Any], tmp_path: Path) -> None:
 
 @pytest.fixture
 def pets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Names for the code of documents, in a folder with photos and the catalog of the README."""
+    """Names for the code of documents, in a folder with photos and the catalog of training.md."""
     random = np.random.default_rng(0)
     for name, bright in (("cat", 60), ("dog", 0)):
         (tmp_path / "data" / "pets" / name).mkdir(parents=True)
         for number in range(40):
             pixels = random.integers(bright, bright + 190, (32, 32, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / "data" / "pets" / name / f"{number}.png")
-    [catalog] = code_of("README.md", "Into training", "toml")
+    [catalog] = code_of("docs/training.md", "", "toml")
     (tmp_path / "catalog.toml").write_text(catalog, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
@@ -124,8 +124,8 @@ def code_of(document: str, section: str, language: str) -> list[str]:
 
 
 def test_the_way_into_training(pets: dict[str, Any]) -> None:
-    """The five lines of the README make a step of training of each batch, from raw files on."""
-    [code] = code_of("README.md", "Into training", "python")
+    """The five lines of training.md make a step of training of each batch, from raw files on."""
+    code = code_of("docs/training.md", "", "python")[0]
     assert len(code.splitlines()) == 5
     before = [one.clone() for one in pets["model"].parameters()]
     exec(code, pets)
@@ -137,7 +137,6 @@ def test_the_way_into_training(pets: dict[str, Any]) -> None:
 
 def test_the_page_on_training(pets: dict[str, Any]) -> None:
     """The code of docs/training.md runs as it stands there, and its comments are right."""
-    ptm.tensorize(ptm.load_catalog("catalog.toml")["pets"])
     for code in code_of("docs/training.md", "", "python"):
         exec(code, pets)
     made, sample, split = pets["pets"], pets["test"][0], pets["test"].to_pandas()
@@ -197,11 +196,3 @@ def test_the_page_on_checks(
     shown = text.rpartition("\n```\n")[0].rpartition("\n```\n")[2] + "\n"
     changes = re.compile(r"[0-9a-f]{12}-[0-9a-f]{12}|If the data is right: .*")
     assert changes.sub("", capsys.readouterr().out) == changes.sub("", shown)
-
-
-@pytest.mark.parametrize("page", ["training.md", "splits.md", "checks.md"])
-def test_links(page: str) -> None:
-    """What the pages link to is there."""
-    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-    for link in re.findall(r"\]\(([^)#]+)", text):
-        assert (ROOT / "docs" / link).exists(), link

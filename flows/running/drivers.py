@@ -77,9 +77,10 @@ class Drivers:
         return self._threads.submit(prepare, dict(zip(names, given, strict=True)))
 
     def _is_driven(self, source: Source, artifacts: Path) -> bool:
+        if not self._here and not self._driven.isdisjoint(source.upstream):
+            return True  # a future of a thread here cannot go to a cluster
         if source.of:
-            # a future of a thread here cannot go to a cluster
-            return not self._here and not self._driven.isdisjoint(source.of)
+            return False
         return may_be_many(source, kind_of(source), input_bytes(source, artifacts))
 
 

@@ -103,7 +103,7 @@ class _Looks:
         ready: dict[str, ArtifactRef] = {}
         names = {source.name for source in self._sources}
         for source in self._sources:
-            if names.intersection(source.of) <= ready.keys() and not stopping():
+            if names.intersection(source.upstream) <= ready.keys() and not stopping():
                 with suppress(PtmError, OSError):  # its task will tell
                     if ref := self._look(source):
                         ready[source.name] = ref
@@ -127,7 +127,7 @@ def _layers(sources: Sequence[Source]) -> list[list[Source]]:
     """Entries none of which is of another of its layer, but only of those before."""
     depth: dict[str, int] = {}
     for source in sources:
-        of = [depth[name] + 1 for name in source.of if name in depth]
+        of = [depth[name] + 1 for name in source.upstream if name in depth]
         depth[source.name] = max(of, default=0)
     layers: list[list[Source]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
     for source in sources:

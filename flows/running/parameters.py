@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
 
 from ptm.book.sample import is_sample
-from ptm.catalog import catalog_name
+from ptm.catalog import catalog_name, data_root
 from ptm.names import NAME
 from ptm.source import Source
 from ptm.spans import seconds_of
@@ -69,6 +69,7 @@ def _what(given: dict[str, object]) -> str:
         return "-".join([str(source) for source in sources[:3]] + ["more"] * (len(sources) > 3))
     if "sources" not in given:  # an analysis alone
         return str(flow_run.flow_name)
-    if is_sample(Path(str(given["data"]))):
+    catalog, data = Path(str(given["catalog"])), given.get("data")
+    if is_sample(data_root(catalog, Path(str(data)) if data else None)):
         return "sample"
-    return catalog_name(Path(str(given["catalog"])))
+    return catalog_name(catalog)

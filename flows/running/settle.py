@@ -94,7 +94,7 @@ def refused(error: PtmError) -> State[Any]:
 
 
 def prepare_alone(
-    name: str, catalog: Path, data: Path, artifacts: Path, options: BaseModel | None = None
+    name: str, catalog: Path, data: Path | None, artifacts: Path, options: BaseModel | None = None
 ) -> dict[str, ArtifactRef] | State[Any]:
     """One entry of a catalog, of what is in the store, with what it shows in the dashboard.
 
@@ -154,7 +154,7 @@ def _settle(
             else:
                 gone.add(name)
         for name in [name for name in futures if name in gone]:  # what others read comes first
-            of = progress.sources[name].of
+            of = progress.sources[name].upstream
             take_in(name, lost.set_right(name, of, futures, outcome))
     except KeyboardInterrupt:
         for name in futures.keys() - outcome.ends().keys():

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ptm.catalog import data_root
+
 
 @dataclass(frozen=True)
 class Places:
@@ -26,9 +28,10 @@ class Places:
 
     @classmethod
     def resolved(
-        cls, catalog: Path, data: Path, artifacts: Path, roots: tuple[Path, ...] = ()
+        cls, catalog: Path, data: Path | None, artifacts: Path, roots: tuple[Path, ...] = ()
     ) -> Places:
-        """The same, absolute and without links."""
+        """The same, absolute and without links; the data root that of the catalog if none."""
+        data = data_root(catalog, data)
         own = (catalog.parent, data, artifacts)
         return cls(
             catalog.resolve(),

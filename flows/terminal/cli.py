@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.terminal import completion, streams
-from flows.terminal.places import catalog_for, next_run
+from flows.terminal.places import NAME, catalog_for, next_run
 from ptm.command import DATA, KEEP
 from ptm.errors import CatalogError, PtmError
 
@@ -34,6 +34,10 @@ app.add_typer(server_app, name="server")
 
 Artifacts = Annotated[Path, typer.Option("--artifacts", help="The store of artifacts.")]
 Data = Annotated[Path, typer.Option("--data", help="The data root.")]
+DataOrNone = Annotated[
+    Path | None,
+    typer.Option("--data", help="The data root; if left out, as the catalog says, else data."),
+]
 CatalogFile = Annotated[
     Path | None,
     typer.Option(
@@ -65,7 +69,7 @@ def _span(text: str | None) -> str | None:
     return text
 
 
-Name = Annotated[str, typer.Argument(help="An artifact.", autocompletion=completion.artifacts)]
+Artifact = Annotated[str, typer.Argument(help="An artifact.", autocompletion=completion.artifacts)]
 
 
 def main() -> None:
@@ -107,7 +111,7 @@ def run(
         typer.Argument(help="Entries to make; all if none.", autocompletion=completion.sources),
     ] = None,
     catalog: CatalogFile = None,
-    data: Data = DATA,
+    data: DataOrNone = None,
     artifacts: Artifacts = Path("artifacts"),
     runner: Annotated[
         str,
@@ -137,7 +141,7 @@ def run(
     catalog = catalog or catalog_for(data)
     known = load_catalog(catalog, data)
     chosen = known.needed(sources or known)  # an unknown name is told at once
-    if rootless := no_root(data, [source.path for source in chosen if source.path]):
+    if rootless := no_root(known.data, [source.path for source in chosen if source.path]):
         typer.secho(f"note: {rootless}", fg="yellow", err=True)
     if dry_run:
         raise typer.Exit(
@@ -149,7 +153,7 @@ def run(
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_INTERNAL_LOGGING_LEVEL", "CRITICAL")
     logging.raiseExceptions = False  # a log line that a lost server did not take
-    options = {"catalog": str(catalog), "data": str(data), "artifacts": str(artifacts)}
+    options = {"catalog": str(catalog), "data": str(known.data), "artifacts": str(artifacts)}
     from flows.running.ending import ends_with_its_run  # it loads Prefect
 
     wanted = {"sources": sources or None, "rehash": rehash, "force": force, "timeout": timeout}
@@ -158,9 +162,25 @@ def run(
 
 
 @app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="The folder with the data, or one file.")],
+    catalog: Annotated[
+        Path, typer.Option("--catalog", help="The TOML file to write; one that is there stays.")
+    ] = Path(NAME),
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the catalog, and write nothing.")
+    ] = False,
+) -> None:
+    """Look at a folder, and write a catalog of what is there that runs as it is."""
+    from flows.terminal import screen_init
+
+    raise typer.Exit(screen_init.run(folder, catalog, dry_run))
+
+
+@app.command()
 def serve(
     catalog: CatalogFile = None,
-    data: Data = DATA,
+    data: DataOrNone = None,
     artifacts: Artifacts = Path("artifacts"),
     cron: Annotated[
         str | None, typer.Option(help="When the pipeline runs, as '0 9 * * *', in local time.")
@@ -222,10 +242,10 @@ def status(artifacts: Artifacts = Path("artifacts"), as_json: AsJson = False) ->
 
 @app.command()
 def show(
-    name: Name,
+    name: Artifact,
     artifacts: Artifacts = Path("artifacts"),
     catalog: CatalogFile = None,
-    data: Data = DATA,
+    data: DataOrNone = None,
 ) -> None:
     """One artifact: tensors, scaler, facts, first rows, tables and pictures to look at."""
     from flows.terminal import screen
@@ -243,7 +263,7 @@ def show(
 
 @app.command()
 def explain(
-    name: Name,
+    name: Artifact,
     other: Annotated[
         str | None,
         typer.Argument(
@@ -301,7 +321,7 @@ def verify(
 
 @app.command()
 def pin(
-    name: Name,
+    name: Artifact,
     artifacts: Artifacts = Path("artifacts"),
     off: Annotated[bool, typer.Option("--off", help="Let the pinned one go.")] = False,
 ) -> None:
@@ -337,6 +357,21 @@ def gc(
         _print_json([thing._asdict() for thing in taken])
     else:
         screen_store.collected(taken, artifacts, dry_run)
+
+
+@app.command()
+def schema(
+    output: Annotated[
+        Path | None, typer.Option("--output", help="The file to write; if left out, it is printed.")
+    ] = None,
+) -> None:
+    """The JSON Schema of a catalog: what editors complete and check catalogs by."""
+    from ptm.schema import schema_text
+
+    if output:
+        output.write_text(schema_text(), encoding="utf-8")
+    else:
+        typer.echo(schema_text(), nl=False)
 
 
 @data_app.command("pull")

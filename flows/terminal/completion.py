@@ -8,7 +8,6 @@ from pathlib import Path
 import typer
 
 from flows.terminal.places import catalog_for
-from ptm.command import DATA
 
 
 def sources(context: typer.Context, incomplete: str) -> list[str]:
@@ -16,8 +15,8 @@ def sources(context: typer.Context, incomplete: str) -> list[str]:
     try:
         from ptm.catalog import entry_names
 
-        data = Path(context.params.get("data") or DATA)
-        catalog = Path(context.params.get("catalog") or catalog_for(data))
+        data = context.params.get("data")
+        catalog = Path(context.params.get("catalog") or catalog_for(data and Path(data)))
         return _fitting(entry_names(catalog), incomplete)
     except Exception:  # there is nobody to tell: what is printed here goes into the command line
         return []

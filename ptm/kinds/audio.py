@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from ptm.inspecting.folder import Folder
+    from ptm.inspecting.guess import Guess
     from ptm.learned import Learned
     from ptm.stats import Stats
 
@@ -48,14 +50,15 @@ class Options(Source):
     """WAV files of one sample rate and number of channels: a file, or a folder of them.
 
     Attributes:
-        pattern: of the files in the folder; upper and lower case are the same.
+        pattern: which files of the folder; upper and lower case are the same.
         seconds: that each clip is cut, or filled with silence at its end, to; without it all clips
             must be equally long.
         window: samples that are transformed together; a power of two.
         hop: samples from the start of one window to that of the next.
         mels: bands of the spectrogram.
         low, high: Hz, the ends of the bands; without `high` half of the sample rate.
-        max_bytes: of one decoded clip; of the waveforms of a part together, of their spectrograms.
+        max_bytes: the most that one decoded clip, the waveforms of a part together, and their
+            spectrograms may have.
     """
 
     limits: ClassVar[frozenset[str]] = frozenset({"max_bytes"})
@@ -497,3 +500,10 @@ def _spectrograms(artifact: Artifact) -> Any:
         axes.set_ylabel("band", fontsize=8.5)
     all_axes[-1].set_xlabel("time (s)", fontsize=8.5)
     return figure
+
+
+def inspect(folder: Folder) -> Guess | None:
+    """The sounds of a folder, for `ptm init`."""
+    from ptm.inspecting.sound import inspect as look
+
+    return look(folder)

@@ -31,7 +31,11 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from ptm.inspecting.folder import Folder
+    from ptm.inspecting.guess import Guess
+
 NAMES_MATTER = False  # of files: no row has them
+ASKED = 3  # when a folder is looked at: behind tables, which are text too
 ASCII = 128
 PLAIN_SPACES = " \t\n\r\v\f"
 WORDS, CHARACTERS = "words", "characters"  # vocabularies; the second is a table too
@@ -54,7 +58,7 @@ class Options(Source):
         punctuation: what is stripped from both ends of a word.
         normalize: the Unicode form to bring the text into, so that a letter with an accent is the
             same however it is written; as it is in the file without it.
-        max_bytes: of the one-hot encoding of the line.
+        max_bytes: the most that the one-hot encoding of the line may have.
     """
 
     samples: ClassVar[bool] = False
@@ -407,3 +411,10 @@ def views(artifact: Artifact) -> Iterator[View]:
         f"The {len(letters)} characters that come most often, of {len(characters)} different ones.",
         table=letters.assign(character=[repr(c) for c in letters["character"]]),
     )
+
+
+def inspect(folder: Folder) -> Guess | None:
+    """The texts of a folder, for `ptm init`."""
+    from ptm.inspecting.texts import inspect as look
+
+    return look(folder)

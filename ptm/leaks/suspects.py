@@ -122,6 +122,11 @@ def _names_rows(values: NDArray[Any]) -> bool:
 def _gives_away(values: NDArray[Any], wanted: NDArray[Any], is_class: bool) -> str:
     import numpy as np
 
+    if values.dtype != np.int64:  # what is missing says nothing
+        there = ~np.isnan(values)
+        values, wanted = values[there], wanted[there]
+    if len(values) < LEAST_ROWS:
+        return ""
     if len(np.unique(values)) < 2 or len(np.unique(wanted)) < 2:
         return ""
     if is_class:
@@ -200,6 +205,10 @@ def _summed(columns: dict[str, NDArray[Any]], wanted: NDArray[Any]) -> list[Susp
     if not 2 <= len(numbers) <= min(MOST_SUMMED, len(wanted) // 10):
         return []
     matrix = np.column_stack([*numbers.values()])
+    there = np.isfinite(matrix).all(axis=1)
+    matrix, wanted = matrix[there], wanted[there]
+    if len(wanted) < LEAST_ROWS:
+        return []
     spread = matrix.std(axis=0)
     matrix = (matrix - matrix.mean(axis=0)) / np.where(spread, spread, 1)
     y = wanted - wanted.mean()

@@ -7,10 +7,11 @@ import io
 import re
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 from ptm.errors import BadInput
-from ptm.readers.streams import Content
+from ptm.readers.streams import Content, Decompressed
 from ptm.readers.units import (
     BEGIN,
     BLOCK,
@@ -262,12 +263,20 @@ def check_begin(path: Content, encoding: str, name: str, begin: bytes) -> None:
         BadInput: there are none, or they are the byte order mark of another encoding.
     """
     if not begin:
-        raise BadInput(expected="text", got="an empty file", file=str(path))
+        raise BadInput(expected="text", got=_told_nothing(path), file=str(path))
     other = _mark_of_another(begin, name)
     if other:
         got = f'the byte order mark of {other.removesuffix("-sig").upper()} (encoding = "{other}")'
         where = "line 1, byte 0"
         raise BadInput(where=where, expected=f"{encoding} text", got=got, file=str(path))
+
+
+def _told_nothing(path: Content) -> str:
+    """What a file without text has."""
+    if isinstance(path, Path) or isinstance(path.rewriting, Decompressed):
+        return "an empty file"
+    is_empty = not path.path.stat().st_size
+    return "an empty file" if is_empty else "nothing but what 'skip_rows' and 'comment' leave out"
 
 
 def known(encoding: str) -> str:

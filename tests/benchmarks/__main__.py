@@ -13,7 +13,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import book, fits, loading, memory, orchestration, peers, photos, rows, warm
+from tests.benchmarks import (
+    book,
+    fits,
+    folders,
+    loading,
+    memory,
+    orchestration,
+    peers,
+    photos,
+    rows,
+    warm,
+)
 from tests.benchmarks.inputs import SIDE, scale, scaled
 from tests.benchmarks.report import Pair, console, goal, pairs, values
 from tests.benchmarks.turns import ROOT, THREADS, Took, in_turn, medians, middle
@@ -145,6 +156,47 @@ def of_photos(_: Path) -> None:
     pairs(title, ("ptm", "other"), lines, says)
 
 
+def of_folders(_: Path) -> None:
+    """Class folders and a table with gaps, as people read them."""
+    count = scaled(2000, 20)
+    took = medians(folders.of_images(count), ROUNDS)
+    lines: list[Pair | None] = [
+        Pair(name, took["ptm"], took[name], 1.0) for name in took if name != "ptm"
+    ]
+    written = {
+        "ptm": folders.lines(folders.made, folders.PHOTOS),
+        "datasets": folders.lines(folders.hugging_face),
+        "ImageFolder": folders.lines(folders.image_folder),
+    }
+    says = (
+        "All: uint8 [sample, 3, 256, 256] and int64 classes in files that can be mapped; inputs "
+        "and outputs hashed with SHA-256, outputs synced. Hugging Face datasets: imagefolder, and "
+        "a map to arrays in two processes. ImageFolder: a reader of class folders as "
+        "torchvision's, which needs another build of torch than this one, with torch's DataLoader "
+        f"(2 workers) and torch.save. {_written(written)}"
+    )
+    title = f"{count:,} JPEGs of {SIDE} px in class folders, medians of {ROUNDS}"
+    pairs(title, ("ptm", "other"), lines, says)
+    count = scaled(200_000, 1000)
+    took = medians(folders.of_tables(count), ROUNDS)
+    written = {
+        "ptm": folders.lines(folders.made, folders.PASSENGERS),
+        "scikit-learn": folders.lines(folders.scikit_learn),
+    }
+    says = (
+        "Both: medians and modes for what is missing, mean 0 and standard deviation 1, one-hot "
+        "columns, float32; the rows as Parquet; the CSV and all outputs hashed, outputs synced. "
+        f"scikit-learn: with pandas, all rows at once. {_written(written)}"
+    )
+    one: list[Pair | None] = [Pair(f"{count:,} rows", took["ptm"], took["sklearn"])]
+    pairs(f"a table with gaps, medians of {ROUNDS}", ("ptm", "sklearn"), one, says)
+
+
+def _written(lines: dict[str, int]) -> str:
+    """How many lines the user of each side writes."""
+    return f"Lines to write: {', '.join(f'{name} {count}' for name, count in lines.items())}."
+
+
 def of_loading(_: Path) -> None:
     """Photos and rows in random batches."""
     count = scaled(10_000, 20)
@@ -248,6 +300,7 @@ SECTIONS = {
     "fits": of_fits,
     "rows": of_rows,
     "photos": of_photos,
+    "folders": of_folders,
     "loading": of_loading,
     "files": of_files,
     "flows": of_flows,

@@ -145,3 +145,39 @@ def _fill_pictures(folder: Path, count: int) -> None:
         pixel = (number % 256, number // 256 % 256, number // 65536)
         Image.new("RGB", (4, 4), pixel).save(raw, "PNG")
         (folder / "many" / f"{number:06}.png").write_bytes(raw.getvalue())
+
+
+def classes(count: int) -> Path:
+    """A folder with "photos": the same JPEGs in folders of ten classes."""
+    return kept("classes", count, _fill_classes)
+
+
+def _fill_classes(folder: Path, count: int) -> None:
+    for number, file in enumerate(sorted((photos(count) / "photos").iterdir())):
+        place = folder / "photos" / f"class {number % CLASSES}"
+        place.mkdir(parents=True, exist_ok=True)
+        (place / file.name).write_bytes(file.read_bytes())
+
+
+def passengers(count: int) -> Path:
+    """A folder with "passengers.csv": numbers with gaps, categories with gaps, a target of two."""
+    return kept("passengers", count, _fill_passengers)
+
+
+def _fill_passengers(folder: Path, count: int) -> None:
+    chance = np.random.default_rng(0)
+    age = chance.normal(30, 12, count).clip(1, 80).round()
+    fare = chance.lognormal(3, 1, count).round(2)
+    is_male = chance.random(count) < 0.65
+    port = chance.choice(["C", "Q", "S"], count, p=[0.2, 0.1, 0.7])
+    survived = chance.random(count) < np.where(is_male, 0.2, 0.75)
+    table = pa.table(
+        {
+            "survived": survived.astype(np.int64),
+            "age": pa.array(age, mask=chance.random(count) < 0.2),
+            "fare": fare,
+            "sex": np.where(is_male, "male", "female"),
+            "port": pa.array(port, mask=chance.random(count) < 0.01),
+        }
+    )
+    pa.csv.write_csv(table, folder / "passengers.csv", pa.csv.WriteOptions(quoting_style="needed"))

@@ -25,6 +25,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image, features
 
+from tests.support.pictures import png
+from tests.support.tiffs import tiff
+
 MEMORY = 6 << 30  # bytes of address space: what one mutation takes more is a fault
 SECONDS = 30  # for one mutation
 PUBLISHED = 25  # one of so many goes through the store, too
@@ -46,12 +49,14 @@ class Reader(NamedTuple):
         name: of the file.
         raw: its bytes.
         options: of the entry.
+        others: files that stand beside it, in the folder that the entry reads then.
     """
 
     kind: str
     name: str
     raw: bytes
     options: dict[str, Any]
+    others: tuple[tuple[str, bytes], ...] = ()
 
 
 def _pixels(channels: int) -> np.ndarray:
@@ -66,6 +71,67 @@ def _picture(name: str, channels: int = 3, **options: Any) -> Callable[[], Reade
         form = {"jpg": "JPEG", "tif": "TIFF", "jp2": "JPEG2000"}.get(name.partition(".")[2])
         Image.fromarray(_pixels(channels)).save(file, form or name.partition(".")[2], **options)
         return Reader("images", name, file.getvalue(), {})
+
+    return build
+
+
+def _deep(name: str, dtype: str, **layout: Any) -> Callable[[], Reader]:
+    def build() -> Reader:
+        pixels = np.atleast_3d(_pixels(3)).astype(dtype) * 250 + 7
+        if name.endswith("tif"):
+            return Reader("images", name, tiff(pixels, **layout), {})
+        if name.endswith("ppm"):
+            return Reader(
+                "images", name, b"P6\n31 24\n65535\n" + pixels.astype(">u2").tobytes(), {}
+            )
+        return Reader("images", name, png(pixels), {})
+
+    return build
+
+
+def _heic() -> Reader:
+    import pillow_heif
+
+    file = io.BytesIO()
+    pillow_heif.from_pillow(Image.fromarray(_pixels(3))).save(file, quality=50)
+    return Reader("images", "x.heic", file.getvalue(), {})
+
+
+def _frames(name: str) -> Callable[[], Reader]:
+    def build() -> Reader:
+        file = io.BytesIO()
+        one, *more = [Image.fromarray(np.roll(_pixels(3), 5 * n, axis=1)) for n in range(3)]
+        form = {"tif": "TIFF"}.get(name.partition(".")[2], name.partition(".")[2])
+        one.save(file, form, save_all=True, append_images=more)
+        return Reader("images", name, file.getvalue(), {"frames": True, "color": "rgb"})
+
+    return build
+
+
+def _colored(name: str, mode: str, color: str) -> Callable[[], Reader]:
+    def build() -> Reader:
+        file = io.BytesIO()
+        image = Image.fromarray(_pixels(3))
+        image = image.quantize(17) if mode == "P" else image.convert(mode)
+        image.save(file, {"jpg": "JPEG", "tif": "TIFF"}.get(name[2:], name[2:]))
+        options = {"color": color, "resize": (9, 7), "fit": "pad"}
+        return Reader("images", name, file.getvalue(), options)
+
+    return build
+
+
+def _beside(name: str, text: str | None, **options: Any) -> Callable[[], Reader]:
+    def build() -> Reader:
+        pictures = []
+        for number in range(3):
+            file = io.BytesIO()
+            Image.fromarray(_pixels(3) // (number + 1)).save(file, "PNG")
+            pictures.append((f"{number}.png", file.getvalue()))
+        if text is not None:
+            return Reader("images", name, text.encode(), options, tuple(pictures))
+        file = io.BytesIO()
+        Image.fromarray(_pixels(1) % 5).save(file, "PNG")
+        return Reader("images", name, file.getvalue(), options, tuple(pictures[:1]))
 
     return build
 
@@ -178,6 +244,26 @@ READERS: dict[str, Callable[[], Reader]] = {
     "sgi": _picture("x.sgi"),
     "webp": _picture("x.webp", lossless=True),
     "jpeg 2000": _picture("x.jp2"),
+    "png 16": _deep("x.png", "u2"),
+    "tiff 16": _deep("x.tif", "u2"),
+    "tiff 16 deflate": _deep("x.tif", "u2", planar=2, deflate=True, rows=7),
+    "tiff float": _deep("x.tif", "f4", order=">", tiled=True, large=True),
+    "ppm 16": _deep("x.ppm", "u2"),
+    "heic": lambda: _heic(),
+    "gif frames": _frames("x.gif"),
+    "webp frames": _frames("x.webp"),
+    "tiff pages": _frames("x.tif"),
+    "png palette": _colored("x.png", "P", "rgba"),
+    "png bits": _colored("x.png", "1", "gray"),
+    "jpeg cmyk": _colored("x.jpg", "CMYK", "rgb"),
+    "tiff cmyk": _colored("x.tif", "CMYK", "gray"),
+    "labels": _beside("l.csv", "file,label\n0.png,a\n1.png,b\n2.png,a\n", labels="l.csv"),
+    "labels jsonl": _beside(
+        "l.jsonl",
+        '{"file": "0.png", "x": [1, "a"]}\n{"file": "1", "x": []}\n{"file": "2", "x": "b"}\n',
+        labels="l.jsonl",
+    ),
+    "mask": _beside("masks/0.png", None, masks="masks", pattern="**/*"),
     "dicom explicit": _slice("explicit"),
     "dicom implicit": _slice("implicit"),
     "dicom big endian": _slice("big"),
@@ -267,6 +353,9 @@ def _read(reader: Reader, folder: Path, publish: bool) -> None:
 
     options = {"on_damage": "note"} if publish and reader.kind == "images" else {}
     spec = kind_named(reader.kind).options
+    if reader.others:
+        _read_beside(reader, folder)
+        return
     path = folder / reader.name
     path.write_bytes(reader.raw)
     source = spec(
@@ -278,6 +367,24 @@ def _read(reader: Reader, folder: Path, publish: bool) -> None:
     if publish:
         tensorize(source, folder / "store")
         shutil.rmtree(folder / "store")
+
+
+def _read_beside(reader: Reader, folder: Path) -> None:
+    """Through the store, which lists what stands beside a sample."""
+    from ptm.prepare import tensorize
+    from ptm.registry import kind_named
+
+    spec, root = kind_named(reader.kind).options, folder / "in"
+    for name, raw in (*reader.others, (reader.name, reader.raw)):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(raw)
+    given = {"name": "s", "root": folder, "kind": reader.kind, "path": "in"}
+    try:
+        for on_bad in ("fail", "quarantine"):
+            tensorize(spec(**given, **reader.options, on_bad=on_bad), folder / "store")
+    finally:
+        shutil.rmtree(folder / "store", ignore_errors=True)
+        shutil.rmtree(root)
 
 
 @contextmanager

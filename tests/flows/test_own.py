@@ -97,10 +97,10 @@ def test_begun_on_a_temporary_server(new_home: Home, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_readme(home: Home, sample: Path, tmp_path: Path) -> None:
-    """The flow of the README works as it stands there."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    """The flow of docs/running.md works as it stands there."""
+    text = (ROOT / "docs" / "running.md").read_text(encoding="utf-8")
     section = text[text.index("## Inside your own flow") :]
-    [code] = re.findall(r"```python\n(.*?)```", section[: section.index("\n## ")], re.DOTALL)
+    [code] = re.findall(r"```python\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
     (place := tmp_path / "place").mkdir()
     out = ran(code, lay_out(place, sample), home)
     assert "temporary server" not in out

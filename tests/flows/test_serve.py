@@ -120,9 +120,9 @@ def test_one_source_on_demand(server: str, place: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("served")
 def test_ways_from_python(server: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The three ways from Python that the README shows work as they stand there."""
+    """The three ways from Python that docs/running.md shows work as they stand there."""
     monkeypatch.chdir(place)
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "running.md").read_text(encoding="utf-8")
     section = text[text.index("## From Python, three ways") :]
     blocks = re.findall(r"```python\n(.*?)```", section[: section.index("\n## ")], re.DOTALL)
     assert len(blocks) == 3
@@ -141,10 +141,10 @@ def test_ways_from_python(server: str, place: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.slow
 @pytest.mark.usefixtures("served")
 def test_ways_in_a_notebook(server: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a cell of Jupyter, where a loop runs, the same ways work with `await`, as README says."""
+    """In a cell of Jupyter, where a loop runs, the same ways work with `await`, as it says."""
     assert server
     monkeypatch.chdir(place)
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "running.md").read_text(encoding="utf-8")
     assert "`run = await run_deployment(…)`" in text
     section = text[text.index("## From Python, three ways") :]
     blocks = re.findall(r"```python\n(.*?)```", section[: section.index("\n## ")], re.DOTALL)

@@ -12,8 +12,11 @@ import pytest
 import ptm
 from ptm.errors import CatalogError, InputError
 from tests.support.bad_inputs import (
+    BAD_BY_OPTION,
     BAD_INPUTS,
+    BAD_PHOTOS,
     CATALOG_MISTAKES,
+    OPTION_MISTAKES,
     TABLE,
     WINE,
     BadInput,
@@ -33,7 +36,7 @@ def published(store: Path) -> list[str]:
     return sorted(path.relative_to(store).as_posix() for path in store.rglob("*"))
 
 
-@pytest.mark.parametrize("bad", BAD_INPUTS, ids=lambda bad: bad.name)
+@pytest.mark.parametrize("bad", BAD_INPUTS + BAD_BY_OPTION, ids=lambda bad: bad.name)
 def test_bad_input_is_named_and_nothing_is_published(bad: BadInput, tmp_path: Path) -> None:
     """A bad input raises an InputError with file, place, expected, got; nothing is published."""
     source = load(tmp_path, bad.write(tmp_path))
@@ -45,7 +48,9 @@ def test_bad_input_is_named_and_nothing_is_published(bad: BadInput, tmp_path: Pa
     assert message.startswith(f"{bad.name}: ")
     for piece in bad.says:
         assert piece in message
-    assert "\n" not in message and len(message) < 400, "one line that fits a terminal"
+    lines = message.splitlines()
+    assert len(lines) == bad.lines, "one for each fault"
+    assert max(map(len, lines)) < 400, "lines that fit a terminal"
     assert str(tmp_path) not in message, "the file is named below the data root"
     assert not re.search("pillow|plugin|Error", message), "in words of the data, not of the code"
     assert published(store) == []
@@ -62,6 +67,18 @@ def test_error_crosses_processes(bad: BadInput, tmp_path: Path) -> None:
     assert vars(again) == vars(caught.value)
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [bad for bad in BAD_PHOTOS if "-mixed-" in bad.name or bad.name == "float-and-8-bit"],
+    ids=lambda bad: bad.name,
+)
+def test_no_way_out_that_is_none(bad: BadInput, tmp_path: Path) -> None:
+    """Where all images have one size, or are brought to one, no `resize` is recommended."""
+    with pytest.raises(InputError) as caught:
+        ptm.tensorize(load(tmp_path, bad.write(tmp_path)), tmp_path / "store")
+    assert "(or resize" not in str(caught.value)
+
+
 def test_what_was_made_before_stays(tmp_path: Path) -> None:
     """When an input turns bad, the artifact that was made of it before stays as it was."""
     good = BadInput("wine", file("wine.csv", TABLE), WINE, ())
@@ -76,7 +93,9 @@ def test_what_was_made_before_stays(tmp_path: Path) -> None:
     assert str(ptm.load("wine", store).path) == before.path
 
 
-@pytest.mark.parametrize("mistake", CATALOG_MISTAKES, ids=lambda mistake: mistake.name)
+@pytest.mark.parametrize(
+    "mistake", CATALOG_MISTAKES + OPTION_MISTAKES, ids=lambda mistake: mistake.name
+)
 def test_catalog_mistake_is_named(mistake: CatalogMistake, tmp_path: Path) -> None:
     """A mistake in a catalog raises a CatalogError with file, entry, option, expected and got."""
     place = tmp_path / "catalog.toml"

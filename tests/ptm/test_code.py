@@ -278,7 +278,7 @@ def test_a_module_that_may_be_imported_counts(digest: Digest, edit: Edit) -> Non
     """Where an import cannot be followed, an edit of any module of ptm changes the digests."""
     edit("encoding.py", "\n\ndef one_hot", "\n\nexec('')\n\n\ndef one_hot")
     before = digest()
-    edit("kinds/images.py", "NOTED = 20", "NOTED = 21")
+    edit("kinds/images/__init__.py", "NOTED = 20", "NOTED = 21")
     assert changed(before, digest()) == {"ptm.kinds.images"}
 
 

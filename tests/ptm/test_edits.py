@@ -224,7 +224,7 @@ ROWS: dict[str, tuple[Edit, set[str], str]] = {
     ),
     "a helper of delimited files": (
         append("readers/delimited/columns.py"),
-        TABLES | SERIES,
+        TABLES | SERIES | IMAGES,
         "module .*delim",
     ),
     "a helper of three rooms": (
@@ -360,8 +360,9 @@ def test_an_import_that_cannot_be_followed(place: Place, import_: str) -> None:
 @pytest.mark.slow
 def test_relative_imports(place: Place) -> None:
     """A relative import is followed like any other, and nothing is warned of."""
-    code("kinds/images.py", r"from ptm\.readers\.pictures", "from ..readers.pictures")(place)
-    code("kinds/images.py", r"from ptm\.scaling import", "from ..scaling import")(place)
+    home = "kinds/images/__init__.py"
+    code(home, r"from ptm\.readers\.pictures", "from ...readers.pictures")(place)
+    code(home, r"from ptm\.scaling import", "from ...scaling import")(place)
     assert place.run() == IMAGES
     manifest = place.manifest("cats")
     assert manifest["warnings"] == [] and "ptm.scaling" in manifest["code"]

@@ -93,6 +93,21 @@ def test_the_target_in_other_numbers(tmp_path: Path, planted: str) -> None:
     assert any("column 'again': it is the target in other numbers" in w for w in ref.warnings)
 
 
+@pytest.mark.parametrize("planted", ["in another unit", ""])
+def test_the_target_beside_gaps(tmp_path: Path, planted: str) -> None:
+    """What is missing in a column says nothing, for or against it; nor that columns come to it."""
+    frame = rows(500).drop(columns=["y", "who", "when"])
+    frame["t"] = frame["a"] * 3 + frame["b"]
+    if planted:
+        frame["again"] = PLANTED[planted](frame)
+    last = frame.columns[-1] if planted else "c"
+    frame.loc[::7, last] = np.nan
+    options = f'target = "t"\nmissing = {{ {last} = "mean" }}\n{SHARES}'
+    _, found = table(tmp_path, frame, options)
+    told = ["again"] if planted else ["a, b"]
+    assert [one["column"] for one in found.manifest["split"]["suspects"]] == told
+
+
 CLASSES = {
     "a text for each class": lambda y: np.where(y == 1, "yes", "no"),
     "several texts for each class": lambda y: [

@@ -261,10 +261,10 @@ def test_imports_of_ptm(make: Make, tmp_path: Path, how: str) -> None:
         make(PETS, pets=IMPORTS[how])
     code = code_of(kind_of(load_catalog(tmp_path / "catalog.toml", tmp_path)["pets"]))
     assert {name for name in code.digests if " " not in name} == {
-        *("ptm.scaling", "ptm.stats"),
+        *("ptm.scaling", "ptm.stats", "ptm.distinct"),
         "ptm.parts",  # which cuts its files
         "ptm.defaults",  # which scales, where it says nothing
-        "ptm.learned",
+        *("ptm.learned", "ptm.treatment"),
         # what is measured of columns
         *("ptm.profiling", "ptm.profile", "ptm.described", "ptm.histogram", "ptm.arrow"),
     }

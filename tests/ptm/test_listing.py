@@ -111,7 +111,7 @@ def test_linked_folders_are_told(tmp_path: Path) -> None:
     write(tmp_path / "elsewhere" / "2.png")
     (tmp_path / "photos" / "more").symlink_to("../elsewhere")
     (tmp_path / "photos" / "up").symlink_to("..")
-    names, _, notes = listed(tmp_path, "**/*.png")
+    names, _, notes, _ = listed(tmp_path, "**/*.png")
     assert names == ["photos/1.png"]
     assert notes == ("2 linked folders (as 'more') were left out: '**' follows none",)
     assert listed(tmp_path, "more/*.png") == Listing(["photos/more/2.png"], "photos/")
@@ -121,7 +121,7 @@ def test_folders_left_out_are_told(tmp_path: Path) -> None:
     """A folder that matches a pattern for files is told, with the pattern that takes its files."""
     for name in ("1.png", "more/2.png", "old/3.png"):
         write(tmp_path / "photos" / name)
-    names, _, notes = listed(tmp_path, "*")
+    names, _, notes, _ = listed(tmp_path, "*")
     assert names == ["photos/1.png"]
     [note] = notes
     assert note.startswith("2 folders (as 'more') were left out by the pattern '*'; '**/*' takes")
@@ -216,6 +216,6 @@ def test_links_to_nothing_on_the_way(tmp_path: Path, pattern: str) -> None:
     write(tmp_path / "photos" / "cat" / "x.jpg")
     (tmp_path / "photos" / "dog").symlink_to("../not-mounted")
     (tmp_path / "photos" / "eel").symlink_to("eel")
-    names, _, notes = listed(tmp_path, pattern)
+    names, _, notes, _ = listed(tmp_path, pattern)
     assert names == ["photos/cat/x.jpg"]
     assert notes == ("2 links (as 'dog') were to nothing, left out: a folder may be missing",)

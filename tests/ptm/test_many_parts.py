@@ -277,7 +277,8 @@ def test_sizes_are_counted_over_all_parts(data: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         made(data, "photos", tmp_path / "store", cut())
     text = str(caught.value)
-    assert "sizes: expected one of all samples, got 20 of 8 x 8 pixels with 3 channels, " in text
+    assert "sizes: expected one of all samples (or resize = [height, width]; " in text
+    assert "got 2 sizes: 20 of 8 x 8 pixels with 3 channels, " in text
     assert "3 of 6 x 5 pixels with 3 channels" in text and "(photos/008.png)" in text
     assert not list((tmp_path / "store").glob("photos/current.json"))
 

@@ -350,7 +350,7 @@ def test_a_warm_run_reads_and_writes_nothing(sample: Path, tmp_path: Path) -> No
 
 # as imports name them, what each kind uses to make a content; found by looking through the code
 PACKAGES = {
-    "images": {"torch", "numpy", "imageio", "pillow", "simplejpeg", "pyarrow"},
+    "images": {"torch", "numpy", "imageio", "pillow", "pillow_heif", "simplejpeg", "pyarrow"},
     "volume": {"torch", "numpy", "pydicom", "pillow", "simplejpeg", "pyarrow"},
     "table": {"torch", "numpy", "pyarrow"},
     "timeseries": {"torch", "numpy", "pyarrow"},

@@ -45,7 +45,7 @@ def block_of(source: Source, paths: Sequence[Path] | None = None) -> Block:
         made: Made | BadInput = Made(None, beside, read.uniform)
     except BadInput as bad:
         made = bad.of_source(source.name, shown)
-    agreed(source.name, [made])
+    agreed(source.name, [made], (), source.way_out)
     tables = dict(beside.tables)
     rows = tables.pop(ROWS, encoded.rows)
     return Block(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ptm.distinct import Distinct
 from ptm.errors import BadInput, Faults
-from ptm.featuring import PLAIN, numbers_of, parts_of
+from ptm.featuring import numbers_of, parts_of
 from ptm.kinds.table import targets
 from ptm.kinds.table.categories import Rare, categories_of, check_rare, counted, filled
 from ptm.kinds.table.features import (
@@ -22,6 +22,8 @@ from ptm.kinds.table.features import (
     merging,
 )
 from ptm.kinds.table.integers import as_alone, as_learned, integers_of, integral
+from ptm.kinds.table.likeness import check_taught
+from ptm.kinds.table.likeness import like as like
 from ptm.kinds.table.meaning import (
     CATEGORICAL,
     is_category,
@@ -51,6 +53,7 @@ from ptm.readers.delimited.faults import some
 from ptm.source import file_name
 from ptm.spelling import days_of
 from ptm.stats import Moments, Stats
+from ptm.treatment import PLAIN
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,7 +61,10 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from ptm.inspecting.folder import Folder
+    from ptm.inspecting.guess import Guess
 
+ASKED = 2  # when a folder is looked at: behind kinds that take tables of a certain form
 COLUMN = "column"  # the axis of codes
 
 
@@ -189,6 +195,19 @@ def learn(options: Options, stats: Stats, carried: Sequence[Mapping[str, Any]]) 
     return Learned(scalers, categories, exact, columns=special, classes=classes)
 
 
+def relearn(options: Options, learned: Learned, carried: Sequence[Mapping[str, Any]]) -> Learned:
+    """What another table learned, with the integers of this one that float64 would round.
+
+    Raises:
+        BadInput: there are such integers beside fractions; a class that was not learned.
+    """
+    faults = Faults()
+    check_taught(options, learned, carried, faults)
+    exact = integers_of(carried, file_name(options), faults)
+    faults.check()
+    return replace(learned, integers=exact)
+
+
 def encode(options: Options, block: Block, learned: Learned) -> Block:
     """Features and targets of rows."""
     import torch
@@ -268,6 +287,13 @@ def _described(options: Options, table: pa.Table) -> pa.Table:
             metadata |= ROW_OF_FILE
         fields.append(field.with_metadata(metadata))
     return table.cast(pa.schema(fields))
+
+
+def inspect(folder: Folder) -> Guess | None:
+    """The tables of a folder, for `ptm init`."""
+    from ptm.inspecting.table_entries import inspect as look
+
+    return look(folder)
 
 
 def views(artifact: Artifact) -> Iterator[View]:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ptm.errors import BadInput, Faults
-from ptm.featuring import RARE
 from ptm.kinds.table.meaning import is_category
 from ptm.readers.delimited.faults import shown
+from ptm.treatment import RARE
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ptm.kinds.table.options import Options
 
 SHOWN = datetime(2012, 6, 30)
+FLOAT32 = 3.4028234663852886e38  # the largest
 
 
 def readable(form: object) -> object:
@@ -135,7 +136,11 @@ def _expected_fill(options: Options, name: str, how: bool | float | str) -> str:
     if how in (MEAN, MEDIAN):
         return ""
     treatment = treatment_of(options, name)
-    if how == CATEGORY or value_of(treatment, how) is None:
+    value = None if how == CATEGORY else value_of(treatment, how)
+    if value is None:
         what = expected_of(treatment)
         return f'"{MEAN}", "{MEDIAN}", "{MODE}", "{DROP}" or {what}'
+    is_scaled = options.standardize and not options.precision
+    if abs(value) > FLOAT32 and not (is_scaled and measure_of(options, name) == "continuous"):
+        return "a finite number (float32)"
     return ""

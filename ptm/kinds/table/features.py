@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ptm.errors import BadInput, Faults
-from ptm.featuring import PLAIN, Column, Featured, Treatment, featured
+from ptm.featuring import Column, Featured, featured
 from ptm.kinds.table.meaning import is_feature, measure_of
 from ptm.kinds.table.missing import moments_of
 from ptm.learned import FEATURES as FEATURES
@@ -17,6 +17,7 @@ from ptm.readers.delimited.faults import shown
 from ptm.scaling import Scaler, merged_values
 from ptm.shown import readable_size
 from ptm.stats import Moments
+from ptm.treatment import PLAIN, Treatment
 
 if TYPE_CHECKING:
     import pyarrow as pa

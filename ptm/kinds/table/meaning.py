@@ -7,9 +7,9 @@ import re
 from typing import TYPE_CHECKING
 
 from ptm import arrow
-from ptm.featuring import DAYS, Treatment
 from ptm.source import Measure
 from ptm.spelling import days_of, times, truths
+from ptm.treatment import DAYS, Treatment
 
 if TYPE_CHECKING:
     from ptm.kinds.table.options import Options
@@ -107,7 +107,8 @@ def remedy(options: Options, name: str) -> str:
     usual = CATEGORY if measure_of(options, name) == CATEGORICAL else MEDIAN
     if measure_of(options, name) == BOOLEAN or name in options.order:
         usual = MODE
-    return f'missing.{key(name)} = "{DROP if name in options.targets else usual}"'
+    where = f" in [{options.learn_from}]" if options.learn_from else ""
+    return f'missing.{key(name)} = "{DROP if name in options.targets else usual}"{where}'
 
 
 def key(name: str) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from ptm.distinct import MOST
 from ptm.errors import BadInput, Faults
-from ptm.featuring import DAYS, MISSING, Treatment, parts_of
+from ptm.featuring import parts_of
 from ptm.kinds.table.meaning import (
     CATEGORY,
     DROP,
@@ -21,8 +22,9 @@ from ptm.kinds.table.meaning import (
     value_of,
 )
 from ptm.readers.delimited.faults import shown
-from ptm.spelling import times_of
+from ptm.spelling import EPOCH, times_of
 from ptm.stats import Moments, Stats
+from ptm.treatment import DAYS, MISSING, Treatment
 
 if TYPE_CHECKING:
     from ptm.kinds.table.options import Options
@@ -158,9 +160,21 @@ def missing_note(
     told = []
     for name, count in counts.items():
         if count:
-            fill, word = hows[name].fill, options.missing[name]
-            with_ = f"{fill:.6g}" if isinstance(fill, float) else f"'{shown(str(fill))}'"
-            with_ += f" (the {word})" if word in LEARNED else ""
-            with_ = "a category of their own" if word == CATEGORY else with_
-            told.append(f"{count:,} of column '{shown(name)}' by {with_}")
+            word = options.missing[name]
+            by = "a category of their own" if word == CATEGORY else _shown(hows[name])
+            by += f" (the {word})" if word in LEARNED else ""
+            told.append(f"{count:,} of column '{shown(name)}' by {by}")
     return (f"missing values are filled in the features: {', '.join(told)}",) if told else ()
+
+
+def _shown(how: Treatment) -> str:
+    """What stands for a missing value, as the file would have it."""
+    fill = how.fill
+    if not isinstance(fill, float):
+        return f"'{shown(str(fill))}'"
+    if how.parts:
+        return str(EPOCH + timedelta(microseconds=times_of(fill)))
+    if how.boolean and fill in (0, 1):
+        return "true" if fill else "false"
+    is_place = how.order and fill.is_integer()
+    return f"'{shown(how.order[int(fill)])}'" if is_place else f"{fill:.6g}"

@@ -71,6 +71,12 @@ class Options(DelimitedSource):
     limits: ClassVar[frozenset[str]] = frozenset({"max_bytes", "max_columns"})
     needs_path: ClassVar[bool] = False
     takes_folders: ClassVar[bool] = False
+    learns: ClassVar[frozenset[str]] = frozenset(
+        [
+            *("columns", "target", "classes", "standardize", "precision", "measures"),
+            *("order", "dates", "missing", "indicator", "codes", "min_count"),
+        ]
+    )
     columns: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     rows: tuple[tuple[Number, ...], ...] = ()

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ptm.featuring import PLAIN
 from ptm.kinds.table.categories import Rare, categories_of, filled, rare_notes
 from ptm.kinds.table.features import columns_of, scaled_moments, warnings_of
 from ptm.kinds.table.missing import missing_counts, missing_note
@@ -15,6 +14,7 @@ from ptm.learned import Learned
 from ptm.model import Block
 from ptm.readers.delimited.faults import shown
 from ptm.stats import Stats
+from ptm.treatment import PLAIN
 
 if TYPE_CHECKING:
     from ptm.kinds.table.options import Options
@@ -26,21 +26,22 @@ def whole(
     """The names of features, categories and classes; what was missing, rare or new; which columns
     never vary, or lose values in float32.
     """
-    names = carried[0]["columns"]
+    names, learns_itself = carried[0]["columns"], not options.learn_from
     columns = columns_of(options, names, learned.categories, learned.columns)
     merged = _merged(carried)
     constant = [
         feature
         for feature, one in scaled_moments(columns, stats).items()
-        if one.min[0] == one.max[0] and feature not in merged
+        if one.min[0] == one.max[0] and feature not in merged and learns_itself
     ]
     missing, unseen = missing_counts(options, carried), _unseen(carried)
     rows, rare = sum(stats.samples.values()), dict[str, Rare]()
-    for name in learned.categories:
+    for name in learned.categories if learns_itself else ():
         fill = learned.columns.get(name, PLAIN).fill
         known = filled(stats.counts.get(name, Counter()), fill, rows)
         rare[name] = categories_of(options, known)[1]
-    classes = {name: list(one) for name, one in learned.classes.items()}
+    known_classes = {n: one for n, one in learned.classes.items() if n in options.targets}
+    classes = {name: list(one) for name, one in known_classes.items()}
     is_one = len(options.targets) == 1
     facts = {
         "features": [feature for column in columns for feature in column.features],
@@ -55,7 +56,7 @@ def whole(
         *missing_note(options, missing, learned.columns),
         *rare_notes(options, rare),
         *_unseen_notes(unseen, learned),
-        *class_notes(options, learned.classes, stats.counts),
+        *(class_notes(options, known_classes, stats.counts) if learns_itself else ()),
     )
     return Block(facts={n: f for n, f in facts.items() if f or n == "features"}, notes=notes)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptm.errors import BadInput, Faults
-from ptm.featuring import Treatment
 from ptm.kinds.table.meaning import (
     CATEGORICAL,
     DROP,
@@ -25,6 +24,7 @@ from ptm.kinds.table.reading import read_columns
 from ptm.model import Bad, Part, row_numbers
 from ptm.readers.delimited.faults import not_valid
 from ptm.spelling import ranks, times, truths
+from ptm.treatment import Treatment
 
 if TYPE_CHECKING:
     import numpy as np

@@ -46,7 +46,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from ptm.inspecting.folder import Folder
+    from ptm.inspecting.guess import Guess
+
 NAMES_MATTER = False  # of files: no row has them
+ASKED = 1  # when a folder is looked at: before tables
 MEASURED = ("shift", "scale")
 EPOCH_WEEKDAY = 3  # of 1970-01-01, a Thursday; 0 is Monday
 
@@ -57,6 +61,8 @@ class Options(DelimitedSource):
     """Hourly rows of a delimited file, made into whole days of 24 hours.
 
     Attributes:
+        delimiter: between the values of a row, one ASCII character.
+        encoding: of the file, as Python names it.
         date, hour: the columns with the ISO date and the hour from 0 to 23.
         onehot: for each column of codes 1..k, the number k; k channels are added to `daily`.
         scale: for each column to rescale in `daily`: "standard" (mean 0, standard deviation 1),
@@ -444,3 +450,10 @@ def _week(artifact: Artifact, title: str, unit: str) -> Any:
     first = int(dates[0].astype(np.int64)) + EPOCH_WEEKDAY
     weekdays = np.arange(first, first + len(days)) % 7
     return draw.heat_map(days, weekdays, str(dates[0]), title, unit)
+
+
+def inspect(folder: Folder) -> Guess | None:
+    """The hourly tables of a folder, for `ptm init`."""
+    from ptm.kinds.timeseries.inspecting import look
+
+    return look(folder)

@@ -45,7 +45,7 @@ def read_hours(
     )
     dates = table[options.date].combine_chunks().dictionary_encode()
     texts = dates.dictionary.to_pylist()
-    day = np.array([_day(text) for text in texts], dtype=np.int64)[arrow.numbers(dates.indices)]
+    day = np.array([day_of(text) for text in texts], dtype=np.int64)[arrow.numbers(dates.indices)]
     dated: NDArray[np.bool_] = day != NO_DAY
     add_rows(
         faults,
@@ -166,7 +166,7 @@ def add_rows(faults: Faults, bad: NDArray[np.bool_], fault: Callable[[int], BadI
     faults.count += max(len(rows) - MOST_TOLD, 0)
 
 
-def _day(text: str) -> int:
+def day_of(text: str) -> int:
     """Days since 1970-01-01."""
     try:
         day = date.fromisoformat(text) if ISO_DATE.fullmatch(text) else _read_date(text)

@@ -26,6 +26,9 @@ from ptm.source import GIB, Number, Pattern, Source
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from ptm.inspecting.folder import Folder
+    from ptm.inspecting.guess import Guess
+
 LARGEST = 3.4028234e38  # of float32
 
 TOGETHER = True  # slices of a series make one volume
@@ -35,11 +38,11 @@ class Options(Source):
     """A folder of DICOM slices of one series.
 
     Attributes:
-        pattern: of the files in the folder; upper and lower case are the same.
+        pattern: which files of the folder; upper and lower case are the same.
         series: the SeriesInstanceUID to take where there are several.
         padding: the value, in the unit of the volume, of pixels that are padding and no image;
             as they are in the file without it.
-        max_bytes: of one decoded slice.
+        max_bytes: the most that one decoded slice may have.
     """
 
     samples: ClassVar[bool] = False
@@ -248,3 +251,10 @@ def views(artifact: Artifact) -> Iterator[View]:
         picture=draw.orthogonal_slices(volume, (depth or inside[0], *inside), unit),
         title=f"{artifact.name}: three orthogonal slices",
     )
+
+
+def inspect(folder: Folder) -> Guess | None:
+    """The DICOM series of a folder, for `ptm init`."""
+    from ptm.kinds.volume.inspecting import look
+
+    return look(folder)

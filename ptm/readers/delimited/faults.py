@@ -255,7 +255,7 @@ def _number_fault(
         expected = expected_number(plain[bad[0]].as_py(), number, wanted, column, is_alone)
     else:
         [there] = np.nonzero(~missing)
-        known = plain if len(there) == len(values) else plain.take(there)
+        known = plain if len(there) == len(plain) else plain.take(there)
         bad = there[exact_integers(known, numbers[there])[1]].tolist()
         expected = HOLD
     if not bad:

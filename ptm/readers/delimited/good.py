@@ -57,8 +57,8 @@ def good_rows(path: Path, rows: Rows, wanted: Wanted, aside: list[Bad]) -> pa.Ta
             continue
         absent = wanted.are_missing(values)
         bad = absent
+        plain = texts.plain(values) if wanted.is_number(column) else values
         if wanted.is_number(column):
-            plain = texts.plain(values)
             numbers[column] = np.where(absent, np.nan, parse_numbers(plain))
             bad = absent | _no_numbers(plain, numbers[column], wanted.largest(column), left)
         if column in wanted.missing:
@@ -67,7 +67,8 @@ def good_rows(path: Path, rows: Rows, wanted: Wanted, aside: list[Bad]) -> pa.Ta
             got, row = values[place].as_py(), int(texts.rows[place])
             if column in numbers:
                 number = numbers[column][place]
-                what = expected_number(plain[place].as_py(), number, wanted, column, is_alone)
+                spelled = plain[place].as_py()
+                what = expected_number(spelled, number, wanted, column, is_alone)
             else:
                 what = expected_text(wanted, column, got)
             error = not_valid(path, row - 1, column, what, got)

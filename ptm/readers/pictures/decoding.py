@@ -1,75 +1,105 @@
-"""One picture: its bytes to pixels, 8 bits for each channel, or a reason why not.
+"""One picture: its bytes to pixels, or a reason why not.
 
 JPEG is decoded by libjpeg-turbo itself, which tells when it had to invent what the file lacks;
-Pillow, which reads all else, keeps such warnings to itself.
+what Pillow would cut to 8 bits is read apart; imageio reads what is rare.
 """
 
 from __future__ import annotations
 
 import io
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ptm.errors import BadInput
-from ptm.readers.pictures import jpeg, tiff
+from ptm.readers.pictures import deep, jpeg, tiff
+from ptm.readers.pictures.colors import CHANNELS as CHANNELS
+from ptm.readers.pictures.colors import Color, converted, recolored
 from ptm.readers.pictures.formats import (
-    DEPTHS,
-    SHORT,
     damage,
     depth_fault,
     foreign,
     kind_of,
     png_fault,
-    without_texts,
+    steps_of,
 )
-from ptm.shown import readable_size
+from ptm.readers.pictures.headers import (
+    COLORED,
+    DEEPER,
+    FEW_BITS,
+    JPEGS,
+    ONE,
+    READABLE,
+    Wanted,
+    channels_in,
+    check_header,
+    check_mode,
+    check_size,
+)
+from ptm.readers.pictures.heif import Heif
+from ptm.readers.pictures.opening import opened, orientation_of
+from ptm.readers.pictures.turbo import UNSEEN, damage_in_tiff, pixels_of_jpeg
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-CHANNELS = {"L": ("gray",), "LA": ("gray",), "RGB": ("red", "green", "blue")}
-CHANNELS["RGBA"] = CHANNELS["RGB"]
-EIGHT_BIT = "8-bit gray, RGB or RGBA"
-JPEGS = ("JPEG", "MPO")
-MOST_SCANS = 200  # of a progressive JPEG; usual are ten
-BY_PILLOW = (*JPEGS, "PNG", "TIFF")  # what is common; imageio reads what is rarer
-READABLE = f"one of {', '.join(sorted(DEPTHS))}"
-ORIENTATION = 0x0112  # the tag of EXIF
-# tags of TIFF
-COMPRESSION, JPEG_TABLES = 259, 347
-JPEG_IN_TIFF = (6, 7)
-PLACES = ((324, 273), (325, 279))  # offsets of tiles or strips; their bytes
-UNSEEN = "damage in it could not be looked for: a JPEG of an unusual form"
-UNKNOWN = "Could not determine subsampling"
-MODES = {
-    "1": "1 bit for each pixel",
-    "P": "a palette",
-    "PA": "a palette",
-    "CMYK": "the colours of print, CMYK",
-    "F": "floats",
-    "I": "integers of more than 8 bits",
-}
+BY_PILLOW = (*JPEGS, "PNG", "TIFF", "WEBP", "AVIF")  # what is common; imageio reads what is rarer
 
 
 class Picture(NamedTuple):
     """A decoded picture.
 
     Attributes:
-        pixels: uint8 [height, width, channel], upright, without alpha.
-        mode: of the file: L, LA, RGB or RGBA.
+        pixels: uint8, uint16 of 16 bits, float32 of floats, [height, width, channel]; upright.
+        mode: of the file: L, LA, RGB or RGBA, with ";16" or ";F" behind it where it is deeper; of
+            what was converted also 1, P, CMYK, …
         note: what one has to know of it; "" where there is nothing.
+        turned: whether it was turned upright, as EXIF says the camera was held.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: NDArray[Any]
     mode: str
     note: str
+    turned: bool = False
 
 
-def read_picture(path: str, most_bytes: int, keep_damaged: bool) -> Picture:
+class Form(NamedTuple):
+    """What the header of a picture says, before it is turned upright.
+
+    Attributes:
+        height, width, channels: of a frame.
+        value_bytes: of each value.
+        frames: how many there are.
+    """
+
+    height: int
+    width: int
+    channels: int
+    value_bytes: int = 1
+    frames: int = 1
+
+
+class _Decoded(NamedTuple):
+    """Pixels as they are stored, or of the color that was wanted; upright.
+
+    Attributes:
+        hurt: what is damaged; "" where nothing is.
+    """
+
+    pixels: NDArray[Any]
+    mode: str
+    hurt: str = ""
+    note: str = ""
+    turned: bool = False
+
+
+def read_picture(
+    path: str,
+    most_bytes: int,
+    keep_damaged: bool,
+    color: Color | None = None,
+    values: bool = False,
+) -> Picture:
     """The picture in a file, see `decode`.
 
     Raises:
@@ -78,13 +108,30 @@ def read_picture(path: str, most_bytes: int, keep_damaged: bool) -> Picture:
     """
     raw = _bytes(path)
     try:
-        return decode(raw, most_bytes, keep_damaged)
+        return decode(raw, most_bytes, keep_damaged, color, values)
     except BadInput as bad:
         raise BadInput(bad.where, bad.expected, bad.got, path) from bad
 
 
-def read_size(path: str) -> tuple[int, int, int]:
-    """Height, width and channels that the header of a file says, before it is turned upright.
+def read_frames(
+    path: str, most_bytes: int, keep_damaged: bool, color: Color | None = None
+) -> list[Picture]:
+    """All frames, or pages, of the picture in a file: see `decode`.
+
+    Raises:
+        BadInput: as `decode`, with the file; one of them is bad.
+        OSError: as `read_picture`.
+    """
+    raw = _bytes(path)
+    wanted = Wanted(most_bytes, keep_damaged, color, frames=True)
+    try:
+        return [_finished(one, wanted) for one in _guarded(raw, wanted, _all_frames)]
+    except BadInput as bad:
+        raise BadInput(bad.where, bad.expected, bad.got, path) from bad
+
+
+def read_form(path: str, color: Color | None = None) -> Form:
+    """What the header of a file says.
 
     Raises:
         BadInput: it is no picture.
@@ -92,8 +139,19 @@ def read_size(path: str) -> tuple[int, int, int]:
     """
     raw = _bytes(path)
     try:
-        with _opened(raw) as image:
-            return image.height, image.width, len(CHANNELS.get(image.mode, image.getbands()))
+        kind = kind_of(raw)
+        if _is_deep(kind, raw):
+            height, width, channels, value_bytes = deep.size_of(kind, raw)
+            mode = deep.BASES.get(channels, "")
+            frames = len(tiff.pages(raw)) if kind == "TIFF" else 1
+            return Form(height, width, channels_in(mode, color), value_bytes, frames)
+        if kind == "HEIF":
+            heif = Heif(raw)
+            return Form(heif.height, heif.width, channels_in(heif.mode, color))
+        with opened(raw) as image:
+            channels = channels_in(image.mode, color)
+            frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+            return Form(image.height, image.width, channels, 1, frames)
     except Exception as error:  # as in `decode`
         raise BadInput("", *_reason(raw, error), path) from error
 
@@ -104,196 +162,205 @@ def _bytes(path: str) -> bytes:
         return file.read()
 
 
-def decode(raw: bytes, most_bytes: int, keep_damaged: bool) -> Picture:
+def decode(
+    raw: bytes,
+    most_bytes: int,
+    keep_damaged: bool,
+    color: Color | None = None,
+    values: bool = False,
+) -> Picture:
     """The picture that the bytes of a file hold.
 
     Args:
         raw: all bytes of the file.
         most_bytes: that its pixels may take.
         keep_damaged: whether one that a decoder can complete is kept, with a note.
+        color: that its pixels are to have: then palettes, CMYK and less than 8 bits are read too.
+        values: whether the values that are stored are wanted, of palettes the places in them.
 
     Raises:
         BadInput: the bytes are no picture, or one that is cut short, damaged, too large, has
-            several frames, a palette, or other than 8 bits for each channel.
+            several frames, or a depth or colours that cannot be read.
         MemoryError: there is none left.
+    """
+    wanted = Wanted(most_bytes, keep_damaged, color, values=values)
+    return _finished(_guarded(raw, wanted, _one), wanted)
+
+
+def _guarded(raw: bytes, wanted: Wanted, look: Any) -> Any:
+    """What a function makes of the bytes; whatever decoders raise as bad input.
+
+    Raises:
+        BadInput, MemoryError: as `decode`.
     """
     if not raw:
         raise BadInput("", "a whole image", "an empty file")
     try:
-        with _opened(raw) as image:
-            kind, mode = str(image.format), image.mode
-            _check(raw, image, kind, most_bytes)
-            pixels, hurt, note = _pixels(raw, image, kind)
+        return look(raw, wanted)
     except (BadInput, MemoryError):
         raise
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, …
         raise BadInput("", *_reason(raw, error)) from error
-    if hurt and not keep_damaged:
+
+
+def _finished(one: _Decoded, wanted: Wanted) -> Picture:
+    """What was decoded, if it is whole or may be damaged."""
+    pixels, mode, hurt, note, turned = one
+    if hurt and not wanted.keep_damaged:
         raise BadInput("", "a whole image (or on_damage = 'note')", hurt)
     if hurt:
         note = f"{hurt}: what is missing was made up by the decoder"
-    return Picture(pixels[..., : len(CHANNELS[mode])], mode, note)
+    return Picture(pixels, mode, note, turned)
 
 
-@contextmanager
-def _opened(raw: bytes) -> Iterator[Image]:
-    from PIL import Image
-
-    with _no_limit_of_pixels():
-        try:
-            image = Image.open(io.BytesIO(raw))
-        except ValueError:  # of Pillow, of long texts
-            if kind_of(raw) != "PNG":
-                raise
-            image = Image.open(io.BytesIO(without_texts(raw)))
-        with image:
-            yield image
-
-
-_opening = threading.Lock()
-_limits: list[int | None] = []  # Pillow's own, once for each picture that is open
+def _one(raw: bytes, wanted: Wanted) -> _Decoded:
+    kind = kind_of(raw)
+    if _is_deep(kind, raw):
+        return _deep(raw, kind, wanted)
+    if kind == "HEIF":
+        return _heif(raw, wanted)
+    with opened(raw) as image:
+        kind = str(image.format)
+        frames = getattr(image, "n_frames", 1)
+        check_header(raw, kind, image.mode, frames, wanted)
+        check_size(image.height, image.width, len(image.getbands()), 1, wanted)
+        return _eight_bit(raw, image, kind, frames, wanted)
 
 
-@contextmanager
-def _no_limit_of_pixels() -> Iterator[None]:
-    """Takes Pillow's limit away, which cannot be set for one picture: ptm has its own.
-
-    It is back when no picture is open.
-    """
-    from PIL import Image
-
-    with _opening:
-        _limits.append(_limits[0] if _limits else Image.MAX_IMAGE_PIXELS)
-        Image.MAX_IMAGE_PIXELS = None
-    try:
-        yield
-    finally:
-        with _opening:
-            before = _limits.pop()
-            if not _limits:
-                Image.MAX_IMAGE_PIXELS = before
+def _all_frames(raw: bytes, wanted: Wanted) -> list[_Decoded]:
+    if kind_of(raw) == "TIFF":
+        pages, left = tiff.pages(raw), wanted.most_bytes
+        found = []
+        for page in pages:
+            one = _one(tiff.with_first(raw, page), wanted._replace(most_bytes=left))
+            left -= one.pixels.nbytes
+            found.append(one)
+        return found
+    with opened(raw) as image:
+        kind, frames = str(image.format), getattr(image, "n_frames", 1)
+        if frames == 1 or kind == "MPO":
+            return [_one(raw, wanted)]
+        check_header(raw, kind, image.mode, frames, wanted)
+        hurt = damage(kind, raw)
+        return [_frame(image, number, frames, hurt, wanted) for number in range(frames)]
 
 
-def _check(raw: bytes, image: Image, kind: str, most_bytes: int) -> None:
-    """Looks at what the header says, before anything is decoded."""
-    wrong = depth_fault(kind, raw)
-    if wrong and kind not in DEPTHS:
-        raise BadInput("", READABLE, kind)
-    if wrong:
-        raise BadInput("", EIGHT_BIT, wrong)
-    frames = getattr(image, "n_frames", 1)
-    if kind in JPEGS and len(jpeg.headers(raw)[1]) > MOST_SCANS:  # each goes over all pixels
-        raise BadInput("", f"a JPEG of at most {MOST_SCANS} scans", "one of very many")
-    if frames != 1 and kind != "MPO":
-        raise BadInput("", "one image", f"{frames} frames or pages")
-    if image.mode not in CHANNELS:
-        raise BadInput("", EIGHT_BIT, MODES.get(image.mode, f"the mode {image.mode}"))
-    channels = len(image.getbands())
-    size = image.width * image.height * channels
-    if size > most_bytes:
-        raise BadInput(
-            "",
-            f"at most {readable_size(most_bytes)} of pixels (or max_bytes = {size})",
-            f"{image.height} x {image.width} pixels with {channels} channels, "
-            f"{readable_size(size)}",
-        )
-
-
-def _pixels(raw: bytes, image: Image, kind: str) -> tuple[NDArray[np.uint8], str, str]:
-    """Pixels uint8 [height, width, channel], upright; what was damaged; a note."""
+def _frame(image: Image, number: int, frames: int, hurt: str, wanted: Wanted) -> _Decoded:
+    """One of several frames."""
     import numpy as np
 
+    image.seek(number)  # after which it may be larger than the first
+    check_mode(image.mode, wanted)
+    channels = channels_in("RGB", wanted.color)
+    check_size(image.height, image.width, channels, frames, wanted)
+    mode, color = image.mode, wanted.color
+    # a copy: the next frame may be drawn over it
+    pixels = np.array(converted(image, color) if color else recolored(_as_stored(image), None))
+    return _turned(pixels, mode, orientation_of(image), hurt)
+
+
+def _is_deep(kind: str, raw: bytes) -> bool:
+    """Whether a picture has 16 bits, or floats, that are read here."""
+    return kind in deep.DEEP and depth_fault(kind, raw) in deep.DEEP[kind]
+
+
+def _deep(raw: bytes, kind: str, wanted: Wanted) -> _Decoded:
+    """One of 16 bits, or of floats."""
+    import numpy as np
+
+    frames = len(tiff.pages(raw)) if kind == "TIFF" else 1
+    if frames != 1 and not wanted.frames:
+        raise BadInput("", ONE, f"{frames} frames or pages")
+    check_size(*deep.size_of(kind, raw), wanted)
+    hurt = damage(kind, raw)
+    try:
+        pixels, mode = deep.read_deep(kind, raw)
+    except ValueError as error:
+        if hurt or type(error) is not ValueError:
+            raise
+        raise BadInput("", DEEPER, str(error)) from error
+    if kind == "PNG" and not hurt and not pixels[-1].any():  # where rows are missing
+        hurt = png_fault(raw)
+    if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+        got = f"{int((~np.isfinite(pixels)).sum())} that are not (NaN or infinite)"
+        raise BadInput("", "finite numbers", got)
+    orientation = 1
+    if kind == "TIFF":
+        orientation = tiff.numbers(raw).get(tiff.ORIENTATION, (1,))[0]
+    elif kind == "PNG":
+        with opened(raw) as image:
+            orientation = orientation_of(image)
+    if not wanted.values:
+        pixels = recolored(pixels, wanted.color)
+    return _turned(pixels, mode, orientation, hurt)
+
+
+def _heif(raw: bytes, wanted: Wanted) -> _Decoded:
+    heif = Heif(raw)
+    if heif.bits != 8:
+        raise BadInput("", DEEPER, f"{heif.bits} bits for each channel")
+    check_mode(heif.mode, wanted)
+    check_size(heif.height, heif.width, len(heif.mode), 1, wanted)
+    note = f"the first of {heif.count} pictures in the file" if heif.count > 1 else ""
+    pixels = heif.pixels()
+    pixels = pixels if wanted.values else recolored(pixels, wanted.color)
+    return _Decoded(pixels, heif.mode, "", note)
+
+
+def _eight_bit(raw: bytes, image: Image, kind: str, frames: int, wanted: Wanted) -> _Decoded:
+    """One of 8 bits, or fewer where they are converted."""
     hurt, note = damage(kind, raw), ""
+    mode, color, values = image.mode, wanted.color, wanted.values
     if kind in JPEGS:
-        decoded, told = _jpeg(raw, image)
+        found, told = pixels_of_jpeg(raw, mode)
         hurt = told or hurt
         arithmetic = jpeg.headers(raw)[0][0].marker in jpeg.ARITHMETIC
-        note = "" if decoded is not None and not arithmetic else UNSEEN
-        frames = getattr(image, "n_frames", 1)
+        note = "" if found is not None and not arithmetic else UNSEEN
         if frames > 1:
             note = "; ".join(filter(None, (f"the first of {frames} pictures in the file", note)))
-        if decoded is not None:
-            return _upright(decoded, _orientation(image)), hurt, note
+        if found is not None and mode != "CMYK":
+            colored = found if values else recolored(found, color)
+            return _turned(colored, mode, orientation_of(image), hurt, note)
     if kind == "TIFF":
-        told, note = _jpegs_in(raw, image)
+        tags: Any = image
+        told, note = damage_in_tiff(raw, tags.tag_v2)
         hurt = hurt or told
-    if kind in BY_PILLOW:
-        pixels = np.asarray(image)
-        if kind == "PNG" and not hurt and not pixels[-1].any():  # where rows are missing
-            hurt = png_fault(raw)
-    else:
-        from imageio.v3 import imopen
-
-        with imopen(io.BytesIO(raw), "r", plugin="pillow") as file:
-            pixels = np.asarray(file.read(index=0))
     # one of a TIFF is upright already
-    upright = pixels if kind == "TIFF" else _upright(pixels, _orientation(image))
-    return (upright[..., None] if upright.ndim == 2 else upright), hurt, note
+    orientation = 1 if kind == "TIFF" else orientation_of(image)
+    if color:
+        pixels = converted(image, color)
+    else:
+        pixels = _as_stored(image) if values or kind in BY_PILLOW else _by_imageio(raw)
+    if kind == "PNG" and not hurt and not pixels[-1].any():  # where rows are missing
+        hurt = png_fault(raw)
+    if values:
+        pixels = pixels // steps_of(kind, raw) if mode == "L" else pixels
+    elif not color:
+        pixels = pixels[..., : len(CHANNELS[mode])]
+    return _turned(pixels, mode, orientation, hurt, note)
 
 
-def _orientation(image: Image) -> int:
-    """How the camera was held, as EXIF says; what cannot be read turns nothing."""
-    try:
-        return int(image.getexif().get(ORIENTATION, 1))
-    except Exception:  # SyntaxError, struct.error, ValueError, …
-        return 1
+def _as_stored(image: Image) -> NDArray[Any]:
+    """The values of a picture that is open, uint8 [height, width, channel]."""
+    import numpy as np
+
+    pixels = np.asarray(image)
+    pixels = pixels.astype(np.uint8) if pixels.dtype == np.bool_ else pixels
+    return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
-def _jpeg(raw: bytes, image: Image) -> tuple[NDArray[np.uint8] | None, str]:
-    """Pixels of a JPEG, and what was damaged; None where Pillow may know more."""
-    import simplejpeg
+def _by_imageio(raw: bytes) -> NDArray[Any]:
+    import numpy as np
+    from imageio.v3 import imopen
 
-    colors = "GRAY" if image.mode == "L" else "RGB"
-    try:
-        pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(raw, colors, strict=True)
-        return pixels, ""
-    except ValueError as error:
-        hurt = str(error).strip().rstrip(".")
-    try:
-        return simplejpeg.decode_jpeg(raw, colors, strict=False), f"damaged data ({hurt})"
-    except ValueError:
-        return None, ""
+    with imopen(io.BytesIO(raw), "r", plugin="pillow") as file:
+        pixels = np.asarray(file.read(index=0))
+    return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
-def _jpegs_in(raw: bytes, image: Image) -> tuple[str, str]:
-    """What was damaged in the strips or tiles of a TIFF that are JPEG; a note."""
-    import simplejpeg
-
-    tags: Any = image
-    tags = tags.tag_v2
-    if tags.get(COMPRESSION) not in JPEG_IN_TIFF:
-        return "", ""
-    tables = tags.get(JPEG_TABLES, b"")[:-2]
-    starts, sizes = (tags.get(tile) or tags.get(strip, ()) for tile, strip in PLACES)
-    for number, (start, size) in enumerate(zip(starts, sizes, strict=True)):
-        part = raw[start : start + size]
-        part = tables + part[2:] if tables else part
-        hurt = jpeg.missing(part)
-        if hurt:
-            return hurt, ""
-        try:
-            if not _fills(simplejpeg.decode_jpeg_header(part, strict=False)[:2], tags, number):
-                return SHORT, ""
-            simplejpeg.decode_jpeg(part, "GRAY", strict=True)
-        except ValueError as error:
-            if UNKNOWN in str(error):
-                return "", UNSEEN
-            return f"damaged data ({str(error).strip().rstrip('.')})", ""
-    return "", ""
-
-
-def _fills(size: tuple[int, int], tags: Any, number: int) -> bool:
-    """Whether a JPEG of [height, width] is as large as its strip or tile, by its number."""
-    if tiff.TILES in tags:
-        return size[0] >= int(tags[tiff.TILE_HEIGHT]) and size[1] >= int(tags[tiff.TILE_WIDTH])
-    height, width = int(tags[tiff.HEIGHT]), int(tags[tiff.WIDTH])
-    rows = min(int(tags.get(tiff.STRIP_ROWS, height)), height)
-    strips = -(-height // rows)
-    left = height - number % strips * rows
-    return size[0] >= min(rows, left) and size[1] >= width
-
-
-def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+def _turned(
+    pixels: NDArray[Any], mode: str, orientation: int, hurt: str = "", note: str = ""
+) -> _Decoded:
     """Turned as EXIF says the camera was held."""
     import numpy as np
 
@@ -302,7 +369,7 @@ def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
         turned = np.flip(turned, 0)
     if orientation in (2, 3, 6, 7):
         turned = np.flip(turned, 1)
-    return turned
+    return _Decoded(turned, mode, hurt, note, orientation in range(2, 9))
 
 
 def _reason(raw: bytes, error: Exception) -> tuple[str, str]:
@@ -310,15 +377,19 @@ def _reason(raw: bytes, error: Exception) -> tuple[str, str]:
     named = foreign(raw)
     if named:
         return READABLE, named
-    kind, deep, hurt = kind_of(raw), "", ""
+    kind, deep_one, hurt = "", "", ""
     with suppress(Exception):  # the header may be damaged as well
-        deep = depth_fault(kind, raw) if kind else ""
+        kind = kind_of(raw)
+        deep_one = depth_fault(kind, raw) if kind else ""
         hurt = damage(kind, raw)
-    if deep:
-        return EIGHT_BIT, deep
+    if deep_one and deep_one not in deep.DEEP.get(kind, ()):
+        return COLORED if deep_one in FEW_BITS else DEEPER, deep_one
     if hurt:
         return "a whole image", hurt
-    known = {"truncated": "one that is cut short", "broken data stream": "damaged data"}
+    known = {
+        **dict.fromkeys(("truncated", "end of file"), "one that is cut short"),
+        "broken data stream": "damaged data",
+    }
     for words, reason in known.items():
         if words in str(error):
             return "a whole image", reason

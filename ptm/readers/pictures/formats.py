@@ -61,15 +61,15 @@ def damage(kind: str, raw: bytes) -> str:
 
 def kind_of(raw: bytes) -> str:
     """The format by how a file begins, of those whose header is looked into; "" of others."""
-    if raw[4:12] in (b"ftypavif", b"ftypavis"):
-        return "AVIF"
+    if raw[4:8] == b"ftyp":
+        (length,) = struct.unpack_from(">I", raw)
+        brands = {raw[place : place + 4] for place in (8, *range(16, min(length, 256), 4))}
+        return "AVIF" if brands & AVIF else "HEIF" if raw[8:12] in HEIF else ""
     return next((kind for start, kind in STARTS.items() if raw.startswith(start)), "")
 
 
 def foreign(raw: bytes) -> str:
     """The name of a format that is well known and that cannot be read here; "" of others."""
-    if raw[4:8] == b"ftyp" and raw[8:12] in HEIF:
-        return "HEIF"
     if b"<svg" in raw[:SVG_HEAD]:
         return "SVG"
     return next((name for start, name in FOREIGN.items() if raw.startswith(start)), "")
@@ -112,6 +112,16 @@ def png_fault(raw: bytes) -> str:
             there += len(inflate.decompress(part, needed - there))
         place += 12 + length
     return "" if there >= needed else SHORT
+
+
+def steps_of(kind: str, raw: bytes) -> int:
+    """How far apart decoders put the values of gray of fewer than 8 bits: 85 of 2, 17 of 4."""
+    bits = 8
+    if kind == "PNG":
+        bits = raw[24]
+    elif kind == "TIFF":
+        bits = tiff.depth(raw)[0][0]
+    return {2: 85, 4: 17}.get(bits, 1)
 
 
 def _bits(bits: int) -> str:
@@ -171,11 +181,14 @@ def _netpbm(raw: bytes) -> str:
     if not found:
         return "a header without a largest value"
     kind, width, height, most = (int(number[:20]) for number in found.groups())
-    if most != 255:
+    if most not in (255, 65535):
         return f"values from 0 to {most}"
-    size = width * height * (3 if kind == 6 else 1) if kind > 3 else len(raw)
+    size = width * height * (3 if kind == 6 else 1) * (1 if most == 255 else 2)
+    size = size if kind > 3 else len(raw)
     behind = raw[found.end() + size :].lstrip()
-    return "several pictures in one file" if NETPBM.match(behind) else ""
+    if NETPBM.match(behind):
+        return "several pictures in one file"
+    return "" if most == 255 else f"values from 0 to {most}"
 
 
 def _bmp(raw: bytes) -> str:
@@ -238,6 +251,7 @@ DEPTHS: dict[str, Callable[[bytes], str] | None] = {
     "SGI": _sgi,
     "JPEG2000": _jpeg2000,
     "AVIF": _avif,
+    "HEIF": None,  # its decoder tells the depth
     "BMP": _bmp,
     "DIB": _dib,
     "TGA": _tga,
@@ -268,7 +282,13 @@ STARTS = {
     b"\0\0\0\x0cjP  \r\n\x87\n": "JPEG2000",
     jpeg2000.START: "JPEG2000",
     b"\x01\xda": "SGI",
+    **{
+        f"P{kind}".encode() + blank: "PPM"
+        for kind in range(1, 7)
+        for blank in (b"\n", b" ", b"\r", b"\t")
+    },
 }
+AVIF = {b"avif", b"avis"}
 HEIF = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 SVG_HEAD = 1000  # bytes among which its first element stands
 FOREIGN = {

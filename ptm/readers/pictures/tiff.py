@@ -16,10 +16,12 @@ STRIPS, STRIP_ROWS, TILE_WIDTH, TILE_HEIGHT, TILES = 273, 278, 322, 323, 324
 TAGS = {WIDTH, HEIGHT, BITS, SAMPLES, FORMAT, PLANAR}
 TAGS |= {REDUCED, COMPRESSION, STRIP_BYTES, TILE_BYTES}
 TAGS |= {STRIPS, STRIP_ROWS, TILE_WIDTH, TILE_HEIGHT, TILES}
+PHOTOMETRIC, FILL, ORIENTATION, PREDICTOR = 262, 266, 274, 317
+TAGS |= {PHOTOMETRIC, FILL, ORIENTATION, PREDICTOR}
 TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}  # unsigned integers
 BIG = 43  # the version of BigTIFF
 SEPARATE = 2  # each channel is stored by itself
-UNSIGNED, UNDEFINED = 1, 4
+UNSIGNED, FLOATS, UNDEFINED = 1, 3, 4
 FORMATS = {2: "signed integers", 3: "floats", 5: "complex integers", 6: "complex floats"}
 
 
@@ -90,10 +92,48 @@ def missing(raw: bytes) -> str:
         strips = whole // planes
         rows = [min(down, height - number % strips * down) for number in range(whole)]
     sizes = found.get(TILE_BYTES if TILES in found else STRIP_BYTES, ())[:whole]
-    short = sum(size < across * n * samples for size, n in zip(sizes, rows, strict=False))
+    bits = min(found.get(BITS, (1,)))
+    line = across * samples if bits == 8 else across * samples * bits // 8
+    short = sum(size < line * n for size, n in zip(sizes, rows, strict=False))
     return f"one that is cut short ({short} of {whole} {parts} too small)" if short else ""
 
 
 def is_reduced(raw: bytes) -> bool:
     """Whether the page says that it is a smaller copy of another: a thumbnail."""
     return bool(numbers(raw).get(REDUCED, (0,))[0] & 1)
+
+
+def pages(raw: bytes) -> list[int]:
+    """Where the directory of each page stands.
+
+    Raises:
+        struct.error: the file ends before one of them.
+        ValueError: one follows itself.
+    """
+    order, count, width, offset, first = layout(raw)
+    (place,) = struct.unpack_from(f"{order}{offset}", raw, first)
+    found: dict[int, None] = {}
+    while place:
+        if place in found:
+            raise ValueError("pages that follow each other in a circle")
+        found[place] = None
+        (entries,) = struct.unpack_from(f"{order}{count}", raw, place)
+        end = place + struct.calcsize(f"{order}{count}") + entries * width
+        (place,) = struct.unpack_from(f"{order}{offset}", raw, end)
+    return [*found]
+
+
+def with_first(raw: bytes, page: int) -> bytes:
+    """The file with another page, by where its directory stands, as the first."""
+    order, _, _, offset, first = layout(raw)
+    place = struct.pack(f"{order}{offset}", page)
+    return raw[:first] + place + raw[first + len(place) :]
+
+
+def layout(raw: bytes) -> tuple[str, str, int, str, int]:
+    """Byte order, form of the number of entries, bytes of an entry, form of offsets, and where the
+    offset of the first page stands.
+    """
+    order = "<" if raw[:2] == b"II" else ">"
+    (version,) = struct.unpack_from(f"{order}H", raw, 2)
+    return (order, "Q", 20, "Q", 8) if version == BIG else (order, "H", 12, "I", 4)

@@ -73,7 +73,7 @@ def names_of(content: Content, encoding: str) -> list[str]:
             raise BadInput(expected=expected, got=got, file=str(content))
         text = text[:end]
     names: dict[str, None] = {}
-    for row, line in enumerate(_lines(text)):
+    for row, line in enumerate(_lines(text) if text.strip() else ()):
         names |= dict.fromkeys(_object(content, row, line))
     if not names:
         raise BadInput(expected="objects with keys", got="none", file=str(content))

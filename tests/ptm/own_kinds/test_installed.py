@@ -41,9 +41,9 @@ def installed(place: Path) -> Path:
 def here(installed: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The same, installed for this process."""
     monkeypatch.syspath_prepend(installed.parent)
-    registry._installed.cache_clear()
+    registry.installed_kinds.cache_clear()
     yield installed
-    registry._installed.cache_clear()
+    registry.installed_kinds.cache_clear()
     for name in [name for name in sys.modules if name.partition(".")[0] == "zoo"]:
         del sys.modules[name]
 

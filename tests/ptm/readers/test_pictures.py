@@ -46,19 +46,29 @@ def test_every_layout_of_tiff(
 @pytest.mark.parametrize(
     ("dtype", "got"),
     [
-        ("u2", "16 bits for each channel"),
         ("u4", "32 bits for each channel"),
         ("i1", "signed integers of 8 bits for each channel"),
         ("i2", "signed integers of 16 bits for each channel"),
-        ("f4", "floats of 32 bits for each channel"),
         ("f8", "floats of 64 bits for each channel"),
     ],
 )
-def test_deep_tiffs(dtype: str, got: str, channels: int, large: bool) -> None:
-    """More bits, signs and floats are refused by what they are, in every layout, BigTIFF too."""
+def test_tiffs_that_are_too_deep(dtype: str, got: str, channels: int, large: bool) -> None:
+    """More bits and signs are refused by what they are, in every layout, BigTIFF too."""
     pixels = noise(20, 30, channels).astype(dtype)
     for order, planar, deflate, rows, tiled in LAYOUTS[:: 1 if channels == 3 else 7]:
         assert refusal(tiff(pixels, order, planar, deflate, rows, tiled, large)) == got
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("dtype", ["u2", "f4"])
+def test_deep_tiffs(dtype: str, channels: int, large: bool) -> None:
+    """16 bits and float32 come out to the last bit, in every layout, BigTIFF too."""
+    pixels = noise(37, 45, channels).astype(dtype) * 257 + 3
+    for order, planar, deflate, rows, tiled in LAYOUTS:
+        found = read(tiff(pixels, order, planar, deflate, rows, tiled, large))
+        assert found.pixels.dtype == dtype
+        assert np.array_equal(found.pixels, pixels[..., :3])
 
 
 def netpbm(kind: int, most: int, comment: bytes = b"") -> bytes:
@@ -73,10 +83,12 @@ def netpbm(kind: int, most: int, comment: bytes = b"") -> bytes:
 @pytest.mark.parametrize("kind", [2, 3, 5, 6])
 @pytest.mark.parametrize("comment", [b"", b"# 255 of 8 bits\n"])
 def test_largest_value_of_netpbm(kind: int, comment: bytes) -> None:
-    """Only a largest value of 255 is taken; others would be stretched or cut without a word."""
-    right = np.linspace(0, 255, 4 * 5 * (3 if kind in (3, 6) else 1)).astype(int)
-    assert read(netpbm(kind, 255, comment)).pixels.ravel().tolist() == right.tolist()
-    for most in (1, 15, 254, 256, 1023, 65535):
+    """Only 255 and 65535 are taken; others would be stretched or cut without a word."""
+    for most, dtype in ((255, np.uint8), (65535, np.uint16)):
+        right = np.linspace(0, most, 4 * 5 * (3 if kind in (3, 6) else 1)).astype(int)
+        found = read(netpbm(kind, most, comment)).pixels
+        assert found.dtype == dtype and found.ravel().tolist() == right.tolist()
+    for most in (1, 15, 254, 256, 1023, 65534):
         assert refusal(netpbm(kind, most, comment)) == f"values from 0 to {most}"
 
 
@@ -276,7 +288,7 @@ def test_all_bad_files_are_told(tmp_path: Path) -> None:
     files = {
         "0.png": saved(noise(9, 9, 3), "PNG"),
         "1.png": b"",
-        "2.tif": tiff(noise(9, 9, 3).astype("u2")),
+        "2.tif": tiff(noise(9, 9, 3).astype("i2")),
         "3.jpg": saved(smooth(90, 90), "JPEG")[:900],
         "4.png": saved(noise(9, 8, 3), "PNG"),
         "5.png": saved(noise(9, 9, 3), "PNG"),
@@ -287,11 +299,12 @@ def test_all_bad_files_are_told(tmp_path: Path) -> None:
         block_of(source(tmp_path), [tmp_path / "d" / name for name in files])
     assert [(one.file, one.got) for one in caught.value.faults] == [
         ("d/1.png", "an empty file"),
-        ("d/2.tif", "16 bits for each channel"),
+        ("d/2.tif", "signed integers of 16 bits for each channel"),
         ("d/3.jpg", "damaged data (Premature end of JPEG file)"),
         ("d/4.png", "9 x 8 pixels with 3 channels"),
     ]
-    assert caught.value.faults[3].expected == "9 x 9 pixels with 3 channels as in 0.png"
+    expected = "9 x 9 pixels with 3 channels as in 0.png (or resize = [height, width])"
+    assert caught.value.faults[3].expected == expected
 
 
 def test_damage_is_noted(tmp_path: Path) -> None:

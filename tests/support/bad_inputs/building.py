@@ -37,12 +37,14 @@ class BadInput:
         build: writes the files into that folder, which is there.
         options: the catalog entry below its header; `{here}` stands for the folder's name.
         says: what the error must contain: the file, the place in it, what was expected and got.
+        lines: that it has: one, or of several faults one more than these.
     """
 
     name: str
     build: Build
     options: str
     says: tuple[str, ...]
+    lines: int = 1
 
     def write(self, root: Path) -> str:
         """Writes the files below the data root; the entry for the catalog, TOML."""
@@ -231,6 +233,19 @@ SERIES = (
 )
 TEXT = 'kind = "text"\npath = "{here}/book.txt"'
 EIGHT_BIT = "expected 8-bit gray, RGB or RGBA"
+
+
+def rows(
+    name: str,
+    content: str | bytes,
+    options: str,
+    *says: str,
+    path: str = "t.csv",
+    lines: int = 1,
+) -> BadInput:
+    """A table in a file of its own, whose place below the data root is said, too."""
+    entry = f'kind = "table"\npath = "{{here}}/{path}"\n{options}'
+    return BadInput(name, file(path, content), entry, (f"{name}/{path}", *says), lines)
 
 
 def _wine(text: str | bytes) -> Build:

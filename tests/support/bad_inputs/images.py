@@ -42,15 +42,19 @@ BAD_IMAGES = (
     ),
     BadInput(
         "png-16-bit-rgb",
-        rgb_16_bit("cat.png"),
+        both(rgb_16_bit("cat.png"), photo("a.png", height=4, width=5)),
         IMAGES,
-        ("png-16-bit-rgb/cat.png", EIGHT_BIT, "got 16 bits for each channel"),
+        (
+            "png-16-bit-rgb/cat.png",
+            "4 x 5 pixels with 3 channels as in a.png",
+            "of 16 bits",
+        ),
     ),
     BadInput(
         "png-16-bit-gray",
-        photo("cat.png", "I;16"),
+        both(photo("cat.png", "I;16"), photo("a.png", "L")),
         IMAGES,
-        ("png-16-bit-gray/cat.png", EIGHT_BIT, "got 16 bits for each channel"),
+        ("png-16-bit-gray/cat.png", "40 x 50 pixels with 1 channel as in a.png", "of 16 bits"),
     ),
     BadInput(
         "png-palette",
@@ -108,21 +112,21 @@ BAD_IMAGES = (
     ),
     BadInput(
         "tiff-16-bit",
-        file("x.tif", tiff(NOISE.astype(np.uint16))),
+        file("x.tif", tiff(NOISE.astype(np.int16))),
         ONE_IMAGE % "x.tif",
-        ("tiff-16-bit/x.tif", EIGHT_BIT, "got 16 bits for each channel"),
+        ("tiff-16-bit/x.tif", EIGHT_BIT, "got signed integers of 16 bits for each channel"),
     ),
     BadInput(
         "tiff-float",
-        file("x.tif", tiff(NOISE.astype(np.float32))),
+        file("x.tif", tiff(NOISE.astype(np.float64))),
         ONE_IMAGE % "x.tif",
-        ("tiff-float/x.tif", EIGHT_BIT, "got floats of 32 bits for each channel"),
+        ("tiff-float/x.tif", EIGHT_BIT, "got floats of 64 bits for each channel"),
     ),
     BadInput(
         "ppm-16-bit",
-        file("x.ppm", b"P6 4 2 65535\n" + NOISE.tobytes()[:48]),
+        file("x.ppm", b"P6 4 2 1023\n" + NOISE.tobytes()[:48]),
         ONE_IMAGE % "x.ppm",
-        ("ppm-16-bit/x.ppm", EIGHT_BIT, "got values from 0 to 65535"),
+        ("ppm-16-bit/x.ppm", EIGHT_BIT, "got values from 0 to 1023"),
     ),
     BadInput(
         "jpeg-ends-early",

@@ -1,4 +1,4 @@
-"""The kind and the analysis of the README, in an empty folder: run, cached, edited, shown."""
+"""Kind and analysis of docs/own-kinds.md, in an empty folder: run, cached, edited, shown."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ MOST_LINES = 25  # of code, of both together
 
 
 def blocks() -> dict[str, str]:
-    """The code of the README's section, by the name of its file."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = text.partition("### A kind of your own")[2].partition("\n###")[0]
-    found = re.findall(r"```(python|toml)\n(.*?)```", section, flags=re.DOTALL)
+    """The code of docs/own-kinds.md, by the name of its file."""
+    text = (ROOT / "docs" / "own-kinds.md").read_text(encoding="utf-8")
+    found = re.findall(r"```(python|toml)\n(.*?)```", text, flags=re.DOTALL)
     [catalog] = [code for language, code in found if language == "toml"]
     python = [code for language, code in found if language == "python"]
     named = {code.splitlines()[0].removeprefix("# "): code for code in python}
@@ -32,7 +31,7 @@ def blocks() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty folder with the files of the README, and three dogs of 2, 4 and 9."""
+    """An empty folder with the files of the page, and three dogs of 2, 4 and 9."""
     folder = tmp_path_factory.mktemp("readme")
     for name, text in blocks().items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -59,7 +58,7 @@ def test_the_code_is_short() -> None:
 
 
 def test_who_looks_at_the_catalog_waits_for_no_torch(place: Path) -> None:
-    """Reading the catalog runs the files of the README, which import it only to make tensors."""
+    """Reading the catalog runs the files of the page, which import it only to make tensors."""
     code = "import sys, ptm; ptm.load_catalog('catalog.toml'); print('torch' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-P", "-c", code], cwd=place, capture_output=True, text=True, check=True
@@ -68,9 +67,9 @@ def test_who_looks_at_the_catalog_waits_for_no_torch(place: Path) -> None:
 
 
 def test_the_table_of_kinds_is_one() -> None:
-    """Every kind of ptm has a row of it, and no empty line breaks it."""
+    """Every kind of ptm has a row of the README's, and no empty line breaks it."""
     lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
-    first = lines.index("| kind | tensors | options |") + 2
+    first = lines.index("| kind | reads | tensors |") + 2
     assert [line.split("`")[1] for line in lines[first : first + len(KINDS)]] == list(KINDS)
 
 

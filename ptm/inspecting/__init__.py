@@ -1,0 +1,1 @@
+"""What kinds see in a folder of files for `ptm init`: no content depends on it."""
