@@ -135,7 +135,8 @@ def _with_tabs(block: bytes) -> bytes:
     kept[between] = True
     written = text.copy()
     written[between] = TAB
-    return written[kept].tobytes()
+    done: bytes = written[kept].tobytes()
+    return done
 
 
 def _ends(block: bytes, place: int) -> bool:
