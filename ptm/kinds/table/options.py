@@ -98,7 +98,7 @@ class Options(DelimitedSource):
 
     @model_validator(mode="after")
     def _has_rows(self) -> Options:
-        if bool(self.path) == bool(self.rows):
+        if bool(self.path or self.sql) == bool(self.rows):
             raise ValueError("either 'path' or 'rows', not both and not neither")
         if self.pattern and "file" in self.columns:
             raise ValueError("no 'file' in 'columns' of several files: their names come first")

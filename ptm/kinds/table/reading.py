@@ -16,7 +16,7 @@ from ptm.limits import FLOAT32
 from ptm.model import Bad, File, Part
 from ptm.readers.delimited.columns import not_valid, read_delimited
 from ptm.readers.delimited.faults import shown, some
-from ptm.readers.tabular.opening import cut_table, names_of, row_bytes
+from ptm.readers.tabular.opening import Place, cut_table, names_of, row_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,8 +38,9 @@ def parts(options: Options, files: tuple[File, ...], target_bytes: int) -> list[
     found = []
     for file in files:
         part = Part(0, (file,), columns=orders.get(file.name, ()))
-        size = max(int(target_bytes / _decoded(options, file.path)), 1)
-        cut = cut_table(file.path, options.dialect, size)
+        place = options.place(file)
+        size = max(int(target_bytes / _decoded(options, place)), 1)
+        cut = cut_table(place, options.dialect, size)
         if cut is None:
             found.append(part)
             continue
@@ -59,7 +60,7 @@ def _orders(options: Options, files: tuple[File, ...]) -> dict[str, tuple[str, .
     names, faults = dict[str, tuple[str, ...]](), Faults()
     for file in files:
         try:
-            names[file.name] = tuple(names_of(file.path, options.dialect))
+            names[file.name] = tuple(names_of(options.place(file), options.dialect))
         except BadInput as error:
             faults.add(error)
     faults.check()
@@ -83,7 +84,7 @@ def _orders(options: Options, files: tuple[File, ...]) -> dict[str, tuple[str, .
     return {} if wanted else {name: order for name, one in names.items() if one != order}
 
 
-def _decoded(options: Options, path: Path) -> float:
+def _decoded(options: Options, path: Place) -> float:
     """Bytes in memory for each byte of text, about: with the one-hot encoding of the target."""
     if not options.classes:
         return DECODED
@@ -105,7 +106,7 @@ def read_columns(
     unscaled = frozenset({*kept, *options.targets}) if is_exact else None
     if path:
         table = read_delimited(
-            path,
+            options.place(part.files[0]),
             options.dialect,
             _columns(options),
             options.asides - {FILE} if names_matter(options) else options.asides,

@@ -147,8 +147,8 @@ def read(options: Options, part: Part) -> Block:
     """
     import torch
 
-    path = part.files[0].path
-    table = read_delimited(path, options.dialect, text=frozenset({options.date}))
+    path, place = part.files[0].path, options.place(part.files[0])
+    table = read_delimited(place, options.dialect, text=frozenset({options.date}))
     faults = Faults()
     _check_options(options, path, table, faults)
     grid = _grid(options, path, table, faults)
