@@ -113,6 +113,7 @@ class Query:
         with self._connected() as connection:
             try:
                 options = {"stream_results": True, "max_row_buffer": AT_ONCE}
+                options["no_parameters"] = True  # else drivers take % for the place of one
                 result = connection.execution_options(**options).exec_driver_sql(self.sql)
                 if not result.returns_rows:
                     raise BadInput("sql", "a query of rows", "a statement without any", NAME)
@@ -164,7 +165,8 @@ class Query:
 
     def _told(self, error: Exception) -> str:
         """What an error says, without the address and its password."""
-        told = " ".join(str(getattr(error, "orig", None) or error).split())
+        lines = str(getattr(error, "orig", None) or error).splitlines()
+        told = " ".join((lines or [type(error).__name__])[0].split())
         secrets = [self.address]
         with suppress(BadInput):
             secrets += [str(self._url().password or "")]
