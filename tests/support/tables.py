@@ -42,4 +42,4 @@ def in_pieces(
         found.append(read_delimited(path, dialect, **options, **place))
         before += found[-1].num_rows
     assert cut.pieces[-1].end == (cut.total or path.stat().st_size)
-    return pa.concat_tables(found), len(cut.pieces)
+    return pa.concat_tables(found, promote_options="permissive"), len(cut.pieces)
