@@ -28,13 +28,13 @@ PACKED: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-def in_pieces(
+def pieces_of(
     path: Path, dialect: Dialect = PLAIN, size: int = 1, **options: Any
-) -> tuple[pa.Table, int]:
-    """The rows of a file that is read as it is cut, and how many pieces it has."""
+) -> list[pa.Table]:
+    """The pieces of a file that is read as it is cut."""
     cut = cut_table(path, dialect, size)
     if cut is None:
-        return read_delimited(path, dialect, **options), 1
+        return [read_delimited(path, dialect, **options)]
     found, before = [], 0
     for piece in cut.pieces:
         assert piece.before == before
@@ -42,4 +42,12 @@ def in_pieces(
         found.append(read_delimited(path, dialect, **options, **place))
         before += found[-1].num_rows
     assert cut.pieces[-1].end == (cut.total or path.stat().st_size)
-    return pa.concat_tables(found, promote_options="permissive"), len(cut.pieces)
+    return found
+
+
+def in_pieces(
+    path: Path, dialect: Dialect = PLAIN, size: int = 1, **options: Any
+) -> tuple[pa.Table, int]:
+    """The rows of a file that is read as it is cut, and how many pieces it has."""
+    found = pieces_of(path, dialect, size, **options)
+    return pa.concat_tables(found), len(found)

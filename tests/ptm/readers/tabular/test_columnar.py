@@ -21,7 +21,7 @@ from ptm.readers.delimited.columns import read_delimited
 from ptm.readers.delimited.dialect import PLAIN, Dialect
 from ptm.readers.tabular.opening import names_of
 from tests.support.delimited import SHARED_FOLDER
-from tests.support.tables import in_pieces
+from tests.support.tables import in_pieces, pieces_of
 
 ROWS = 7  # of a group
 
@@ -243,7 +243,7 @@ def test_damage(written: Callable[[Any], Path], how: str) -> None:
             bad = bad[: len(raw) - place % 40 - 1]
         path.write_bytes(bytes(bad))
         try:
-            in_pieces(path, PLAIN, 1, text=text)
+            pieces_of(path, PLAIN, 1, text=text)
             read_delimited(path, text=text)
         except (BadInput, MemoryError):
             refused += 1
