@@ -123,5 +123,6 @@ def typed_rows(
         names, load = columnar.names_of(path, form), columnar.loader(path, form, span)
         if not names:
             raise BadInput(expected="columns", got="none", file=str(path))
-        check_header(path, names, False)
+    if form != EXCEL:  # whose first row may be no header
+        check_header(file, names, False)
     return TypedRows(b"", names, dialect, before, span is None, file, load)
