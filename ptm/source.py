@@ -306,7 +306,7 @@ def below_folders(given: Mapping[str, Any], options: type[Source]) -> dict[str, 
         return {}
     split = given.get("split")
     told = isinstance(split, Mapping) and bool(split.get("folder"))
-    told |= given.get("group") == "folder"
+    told |= given.get("group") == "folder" and options.takes_folders  # else it may be a column
     told |= any(given.get(name) is not None for name in ("labels", "masks", "pairs"))
     return {"pattern": "**/*"} if told else {}
 

@@ -134,9 +134,12 @@ class Options(DelimitedSource):
     @property
     def asides(self) -> frozenset[str]:
         """The columns that are no features, and stay as they are."""
-        # the names of several files
-        named = (*self.exclude, self.group, self.time, "file" if self.pattern else None)
-        return frozenset(name for name in named if name is not None)
+        named = {*self.exclude, self.group, self.time}
+        if self.pattern:
+            named.add("file")
+            # the group may be looked for in the names of the files
+            named -= {self.group} if self.group == "folder" or "(" in (self.group or "") else set()
+        return frozenset(filter(None, named))
 
     @property
     def targets(self) -> tuple[str, ...]:
