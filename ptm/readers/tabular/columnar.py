@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 VALUE = 8  # bytes of one in memory, about
 LETTERS = 200  # of what Arrow says
+LENGTH, MOST = re.compile("[0-9]+"), 1 << 36  # of memory that is asked for: more is a wrong length
 
 
 def names_of(path: Path, form: str) -> list[str]:
@@ -105,7 +107,8 @@ class _Arrow:
     def groups(self) -> Iterator[tuple[int, int]]:
         """See `_Parquet`."""
         for batch in self._batches(None):
-            yield batch.num_rows, batch.nbytes
+            # `nbytes` believes what a file says of lengths
+            yield batch.num_rows, batch.get_total_buffer_size()
 
     def batches(self, columns: list[str], span: tuple[int, int] | None) -> Iterator[pa.RecordBatch]:
         """See `_Parquet`."""
@@ -151,9 +154,11 @@ def _opened(path: Path, form: str) -> Iterator[_Parquet | _Arrow]:
             yield file
         finally:
             file.close()
-    except (pa.ArrowException, OSError, OverflowError) as error:
-        if getattr(error, "errno", None) is not None or isinstance(error, MemoryError):
+    except (pa.ArrowException, OSError, OverflowError, UnicodeError) as error:
+        size = LENGTH.search(str(error)) if isinstance(error, MemoryError) else None
+        is_real = isinstance(error, MemoryError) and not (size and int(size[0]) > MOST)
+        if getattr(error, "errno", None) is not None or is_real:
             raise
         name = "Parquet" if form == PARQUET else "Arrow"
-        told = " ".join(str(error).split())[:LETTERS]
+        told = " ".join(filter(str.isprintable, str(error).split()))[:LETTERS]
         raise BadInput(expected=f"a whole {name} file", got=told, file=str(path)) from error

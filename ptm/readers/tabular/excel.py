@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -219,7 +220,8 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
         except (BadInput, MemoryError):
             raise
         except Exception as error:  # the libraries have no errors of their own
-            if isinstance(error, OSError) and error.errno is not None:
+            # of the disk, but for a place before the begin of the file
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
                 raise
             got = "one that is damaged"
             raise BadInput(expected="a whole Excel file", got=got, file=str(path)) from error
