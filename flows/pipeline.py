@@ -16,6 +16,7 @@ from flows.running.groups import submitted
 from flows.running.parameters import SourceName, Sources, Timeout
 from flows.running.runners import task_runner, terms
 from flows.running.served import served_flow
+from flows.running.settings import databases
 from flows.running.settle import finish, refused, under_way
 from flows.serving.schedules import catch_up
 from ptm.catalog import load_catalog
@@ -60,7 +61,7 @@ def pipeline(
         get_run_logger().info("made for %d more times that have come meanwhile", missed)
     limits = terms(seconds_of(timeout) if timeout else None)
     try:
-        known = load_catalog(catalog, data)
+        known = load_catalog(catalog, data, databases())
         chosen = known.needed(sources or known)
     except CatalogError as error:
         return refused(error)

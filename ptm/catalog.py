@@ -127,13 +127,19 @@ class Catalog(Mapping[str, Source]):
         return f"<Catalog {self.name}: {', '.join(shown)}>"
 
 
-def load_catalog(catalog: str | Path, data: str | Path | None = None) -> Catalog:
+def load_catalog(
+    catalog: str | Path,
+    data: str | Path | None = None,
+    databases: Mapping[str, str] | None = None,
+) -> Catalog:
     """Reads a catalog; no data file is opened.
 
     Args:
         catalog: the TOML file.
         data: the data root that the paths in it are relative to; where it is left out, what the
             catalog says in `[catalog]`, relative to its file, else "data".
+        databases: the addresses of the databases that entries name, as SQLAlchemy writes them:
+            `os.environ`, or a mapping of one's own. They stand in no manifest and no log.
 
     Raises:
         CatalogError: the file is missing or not TOML, or an entry is not a valid source. All that
@@ -151,7 +157,8 @@ def load_catalog(catalog: str | Path, data: str | Path | None = None) -> Catalog
     for name, entry in entries.items():
         try:
             kind = _kind(name, entry, files, kinds)
-            sources[name] = _source(name, inheriting(entry, entries), root, kind)
+            sources[name] = source = _source(name, inheriting(entry, entries), root, kind)
+            source._address = (databases or {}).get(getattr(source, "database", ""), "")
         except CatalogError as error:
             problems.append(str(error))
     problems += _wrong_edges(sources, known)
@@ -201,7 +208,9 @@ def with_options(source: Source, options: Mapping[str, Any]) -> Source:
         CatalogError: one of them is not valid; all that is wrong is told.
     """
     entry = source.model_dump(exclude={"name", "root"}, exclude_unset=True)
-    return _source(source.name, {**entry, **options}, source.root, kind_of(source))
+    found = _source(source.name, {**entry, **options}, source.root, kind_of(source))
+    found._address = source._address
+    return found
 
 
 def _tables(catalog: Path) -> dict[str, Any]:
@@ -335,7 +344,8 @@ def _kind(name: str, entry: object, files: Mapping[str, Path], known: dict[str, 
 def _source(name: str, entry: dict[str, Any], root: Path, kind: Kind) -> Source:
     spec = kind.options
     told = [_unknown(name, option, kind) for option in sorted(hidden(kind) & entry.keys())]
-    needed = "of" if kind.analyzes else "path" if spec.needs_path else ""
+    needs_path = spec.needs_path and not entry.get("sql")
+    needed = "of" if kind.analyzes else "path" if needs_path else ""
     if needed and not entry.get(needed):
         what = "the entries whose artifacts it reads" if needed == "of" else "a file or folder"
         got = short(entry[needed]) if needed in entry else "nothing"

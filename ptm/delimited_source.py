@@ -6,7 +6,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from ptm.errors import BadInput
+from ptm.model import File
 from ptm.readers.delimited.dialect import WHITESPACE, Dialect
+from ptm.readers.tabular.database import Query
+from ptm.readers.tabular.opening import Place
 from ptm.source import Pattern, Source
 
 MOST_SKIPPED = 1_000_000
@@ -128,10 +132,28 @@ class DelimitedSource(Source):
             raise ValueError("no blank as 'thousands' where 'delimiter' is \"whitespace\"")
         return self
 
+    def place(self, file: File) -> Place:
+        """Where the rows of one of its files are: the file, or the query."""
+        return Query(self._address, self.sql, file.sha256) if self.sql else file.path
+
+    @property
+    def query(self) -> Query | None:
+        """What is asked of a database, if anything is.
+
+        Raises:
+            BadInput: the address of the database is not known.
+        """
+        if not self.sql:
+            return None
+        if not self._address:
+            expected = f"the environment variable '{self.database}', with the address of a database"
+            raise BadInput("database", expected, "none")
+        return Query(self._address, self.sql)
+
     @model_validator(mode="after")
     def _has_database(self) -> DelimitedSource:
         if bool(self.sql) != bool(self.database):
             raise ValueError("'sql' and 'database' together")
-        if self.sql and self.path:
+        if self.sql and (self.path or self.pattern):
             raise ValueError("either 'path' or 'sql', not both")
         return self

@@ -10,10 +10,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ptm import arrow
-from ptm.errors import InputError, changed
+from ptm.errors import BadInput, InputError, changed
 from ptm.index import FileDigest, StatIndex, fingerprint, signature
 from ptm.listing import list_files
 from ptm.model import File
+from ptm.readers.tabular.database import NAME, Query, digest_of
 from ptm.system_errors import UNREADABLE
 
 if TYPE_CHECKING:
@@ -166,3 +167,57 @@ class InputFiles:
                 got=error.strerror or "none",
                 file=os.path.relpath(error.filename or self._source.path, self._folder),
             ) from error
+
+
+class _Asked(FileDigest):
+    """The rows of a query, in place of a file; who reads them again sees whether they changed."""
+
+    def unchanged(self) -> bool:
+        return True
+
+
+class InputRows(InputFiles):
+    """The rows that a query of a database gives, as one file.
+
+    Args:
+        source: an entry of a catalog.
+        query: its own.
+
+    Raises:
+        InputError: it gives none, or none that can be read.
+        ConnectionError: the database cannot be reached.
+    """
+
+    def __init__(self, source: Source, query: Query) -> None:
+        self._source, self._names_matter, self._again = source, False, None
+        self._index, self.above, self.notes, self._names = StatIndex(), "", (), [NAME]
+        try:
+            found = digest_of(query.rows)
+        except BadInput as error:
+            raise error.of_source(source.name) from error
+        self._samples, self.count, self.bytes = 1, 1, found.bytes
+        self._read = [_Asked(NAME, NAME, found.sha256, found.bytes, "", True)]
+        self.digest = self._digest(self._read)
+
+
+def inputs_of(
+    source: Source,
+    index: StatIndex,
+    names_matter: bool,
+    before_reading: Callable[[int], None] | None = None,
+) -> InputFiles:
+    """The inputs of a source: its files, or the rows of its query.
+
+    Args:
+        source, index, names_matter, before_reading: as of `InputFiles`.
+
+    Raises:
+        InputError, ConnectionError: see `InputFiles` and `InputRows`.
+    """
+    try:
+        query = getattr(source, "query", None)
+    except BadInput as error:
+        raise error.of_source(source.name) from error
+    if isinstance(query, Query):
+        return InputRows(source, query)
+    return InputFiles(source, index, names_matter, before_reading)

@@ -49,7 +49,7 @@ DISTRIBUTIONS = {"PIL": "pillow"}  # the others' names are asked for, which take
 # do to values that come later what was done to samples
 NEUTRAL = (
     *("ptm.errors", "ptm.source", "ptm.demands", "ptm.model", "ptm.budget", "ptm.given"),
-    "pydantic",
+    *("pydantic", "sqlalchemy"),
 )
 WITHIN_NEUTRAL = tuple(f"{one}." for one in NEUTRAL)
 _codes: dict[object, Code] = {}

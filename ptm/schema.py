@@ -133,7 +133,8 @@ def _of_kind(kind: Kind, said: Json, definitions: Json) -> Json:
         properties[name] = _ref("every", "properties", name) if one == said.get(name) else one
     if "on_bad" not in properties:
         properties["on_bad"] = {"const": kind.options.model_fields["on_bad"].default}
-    needed = "of" if kind.analyzes else "path" if kind.options.needs_path else ""
+    needs_path = kind.options.needs_path and "sql" not in properties
+    needed = "of" if kind.analyzes else "path" if needs_path else ""
     if needed == "path":
         properties[needed] = {**said[needed], "minLength": 1}
     also = [name for name in found.get("required", ()) if name in properties and name != "kind"]

@@ -206,6 +206,8 @@ class Source(BaseModel):
     expect: Expect | None = None
     drift: DriftOption | None = None
     _kind: Any = PrivateAttr(None)  # of `ptm.registry`, where the entry comes from a catalog
+    # of a database, where it is of one: it may have a password, and so is shown nowhere
+    _address: str = PrivateAttr("")
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -282,7 +284,7 @@ class Source(BaseModel):
     def __reduce__(self) -> tuple[Any, ...]:
         if self._kind is None:
             return super().__reduce__()  # type: ignore[return-value]
-        return _restored, (self._kind, dict(self))
+        return _restored, (self._kind, dict(self), self._address)
 
 
 def inheriting(entry: Any, entries: Mapping[str, Any]) -> Any:
@@ -308,7 +310,7 @@ def below_folders(given: Mapping[str, Any], options: type[Source]) -> dict[str, 
         return {}
     split = given.get("split")
     told = isinstance(split, Mapping) and bool(split.get("folder"))
-    told |= given.get("group") == "folder"
+    told |= given.get("group") == "folder" and options.takes_folders  # else it may be a column
     told |= any(given.get(name) is not None for name in ("labels", "masks", "pairs"))
     return {"pattern": "**/*"} if told else {}
 
@@ -338,8 +340,8 @@ def file_name(source: Source) -> str:
     return source.path.rpartition("/")[2]
 
 
-def _restored(kind: Any, values: dict[str, Any]) -> Source:
+def _restored(kind: Any, values: dict[str, Any], address: str) -> Source:
     """An entry whose kind may be a file beside the catalog, which travels along."""
     source: Source = kind.options.model_construct(**values)
-    source._kind = kind
+    source._kind, source._address = kind, address
     return source

@@ -14,7 +14,7 @@ from ptm import store
 from ptm.assigning import split_options
 from ptm.errors import ArtifactCorrupt, InputError, StoreError
 from ptm.explain import why, with_inputs
-from ptm.inputs import InputFiles
+from ptm.inputs import InputFiles, inputs_of
 from ptm.key import code_of, make_key, package_versions
 from ptm.learned import Learned
 from ptm.memory import give_back_now
@@ -283,7 +283,7 @@ def of_files(
     memory = store.Memory(root / source.name, rehash)
     # one that is there may turn out to be up to date
     look = partial(expect_room, source.name, root=root) if is_new(source.name, root) else None
-    files = InputFiles(source, memory.inputs, kind.names_matter(source), look)
+    files = inputs_of(source, memory.inputs, kind.names_matter(source), look)
     inputs = {"sha256": files.digest, "files": files.count, "bytes": files.bytes}
     learned = None
     for manifest in (upstream or {}).values():

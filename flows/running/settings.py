@@ -1,9 +1,10 @@
-"""What is read from the environment: how patient ptm is, in seconds, and the time zone."""
+"""What is read from the environment: how patient ptm is, in seconds, the time zone, databases."""
 
 from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,11 @@ def seconds(name: str, usual: float) -> float:
     if not 0 < value < math.inf:
         raise PtmError(f"{name}: expected a number of seconds above 0, got '{text}'")
     return value
+
+
+def databases() -> Mapping[str, str]:
+    """The variables by which entries of catalogs name the addresses of databases: all there are."""
+    return os.environ
 
 
 def time_zone() -> str:

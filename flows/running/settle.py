@@ -25,7 +25,7 @@ from flows.running.progress import Progress
 from flows.running.runners import terms
 from flows.running.served import BEGUN, OUTCOME, HistoryLost
 from flows.running.server.probe import probe
-from flows.running.settings import PATIENCE
+from flows.running.settings import PATIENCE, databases
 from ptm.catalog import load_catalog, with_options
 from ptm.errors import CatalogError, PtmError
 from ptm.model import ArtifactRef
@@ -105,7 +105,7 @@ def prepare_alone(
     """
     limits = terms(None)
     try:
-        known = load_catalog(catalog, data)
+        known = load_catalog(catalog, data, databases())
         given = options.model_dump(exclude_none=True) if options else {}
         source = with_options(known[name], given)
     except CatalogError as error:

@@ -139,7 +139,7 @@ def run(
     if force and not sources:
         raise typer.BadParameter("expected the names of entries with --force, got none")
     catalog = catalog or catalog_for(data)
-    known = load_catalog(catalog, data)
+    known = load_catalog(catalog, data, os.environ)
     chosen = known.needed(sources or known)  # an unknown name is told at once
     if rootless := no_root(known.data, [source.path for source in chosen if source.path]):
         typer.secho(f"note: {rootless}", fg="yellow", err=True)

@@ -167,6 +167,7 @@ class _Cutter:
             first_row: its delimiters, where it stands for a header; or what else does.
         """
         self._file, self._size, self._quotes = file, size, quotes
+        self._most = rows.LARGEST_BLOCK if file.seekable() else rows.MOST_STREAMED
         self._units, self._is_one, self._has_blanks = units or Units(), units is None, has_blanks
         mark = units.mark if units else b""
         begin = mark + first_row.encode() + file.read(head)
@@ -231,8 +232,8 @@ class _Cutter:
         """Whether a row could be read at once; its reader sees it to the byte."""
         end = self._place + length
         self._row = end if block.has_feeds() else self._row
-        if end - self._row > rows.LARGEST_BLOCK * self._units.width:
-            raise rows.RowTooLarge
+        if end - self._row > self._most * self._units.width:
+            raise rows.RowTooLarge(min(self._most, rows.MOST_AT_ONCE))
 
 
 class _Hashing:

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ptm.errors import BadInput
-from ptm.readers.text import check_begin, check_is_text, known, told_zeros
+from ptm.readers.text import FEW, check_begin, check_is_text, known, told_zeros
 from ptm.readers.units import BEGIN, inner_name
 
 MOST_LINE = 1 << 26  # bytes of a line that is looked at as one
-LINE_END = re.compile(r"\r\n|\r|\n")
+LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 def in_utf8(path: Path, encoding: str, blocks: Iterator[bytes]) -> Iterator[bytes]:
@@ -44,7 +44,7 @@ def in_utf8(path: Path, encoding: str, blocks: Iterator[bytes]) -> Iterator[byte
         except UnicodeDecodeError as error:
             before = error.object[: error.start].decode(inner, "replace")
             place += error.start - len(waiting)
-            where = f"line {lines + len(LINE_END.findall(before)) + 1}, byte {place}"
+            where = f"line {lines + _ends(before) + 1}, byte {place}"
             if error.start < len(error.object):
                 got = f"the byte 0x{error.object[error.start]:02x}"
             else:
@@ -54,13 +54,14 @@ def in_utf8(path: Path, encoding: str, blocks: Iterator[bytes]) -> Iterator[byte
             raise BadInput(expected=f"{encoding} text", got=str(error), file=str(path)) from error
         if "\0" in text:
             zeros, first_zero = text.count("\0"), text.index("\0")
-            where = f"line {lines + len(LINE_END.findall(text, 0, first_zero)) + 1}"
-            got = told_zeros(zeros, len(text)) if zeros * 4 >= len(text) else "a NUL byte"
+            where = f"line {lines + _ends(text[:first_zero]) + 1}"
+            is_sign = zeros * 4 >= len(text) >= FEW
+            got = told_zeros(zeros, len(text)) if is_sign else "a NUL byte"
             raise BadInput(where, f"{encoding} text", got, str(path))
         if is_begin:
             text = text.lstrip("\ufeff")
             is_begin = not text
-        lines += len(LINE_END.findall(text)) - (is_split and text.startswith("\n"))
+        lines += _ends(text) - (is_split and text.startswith("\n"))
         if text:
             is_split = text.endswith("\r")
             yield _encoded(path, text)
@@ -68,6 +69,11 @@ def in_utf8(path: Path, encoding: str, blocks: Iterator[bytes]) -> Iterator[byte
             return
         place += len(block)
         block = next(blocks, b"")
+
+
+def _ends(text: str) -> int:
+    """How many lines end in a text."""
+    return text.count("\n") + text.count("\r") - text.count("\r\n")
 
 
 def _encoded(path: Path, text: str) -> bytes:
@@ -108,7 +114,7 @@ def without_lines(blocks: Iterator[bytes], count: int) -> Iterator[bytes]:
     for block in blocks:
         place = 0
         if count:
-            for end in re.finditer(LINE_END.pattern.encode(), block):
+            for end in LINE_END.finditer(block):
                 place, count = end.end(), count - 1
                 if not count:
                     break

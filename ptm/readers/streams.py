@@ -21,6 +21,7 @@ BLOCK = 1 << 18  # bytes that are decompressed together
 KEPT = (1 << 20) + 1  # bytes at the begin that are kept: what says how the rest is to be read
 CODECS = {"gzip": b"\x1f\x8b\x08", "zstd": b"\x28\xb5\x2f\xfd", "bz2": b"BZh"}
 BZ2_BLOCKS = (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90")  # behind "BZh9": of data, or of none
+MOST_AT_ONCE = 1 << 30  # bytes that are read without being cut
 _here = threading.local()
 
 
@@ -104,9 +105,17 @@ class Streamed:
         return _Reader(self)  # type: ignore[return-value]
 
     def read_bytes(self) -> bytes:
-        """All of them."""
+        """All of them.
+
+        Raises:
+            BadInput: they are too many to be read at once.
+        """
         with self.open() as file:
-            return file.read()
+            found = file.read(MOST_AT_ONCE + 1)
+        if len(found) > MOST_AT_ONCE:
+            expected = f"at most {MOST_AT_ONCE} bytes when it is decompressed"
+            raise BadInput(expected=expected, got="more", file=str(self.path))
+        return found
 
     def __str__(self) -> str:
         return str(self.path)
@@ -183,6 +192,10 @@ class _Reader(io.RawIOBase):
 
     def readable(self) -> bool:
         return True
+
+    def seekable(self) -> bool:
+        """Not without reading all that stands before."""
+        return False
 
     def seek(self, place: int, whence: int = io.SEEK_SET) -> int:
         """Goes to a place, from the begin or the end."""

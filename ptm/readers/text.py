@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -311,7 +312,8 @@ def check_is_text(encoding: str) -> None:
         BadInput: it is one of bytes.
     """
     try:
-        b"".decode(encoding)
+        with suppress(UnicodeError):
+            b"a".decode(encoding)
     except LookupError as error:
         raise no_encoding(f"'{encoding}', which is for bytes") from error
 

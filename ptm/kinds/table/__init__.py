@@ -33,7 +33,6 @@ from ptm.kinds.table.meaning import (
 )
 from ptm.kinds.table.missing import is_counted, treatments
 from ptm.kinds.table.options import Options as Options
-from ptm.kinds.table.reading import FILE
 from ptm.kinds.table.reading import names_matter as names_matter
 from ptm.kinds.table.reading import parts as parts
 from ptm.kinds.table.targets import (
@@ -50,6 +49,7 @@ from ptm.learned import CODES, Learned
 from ptm.model import FEATURE, ROW_OF_FILE, SAMPLE, Artifact, Block, Part, View
 from ptm.readers.delimited.columns import check_names
 from ptm.readers.delimited.faults import some
+from ptm.readers.tabular.together import FILE
 from ptm.source import file_name
 from ptm.spelling import days_of
 from ptm.stats import Moments, Stats

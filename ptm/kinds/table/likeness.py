@@ -26,7 +26,7 @@ def like(options: Options, manifest: Mapping[str, Any], files: tuple[File, ...])
         BadInput: its columns are not those of the other; all that lack, and all that are more.
     """
     other = [*manifest["facts"]["measures"]]
-    has = names_of(files[0].path, options.dialect) if files else [*options.columns]
+    has = names_of(options.place(files[0]), options.dialect) if files else [*options.columns]
     if absent := [name for name in options.targets if name not in has]:
         options = options.model_copy(update=_without(options, absent))
         other = [name for name in other if name not in absent]

@@ -101,7 +101,7 @@ class Options(DelimitedSource):
 
     @model_validator(mode="after")
     def _has_rows(self) -> Options:
-        if bool(self.path) == bool(self.rows):
+        if bool(self.path or self.sql) == bool(self.rows):
             raise ValueError("either 'path' or 'rows', not both and not neither")
         if self.pattern and "file" in self.columns:
             raise ValueError("no 'file' in 'columns' of several files: their names come first")
@@ -137,9 +137,12 @@ class Options(DelimitedSource):
     @property
     def asides(self) -> frozenset[str]:
         """The columns that are no features, and stay as they are."""
-        # the names of several files
-        named = (*self.exclude, self.group, self.time, "file" if self.pattern else None)
-        return frozenset(name for name in named if name is not None)
+        named = {*self.exclude, self.group, self.time}
+        if self.pattern:
+            named.add("file")
+            # the group may be looked for in the names of the files
+            named -= {self.group} if self.group == "folder" or "(" in (self.group or "") else set()
+        return frozenset(filter(None, named))
 
     @property
     def targets(self) -> tuple[str, ...]:

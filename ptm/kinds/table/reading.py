@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import partial
 from math import log2
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptm import arrow
-from ptm.errors import BadInput, Faults
+from ptm.errors import Faults
 from ptm.kinds.table.meaning import expected_of, is_text, remedy, treatment_of
 from ptm.kinds.table.options import Options
 from ptm.limits import FLOAT32
 from ptm.model import Bad, File, Part
 from ptm.readers.delimited.columns import not_valid, read_delimited
-from ptm.readers.delimited.faults import shown, some
-from ptm.readers.tabular.opening import cut_table, names_of, row_bytes
+from ptm.readers.tabular.opening import Place, cut_table, row_bytes
+from ptm.readers.tabular.together import FILE, other_orders
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FILE = "file"  # the column of the names of several files
 DECODED = 4  # bytes in memory for each byte of text, about
 
 
@@ -34,12 +32,16 @@ def parts(options: Options, files: tuple[File, ...], target_bytes: int) -> list[
     """Parts of each file, cut at row ends; one of all of it where it is small."""
     if not files:
         return [Part(0, files)]
-    orders = _orders(options, files) if names_matter(options) else {}
+    orders = {}
+    if names_matter(options):
+        places = {file.name: options.place(file) for file in files}
+        orders = other_orders(places, options.dialect, _columns(options), True)
     found = []
     for file in files:
         part = Part(0, (file,), columns=orders.get(file.name, ()))
-        size = max(int(target_bytes / _decoded(options, file.path)), 1)
-        cut = cut_table(file.path, options.dialect, size)
+        place = options.place(file)
+        size = max(int(target_bytes / _decoded(options, place)), 1)
+        cut = cut_table(place, options.dialect, size)
         if cut is None:
             found.append(part)
             continue
@@ -50,40 +52,7 @@ def parts(options: Options, files: tuple[File, ...], target_bytes: int) -> list[
     return found
 
 
-def _orders(options: Options, files: tuple[File, ...]) -> dict[str, tuple[str, ...]]:
-    """The order that the columns of some files are to have, as they have another one.
-
-    Raises:
-        BadInput: files have other columns than most; each is told, and what it lacks.
-    """
-    names, faults = dict[str, tuple[str, ...]](), Faults()
-    for file in files:
-        try:
-            names[file.name] = tuple(names_of(file.path, options.dialect))
-        except BadInput as error:
-            faults.add(error)
-    faults.check()
-    wanted = {*_columns(options)}
-    of = {
-        name: frozenset(one) & wanted if wanted else frozenset(one) for name, one in names.items()
-    }
-    [(usual, _)] = Counter(of.values()).most_common(1)
-    first = next(name for name, one in of.items() if one == usual)
-    for file in files:
-        told = [f"no '{shown(name)}'" for name in names[first] if name in usual - of[file.name]]
-        more = [f"'{shown(name)}'" for name in names[file.name] if name in of[file.name] - usual]
-        told += [f"{some(more)} beside them"] if more else []
-        if FILE in of[file.name]:
-            told.append(f"a column '{FILE}', which the names of the files are")
-        if told:
-            expected = f"the columns of {shown(first)} and the others: {some(names[first])}"
-            faults.add(BadInput("header", expected, ", ".join(told), str(file.path)))
-    faults.check()
-    order = names[first]
-    return {} if wanted else {name: order for name, one in names.items() if one != order}
-
-
-def _decoded(options: Options, path: Path) -> float:
+def _decoded(options: Options, path: Place) -> float:
     """Bytes in memory for each byte of text, about: with the one-hot encoding of the target."""
     if not options.classes:
         return DECODED
@@ -105,7 +74,7 @@ def read_columns(
     unscaled = frozenset({*kept, *options.targets}) if is_exact else None
     if path:
         table = read_delimited(
-            path,
+            options.place(part.files[0]),
             options.dialect,
             _columns(options),
             options.asides - {FILE} if names_matter(options) else options.asides,

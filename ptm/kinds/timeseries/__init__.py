@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -22,6 +21,7 @@ from ptm import arrow
 from ptm.delimited_source import DelimitedSource
 from ptm.encoding import one_hot
 from ptm.errors import MOST_TOLD, BadInput, Faults
+from ptm.kinds.timeseries.files import Files
 from ptm.kinds.timeseries.hours import (
     HOURS,
     add_rows,
@@ -35,7 +35,6 @@ from ptm.kinds.timeseries.hours import (
 )
 from ptm.limits import check_size
 from ptm.model import CHANNEL, DAY, HOUR, ROWS, Artifact, Block, Part, View
-from ptm.readers.delimited.columns import not_valid, read_delimited
 from ptm.readers.delimited.faults import some
 from ptm.scaling import Scaler, merged_values
 from ptm.source import GIB, MOST_CLASSES, MOST_COLUMNS, Number
@@ -147,11 +146,11 @@ def read(options: Options, part: Part) -> Block:
     """
     import torch
 
-    path = part.files[0].path
-    table = read_delimited(path, options.dialect, text=frozenset({options.date}))
+    files = Files(options, part.files)
+    table = files.table
     faults = Faults()
-    _check_options(options, path, table, faults)
-    grid = _grid(options, path, table, faults)
+    _check_options(options, files, table, faults)
+    grid = _grid(options, files, table, faults)
     filled = _filled_table(options, table, grid)
     channels = {
         name: arrow.numbers(filled[name]) if name != options.date else day_of_month(grid.hours)
@@ -162,7 +161,7 @@ def read(options: Options, part: Part) -> Block:
     names += [f"{name}={code}" for name in onehot for code in range(1, options.onehot[name] + 1)]
     hourly = _stacked(channels)
     scalers = _scalers(options, channels, grid.whole)
-    daily = _daily(options, path, channels, grid, scalers)
+    daily = _daily(options, files, channels, grid, scalers)
     left_out = skipped(grid.hours)
     hours = [iso(grid.hours[place]) for place in (grid.whole.start, grid.whole.stop - 1)]
     return Block(
@@ -184,41 +183,41 @@ def read(options: Options, part: Part) -> Block:
     )
 
 
-def _check_options(options: Options, path: Path, table: pa.Table, faults: Faults) -> None:
+def _check_options(options: Options, files: Files, table: pa.Table, faults: Faults) -> None:
     known = table.column_names
     used = {options.hour, *options.onehot, *options.scale, *options.zero, *options.units}
     for name in sorted(used - set(known)):
-        faults.add(_fault(path, "header", f"a column '{name[:40]}'", some(known)))
+        faults.add(_fault(files, "header", f"a column '{name[:40]}'", some(known)))
     if options.hour not in known:
         faults.check()
     for name in sorted({options.date, options.hour} & set(options.zero)):
         expected = "columns beside date and hour, which a missing hour has"
-        faults.add(_fault(path, "zero", expected, f"'{name[:40]}'"))
+        faults.add(_fault(files, "zero", expected, f"'{name[:40]}'"))
     for name in known:
         column, _, code = name.rpartition("=")
         most = options.onehot.get(column, 0)
         if len(code) <= len(str(most)) and code in map(str, range(1, most + 1)):
             expected = f"no column '{name[:40]}', which 'onehot' makes"
-            faults.add(_fault(path, "header", expected, "one"))
+            faults.add(_fault(files, "header", expected, "one"))
 
 
-def _grid(options: Options, path: Path, table: pa.Table, faults: Faults) -> Grid:
+def _grid(options: Options, files: Files, table: pa.Table, faults: Faults) -> Grid:
     """The hours, after all of the rows were looked at; what is wrong is told together."""
     import numpy as np
 
-    hours, valid = read_hours(options, path, table, faults)
-    order = time_order(options, path, hours, valid, faults)
-    _check_codes(options, path, table, hours, valid, faults)
+    hours, valid = read_hours(options, files, table, faults)
+    order = time_order(options, files, hours, valid, faults)
+    _check_codes(options, files, table, hours, valid, faults)
     if faults.count:
-        _check_sizes(options, path, table.num_rows, faults)
+        _check_sizes(options, files, table.num_rows, faults)
         faults.check()
     observed = hours[order]
     shown, grid = fill_grid(observed)
     whole = whole_days(grid)
     if whole.stop == whole.start:
         expected = f"at least one whole day, from hour 0 to {HOURS - 1}"
-        faults.add(_fault(path, "", expected, f"{iso(grid[0])} to {iso(grid[-1])}"))
-    _check_sizes(options, path, max(whole.stop - whole.start, HOURS), faults)
+        faults.add(_fault(files, "", expected, f"{iso(grid[0])} to {iso(grid[-1])}"))
+    _check_sizes(options, files, max(whole.stop - whole.start, HOURS), faults)
     faults.check()
     borrowed = int((observed[shown] // HOURS != grid // HOURS).sum())
     unsorted = bool((np.diff(order) < 0).any())
@@ -227,7 +226,7 @@ def _grid(options: Options, path: Path, table: pa.Table, faults: Faults) -> Grid
 
 def _check_codes(
     options: Options,
-    path: Path,
+    files: Files,
     table: pa.Table,
     hours: NDArray[np.int64],
     valid: NDArray[np.bool_],
@@ -247,15 +246,15 @@ def _check_codes(
         def fault(
             row: int, name: str = name, most: int = most, values: NDArray[Any] = values
         ) -> BadInput:
-            return not_valid(path, row, name, f"a code from 1 to {most}", values[row])
+            return files.not_valid(row, name, f"a code from 1 to {most}", values[row])
 
         add_rows(faults, bad, fault)
 
 
-def _check_sizes(options: Options, path: Path, hours: int, faults: Faults) -> None:
+def _check_sizes(options: Options, files: Files, hours: int, faults: Faults) -> None:
     for name, codes in options.onehot.items():
         try:
-            check_size(options, hours, codes, f"column '{name[:40]}'", str(path))
+            check_size(options, hours, codes, f"column '{name[:40]}'", str(files))
         except BadInput as error:
             faults.add(error)
 
@@ -307,7 +306,7 @@ def _together(scalers: dict[str, Scaler], channels: tuple[str, ...]) -> Scaler |
 
 def _daily(
     options: Options,
-    path: Path,
+    files: Files,
     channels: dict[str, NDArray[Any]],
     grid: Grid,
     scalers: dict[str, Scaler],
@@ -327,7 +326,7 @@ def _daily(
             if not (np.abs(inside) <= np.finfo(np.float32).max).all():
                 where, expected = f"scale of column '{name[:40]}'", "numbers within float32"
                 got = f"{np.abs(inside).max():g}"
-                faults.add(_fault(path, where, expected, got))
+                faults.add(_fault(files, where, expected, got))
                 continue
         daily[:, place] = inside.reshape(days, HOURS)
     faults.check()
@@ -416,8 +415,8 @@ def _merged(options: Options, table: pa.Table) -> tuple[str, ...]:
     return (f"hourly is float32, where distinct values become one: of {some}{more}",)
 
 
-def _fault(path: Path, where: str, expected: str, got: str) -> BadInput:
-    return BadInput(where=where, expected=expected, got=got, file=str(path))
+def _fault(files: Files, where: str, expected: str, got: str) -> BadInput:
+    return BadInput(where=where, expected=expected, got=got, file=str(files))
 
 
 def views(artifact: Artifact) -> Iterator[View]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptm import arrow
 from ptm.errors import MOST_TOLD, BadInput, Faults
-from ptm.readers.delimited.columns import not_valid
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ptm.kinds.timeseries import Options
+    from ptm.kinds.timeseries.files import Files
 
 HOURS = 24
 ISO_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -26,7 +25,7 @@ NO_DAY = -(1 << 62)  # in place of a date that is none
 
 
 def read_hours(
-    options: Options, path: Path, table: pa.Table, faults: Faults
+    options: Options, files: Files, table: pa.Table, faults: Faults
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """The hour of each row; each date, and each hour of the day, that is none becomes a fault.
 
@@ -41,7 +40,7 @@ def read_hours(
     add_rows(
         faults,
         ~whole,
-        lambda row: not_valid(path, row, options.hour, f"an hour from 0 to {HOURS - 1}", hour[row]),
+        lambda row: files.not_valid(row, options.hour, f"an hour from 0 to {HOURS - 1}", hour[row]),
     )
     dates = table[options.date].combine_chunks().dictionary_encode()
     texts = dates.dictionary.to_pylist()
@@ -50,8 +49,7 @@ def read_hours(
     add_rows(
         faults,
         ~dated,
-        lambda row: not_valid(
-            path,
+        lambda row: files.not_valid(
             row,
             options.date,
             "a date as 2011-12-31",
@@ -64,7 +62,7 @@ def read_hours(
 
 def time_order(
     options: Options,
-    path: Path,
+    files: Files,
     hours: NDArray[np.int64],
     valid: NDArray[np.bool_],
     faults: Faults,
@@ -82,11 +80,10 @@ def time_order(
     add_rows(
         faults,
         steps == 0,
-        lambda place: not_valid(
-            path,
+        lambda place: files.not_valid(
             int(order[place + 1]),
             options.hour,
-            f"another hour than in row {order[place] + 1}",
+            f"another hour than in {files.row(int(order[place]))}",
             iso(hours[order[place]]),
         ),
     )
@@ -95,11 +92,11 @@ def time_order(
             faults,
             steps > HOURS,
             lambda place: BadInput(
-                where=f"after row {order[place] + 1}",
+                where=f"after {files.row(int(order[place]))}",
                 expected=f'at most {HOURS - 1} missing hours on end (or gaps = "join")',
                 got=f"{steps[place] - 1}, {iso(hours[order[place]] + 1)} to "
                 f"{iso(hours[order[place + 1]] - 1)}",
-                file=str(path),
+                file=str(files),
             ),
         )
     return order

@@ -20,8 +20,9 @@ from ptm.readers.delimited.header import begin_of, begin_of_file, behind_lines, 
 from ptm.readers.delimited.header import head_of as head_of
 from ptm.readers.delimited.numbers import MOST_EXACT, exact_of_some, parse_numbers, plain_numbers
 from ptm.readers.delimited.rows import Rows, RowTooLarge
+from ptm.readers.tabular.database import Query
 from ptm.readers.tabular.formats import DELIMITED, format_of
-from ptm.readers.tabular.opening import names_of, typed_rows
+from ptm.readers.tabular.opening import QUERY, Place, names_of, typed_rows
 from ptm.readers.text import read_utf8
 from ptm.readers.units import Units
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def read_delimited(
-    path: Path,
+    path: Place,
     dialect: Dialect = PLAIN,
     columns: tuple[str, ...] = (),
     text: frozenset[str] = frozenset(),
@@ -53,7 +54,7 @@ def read_delimited(
     parts each part decides that by itself.
 
     Args:
-        path: the file.
+        path: the file, or a query.
         dialect: how it is written.
         columns: the columns to read, in this order; all of them where empty.
         text: the columns to leave as text.
@@ -75,7 +76,7 @@ def read_delimited(
             hold. All of it is told together. Rows count from 1 below the header.
     """
     rows = _rows(path, dialect, span, head, before, not columns)
-    names = rows.names
+    names, file = rows.names, Path(str(path))
     check_names([*columns, *sorted(text | categories)], names, str(path))
     wanted = Wanted(
         columns or tuple(names),
@@ -86,16 +87,17 @@ def read_delimited(
         dialect.na_values,
         remedy,
         what,
+        dialect.number,
     )
     try:
         table = _read(rows, wanted)
         if table is None:
             if aside is None:
-                check_rows(path, rows, wanted)
+                check_rows(file, rows, wanted)
             # else nothing is wrong but how what is missing is spelled
-            table = good_rows(path, rows, wanted, [] if aside is None else aside)
+            table = good_rows(file, rows, wanted, [] if aside is None else aside)
     except RowTooLarge as error:
-        raise error.of_file(path) from error
+        raise error.of_file(file) from error
     if table is None or not (table.num_rows or aside):
         raise BadInput(expected="rows below the header", got="none", file=str(path))
     return table
@@ -133,7 +135,7 @@ def check_names(columns: list[str], names: list[str], file: str) -> None:
 
 
 def _rows(
-    path: Path,
+    path: Place,
     dialect: Dialect,
     span: tuple[int, int] | None,
     head: int,
@@ -141,8 +143,8 @@ def _rows(
     is_all: bool,
 ) -> Rows:
     """The rows that are to be read, and the names of their columns."""
-    form = format_of(path)
-    if form != DELIMITED:
+    form = QUERY if isinstance(path, Query) else format_of(path)
+    if form != DELIMITED or isinstance(path, Query):
         return typed_rows(path, form, dialect, span, before, is_all)
     place, dialect = content_of(path, dialect)
     delimiter, encoding, header = dialect.separator, dialect.encoding, dialect.header

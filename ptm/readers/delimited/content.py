@@ -17,8 +17,7 @@ from ptm.readers.streams import Content, Decompressed, Streamed, begin_of_bytes,
 
 MAGIC = 10  # bytes that show a compression
 QUOTE = b'"'
-BLANKS = re.compile(rb"[ \t]+")
-AT_ENDS = re.compile(rb"(?<![^\r\n])\t|\t(?=[\r\n]|\Z)")
+BLANK, TAB, FEED, RETURN = b" \t\n\r"
 
 
 def content_of(path: Path, dialect: Dialect) -> tuple[Content, Dialect]:
@@ -118,10 +117,26 @@ class _Writer:
     def _without_quotes(self, block: bytes) -> bytes:
         if self._comment and self._comment in block:
             block = self._comments.sub(b"", block)
-        if self._has_blanks:
-            block = BLANKS.sub(b"\t", block)
-            block = AT_ENDS.sub(b"", block)
-        return block
+        return _with_tabs(block) if self._has_blanks else block
+
+
+def _with_tabs(block: bytes) -> bytes:
+    """Lines with a tab for each run of blanks, but for those at their ends."""
+    import numpy as np
+
+    text = np.frombuffer(block, np.uint8)
+    around = np.pad(text, 1, constant_values=FEED)
+    blank = (around == BLANK) | (around == TAB)
+    end = (around == FEED) | (around == RETURN)
+    starts = np.flatnonzero(blank[1:-1] & ~blank[:-2])
+    stops = np.flatnonzero(blank[1:-1] & ~blank[2:])
+    between = starts[~(end[starts] | end[stops + 2])]
+    kept = ~blank[1:-1]
+    kept[between] = True
+    written = text.copy()
+    written[between] = TAB
+    done: bytes = written[kept].tobytes()
+    return done
 
 
 def _ends(block: bytes, place: int) -> bool:

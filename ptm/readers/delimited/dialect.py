@@ -41,5 +41,12 @@ class Dialect:
         """The character between two fields, once runs of blanks are one tab."""
         return "\t" if self.delimiter == WHITESPACE else self.delimiter
 
+    @property
+    def number(self) -> str:
+        """What a number is, in words."""
+        if self.decimal == "." and not self.thousands:
+            return "a number"
+        return f"a number as 1{self.thousands}234{self.decimal}5"
+
 
 PLAIN = Dialect()

@@ -51,6 +51,7 @@ class Wanted:
         remedy: what an entry can say of a column for its values to be missing, given the column's
             name; None where it can say nothing.
         what: what is expected of the texts of a column, where that is not a category.
+        number: what is expected of those of the others.
     """
 
     columns: tuple[str, ...]
@@ -61,6 +62,7 @@ class Wanted:
     na_values: tuple[str, ...] = ()
     remedy: Callable[[str], str] | None = None
     what: Mapping[str, str] = field(default_factory=dict)
+    number: str = "a number"
 
     def is_number(self, column: str) -> bool:
         """Whether a column is read as numbers."""
@@ -266,20 +268,20 @@ def expected_number(text: str, number: float, wanted: Wanted, column: str, is_al
         column: its name.
         is_alone: whether there is no other.
     """
-    what = "a number"
+    what = wanted.number
     if text.strip() not in wanted.absent or not text.strip():
-        what = _expected_number(text, number, wanted.largest(column), column, is_alone)
+        what = _expected_number(text, number, wanted, column, is_alone)
     return wanted.expected(column, what, text)
 
 
-def _expected_number(text: str, number: float, largest: float, column: str, is_alone: bool) -> str:
-    if abs(number) <= largest:
+def _expected_number(text: str, number: float, wanted: Wanted, column: str, is_alone: bool) -> str:
+    if abs(number) <= wanted.largest(column):
         return HOLD
     if NUMBER.match(text) and isfinite(number):
         return "a finite number (float32)"
     if NUMBER.match(text) or NOT_FINITE.match(text):
         return "a finite number"
-    return "a number" + (_other_delimiter(column) if is_alone else "")
+    return wanted.number + (_other_delimiter(column) if is_alone else "")
 
 
 def _empty_fault(

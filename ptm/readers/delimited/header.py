@@ -22,6 +22,7 @@ LINE_END = re.compile(r"\r\n|\r|\n")
 LINE_END_BYTES = re.compile(LINE_END.pattern.encode())
 HINT = re.compile(r'("?)sep=.?\1[ \t]*(?:[\r\n]|\Z)', re.IGNORECASE)
 FIRST = 1 << 20  # bytes that nearly every header is within
+MOST = 1 << 26  # that every one has to be within
 SIGNS = '"\r\n'  # that a row is made of, beside the delimiter
 # Of the first so many bytes the text, and whether there are no more.
 Begin = Callable[[int], tuple[str, bool]]
@@ -132,6 +133,8 @@ def first_record(path: Path, begin: Begin, delimiter: str, is_row: bool) -> tupl
         found = _record(path, text, delimiter, is_all) if text or is_all else None
         if found:
             return found
+        if size >= MOST:
+            raise _fault(path, f"names in at most {MOST} bytes", "a longer line")
         size *= 2
 
 

@@ -48,7 +48,7 @@ def plain_numbers(texts: pa.Array, dialect: Dialect) -> pa.Array:
         trimmed = pc.replace_substring(trimmed, sign, "")
     plain = pc.replace_substring(trimmed, dialect.decimal, ".")
     other = pc.binary_join_element_wise("?", texts, "")
-    is_other = pa.array(_match(texts, f"{_NUMBER}|{_NOT_FINITE}"))
+    is_other = pa.array(_match(texts, _NUMBER))
     return pc.if_else(spelled, plain, pc.if_else(is_other, other, texts))
 
 

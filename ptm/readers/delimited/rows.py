@@ -24,16 +24,25 @@ if TYPE_CHECKING:
 BLOCK = 1 << 20  # bytes that are parsed at once where no quote can be open at their end
 MOST_AT_ONCE = 1 << 30  # bytes of a piece; a block of Arrow has less than 1 << 31
 LARGEST_BLOCK = (1 << 31) - 1
+MOST_STREAMED = 1 << 27  # of a row that is decompressed: few bytes become many
 MARK = b"\xef\xbb\xbf"  # the byte order mark, which Arrow takes off whatever it reads
 
 
 class RowTooLarge(Exception):
-    """One row has more bytes than can be read at once."""
+    """One row has more bytes than can be read at once.
+
+    Args:
+        most: how many can be; None: as of any row.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
+        super().__init__()
+        self.most = most or MOST_AT_ONCE
 
     def of_file(self, path: Path) -> BadInput:
         """The same with the name of the file."""
         return BadInput(
-            expected=f"rows of at most {MOST_AT_ONCE} bytes",
+            expected=f"rows of at most {self.most} bytes",
             got="a longer one, or a quote that is never closed",
             file=str(path),
         )

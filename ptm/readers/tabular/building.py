@@ -27,6 +27,7 @@ class Building:
         import pyarrow as pa
 
         self._waiting: list[Any] = []
+        self._other: TypeError | None = None  # what one value is that is none of them
         self._chunks: list[pa.Array] = [pa.nulls(missing)] if missing else []
 
     def add(self, value: Any) -> None:
@@ -44,6 +45,8 @@ class Building:
         import pyarrow as pa
 
         self._pack()
+        if self._other:
+            raise self._other
         kinds = {chunk.type for chunk in self._chunks} - {pa.null()}
         kind = kinds.pop() if len(kinds) == 1 else pa.string() if kinds else pa.null()
         if kinds == {pa.int64(), pa.float64()} and all(map(_is_exact, self._chunks)):
@@ -52,7 +55,10 @@ class Building:
         return pa.chunked_array(chunks, kind)
 
     def _pack(self) -> None:
-        self._chunks.append(packed(self._waiting))
+        try:
+            self._chunks.append(packed(self._waiting))
+        except TypeError as error:
+            self._other = self._other or error
         self._waiting = []
 
 

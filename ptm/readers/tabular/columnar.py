@@ -109,7 +109,8 @@ class _Arrow:
     def groups(self) -> Iterator[tuple[int, int]]:
         """See `_Parquet`."""
         for batch in self._batches(None):
-            yield batch.num_rows, batch.nbytes
+            # `nbytes` believes what a file says of lengths
+            yield batch.num_rows, batch.get_total_buffer_size()
 
     def batches(self, columns: list[str], span: tuple[int, int] | None) -> Iterator[pa.RecordBatch]:
         """See `_Parquet`."""
@@ -155,13 +156,13 @@ def _opened(path: Path, form: str) -> Iterator[_Parquet | _Arrow]:
             yield file
         finally:
             file.close()
-    except (pa.ArrowException, OSError, OverflowError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, OverflowError, UnicodeError) as error:
         is_short = isinstance(error, MemoryError) and not _is_made_up(error, path)
         if is_of_disk(error) or is_short:
             raise
         name = "Parquet" if form == PARQUET else "Arrow"
-        told = " ".join(str(error).split())[:LETTERS]
-        if isinstance(error, UnicodeDecodeError):
+        told = " ".join(filter(str.isprintable, str(error).split()))[:LETTERS]
+        if isinstance(error, UnicodeError):
             told = "text that is not UTF-8"
         raise BadInput(expected=f"a whole {name} file", got=told, file=str(path)) from error
 

@@ -46,7 +46,8 @@ def read_sheet(path: Path, dialect: Dialect) -> pa.Table:
     with _opened(path) as file:
         _check_size(path, file)
         name, rows = _sheet(path, file, dialect)
-        rows = filter(_has_cells, rows)
+        left_out: list[Row] = []  # that have no value, but may have a formula
+        rows = _with_cells(rows, left_out)
         first = next(rows, ())
         has_header = dialect.header is not False
         is_name = [cell is not None and has_header for cell in first]
@@ -62,7 +63,7 @@ def read_sheet(path: Path, dialect: Dialect) -> pa.Table:
         found = {}
         for title, column in zip(names, columns.values(), strict=True):
             found[title] = _column(path, dialect, title, column)
-        if any(column.null_count for column in found.values()):
+        if left_out or any(column.null_count for column in found.values()):
             _check_formulas(path, file, dialect, name, list(columns))
     return pa.table(found)
 
@@ -132,6 +133,15 @@ def _sheet(path: Path, file: IO[bytes], dialect: Dialect, as_formulas: bool = Fa
         raise BadInput(expected=expected, got=some(list(sheets)), file=str(path))
     rows = sheets[name].iter_rows(values_only=True)
     return name, islice(rows, dialect.skip_rows, None)
+
+
+def _with_cells(rows: Iterator[Row], left_out: list[Row]) -> Iterator[Row]:
+    """The rows that have cells; the first of the others is added to a list."""
+    for row in rows:
+        if _has_cells(row):
+            yield row
+        elif not left_out:
+            left_out.append(row)
 
 
 def _is_filled(sheet: Any) -> bool:

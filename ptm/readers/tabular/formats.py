@@ -74,7 +74,7 @@ def _format(path: Path, begin: bytes, codec: str = "") -> str:
 
 def _is_parquet(path: Path, begin: bytes) -> bool:
     """Whether it is no text that begins with these letters."""
-    if begin[4:5] < b"\t" or b"\0" in begin:
+    if b"\0" in begin or (begin[4:5] < b" " and begin[4:5] not in b"\t\r\n"):
         return True
     with path.open("rb") as file:
         file.seek(-len(PARQUET_MAGIC), 2)

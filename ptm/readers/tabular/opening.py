@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeAlias
 
 from ptm.errors import BadInput
 from ptm.readers.cutting import cut_objects, cut_rows
@@ -12,19 +13,24 @@ from ptm.readers.delimited.header import begin_of_file, check_header, head_of, r
 from ptm.readers.streams import Content, Streamed
 from ptm.readers.tabular import columnar, excel, json_rows
 from ptm.readers.tabular.cut import Cut
+from ptm.readers.tabular.database import Query
 from ptm.readers.tabular.formats import DELIMITED, EXCEL, JSON, format_of
-from ptm.readers.tabular.typed import TypedRows
+from ptm.readers.tabular.typed import Load, TypedRows
 from ptm.readers.text import read_begin
 
+QUERY = "query"  # the format of what is no file
+Place: TypeAlias = Path | Query
 BEGIN = 1 << 16  # bytes that show how long a row is
 
 
-def names_of(path: Path, dialect: Dialect) -> list[str]:
+def names_of(path: Place, dialect: Dialect) -> list[str]:
     """The names of the columns of a file.
 
     Raises:
         BadInput: it has none, or cannot be read.
     """
+    if isinstance(path, Query):
+        return path.names
     form = format_of(path)
     if form == DELIMITED:
         content, usual = content_of(path, dialect)
@@ -33,15 +39,16 @@ def names_of(path: Path, dialect: Dialect) -> list[str]:
     return typed_rows(path, form, dialect).names
 
 
-def cut_table(path: Path, dialect: Dialect, size: int) -> Cut | None:
+def cut_table(path: Place, dialect: Dialect, size: int) -> Cut | None:
     """Pieces of a file with about so many bytes; None where it is one.
 
     Raises:
         BadInput: it is damaged, or has no header; or a row is longer than can be read at once.
     """
-    form = format_of(path)
-    if form == EXCEL:
+    form = QUERY if isinstance(path, Query) else format_of(path)
+    if form in (EXCEL, QUERY):
         return None
+    assert isinstance(path, Path)
     if form == DELIMITED:
         content, _ = content_of(path, dialect)
         if content is path and path.stat().st_size <= size:
@@ -61,14 +68,14 @@ def cut_table(path: Path, dialect: Dialect, size: int) -> Cut | None:
     return cut if len(cut.pieces) > 1 else None
 
 
-def row_bytes(path: Path, dialect: Dialect) -> float:
+def row_bytes(path: Place, dialect: Dialect) -> float:
     """How many bytes a row has, about.
 
     Raises:
         BadInput: there are none, or they cannot be read.
     """
-    form = format_of(path)
-    if form not in (DELIMITED, JSON):
+    form = QUERY if isinstance(path, Query) else format_of(path)
+    if form not in (DELIMITED, JSON) or isinstance(path, Query):
         return columnar.VALUE * len(names_of(path, dialect))
     content: Content
     if form == JSON:
@@ -81,7 +88,7 @@ def row_bytes(path: Path, dialect: Dialect) -> float:
 
 
 def typed_rows(
-    path: Path,
+    path: Place,
     form: str,
     dialect: Dialect,
     span: tuple[int, int] | None = None,
@@ -101,7 +108,11 @@ def typed_rows(
     Raises:
         BadInput: it is damaged, or has no names of columns, or one twice.
     """
-    if form == EXCEL:
+    load: Load
+    file = Path(str(path))
+    if isinstance(path, Query):
+        names, load = path.names, path.load
+    elif form == EXCEL:
         table = excel.read_sheet(path, dialect)
         names, load = table.column_names, table.select
     elif form == JSON:
@@ -112,5 +123,6 @@ def typed_rows(
         names, load = columnar.names_of(path, form), columnar.loader(path, form, span)
         if not names:
             raise BadInput(expected="columns", got="none", file=str(path))
-        check_header(path, names, False)
-    return TypedRows(b"", names, dialect, before, span is None, path, load)
+    if form != EXCEL:  # whose first row may be no header
+        check_header(file, names, False)
+    return TypedRows(b"", names, dialect, before, span is None, file, load)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ptm.errors import BadInput
 from ptm.readers.delimited.faults import shown
@@ -19,7 +19,7 @@ from ptm.readers.delimited.rows import Rows, Texts
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    Load = Callable[[list[str]], pa.Table]
+Load: TypeAlias = "Callable[[list[str]], pa.Table]"
 MIDNIGHT = r"T00:00:00$"
 FRACTION = r"(?:\.0*|(\.[0-9]*[1-9])0*)$"
 
