@@ -70,7 +70,7 @@ def test_every_example_is_shown() -> None:
     text = reference.PAGE.read_text("utf-8")
     for kind, shown in (*examples.OF_KINDS.items(), ("table", examples.EVERY)):
         for option in shown:
-            assert is_there(OF.get(option, kind), option) or option in examples.COMING, option
+            assert is_there(OF.get(option, kind), option), option
     for kind, _, shown in every_example():
         assert f"\n## {kind}\n" in text
         assert f"`{shown.partition(chr(10))[0]}`" in text.replace("\\|", "|")

@@ -108,6 +108,8 @@ def _points(
 def _by_name(name: str) -> tuple[int, str]:
     if words.words_of(name)[-1:] == ["y"]:  # which may be a place, too
         return (80, "its name") if len(name.strip()) == 1 else (0, "")
+    if words.is_one_of(name, words.OUTCOMES):  # before a class, which may be that of a ticket
+        return 110, "its name"
     if words.is_one_of(name, words.SURE):
         return 100, "its name"
     if words.ends_in(name, words.SURE):

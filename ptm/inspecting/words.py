@@ -30,6 +30,10 @@ LIKELY = word_set(
     "survecu precio_venta valor intent emotion topic potability purchased clicks clicked_on_ad "
     "play_tennis buys_computer tip fare_amount trip_duration sold strength life_expectancy"
 )
+# those that nothing but a target is called
+OUTCOMES = word_set(
+    "target survived churned exited readmitted defaulted converted ueberlebt sopravvissuto survecu"
+)
 # those that say little at the end of a longer name, as "product_category"
 VAGUE = word_set(
     "category kategorie art genre event result ergebnis wert valor zustand default rating score "

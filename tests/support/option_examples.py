@@ -6,14 +6,6 @@ example says itself what it is made of. Options of tables in options have their 
 
 from __future__ import annotations
 
-# options that are on their way: their examples are shown, and tried, once a kind has them
-COMING = {
-    *("data", "pattern", "quote", "decimal", "thousands", "comment", "skip_rows", "na_values"),
-    *("sheet", "sql", "database", "order", "dates", "date_format", "missing", "indicator", "codes"),
-    *("min_count", "file_column", "label_column", "label_separator", "regression"),
-    *("masks", "pairs", "color", "resize", "fit", "frames"),
-}
-
 ENTRIES = {  # by kind, what an entry has in any case
     "images": 'path = "photos"',
     "volume": 'path = "scan"',
