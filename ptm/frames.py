@@ -40,9 +40,6 @@ def _rounded(table: pa.Table) -> list[str]:
 
 def _integers(column: pa.ChunkedArray) -> pd.Series[Any]:
     """A column of integers as pandas has them where some are missing."""
-    import pandas as pd
-    import pyarrow as pa
-
-    kinds = {pa.int64(): pd.Int64Dtype()}
-    found: pd.Series[Any] = column.to_pandas(types_mapper=kinds.get)
+    # as objects before: float64 would round them
+    found: pd.Series[Any] = column.to_pandas(integer_object_nulls=True).astype("Int64")
     return found

@@ -140,14 +140,14 @@ class ImageFolder:
         return torch.from_numpy(np.ascontiguousarray(pixels)), label
 
 
-def image_folder(folder: str) -> Work:
+def image_folder(folder: str, workers: int = PROCESSES) -> Work:
     """A DataLoader with two workers; one file of tensors, hashed and synced."""
     import torch
 
     def work(place: Path) -> list[str]:
         # what a user writes
         found: Any = ImageFolder(f"{folder}/photos")
-        loader = torch.utils.data.DataLoader(found, AT_ONCE, num_workers=PROCESSES)
+        loader = torch.utils.data.DataLoader(found, AT_ONCE, num_workers=workers)
         images, labels = zip(*loader, strict=True)
         tensors = {"images": torch.cat(images), "target": torch.cat(labels)}
         torch.save(tensors, place / "photos.pt")

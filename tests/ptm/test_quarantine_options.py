@@ -43,11 +43,11 @@ class Rows(NamedTuple):
 
 ROWS = {
     "german point": Rows(
-        GERMAN, "a;b", "1.00N,5;N", "1.5;2", (", column 'a'", "a number", "'1.5'")
+        GERMAN, "a;b", "1.00N,5;N", "1.5;2", (", column 'a'", "a number as 1.234,5", "'1.5'")
     ),
     "german fields": Rows(GERMAN, "a;b", "N,5;N", "1,5", ("", "2 fields", "1")),
     "german groups": Rows(
-        GERMAN, "a;b", "1.00N,5;N", "1.00,5;1", (", column 'a'", "a number", "'1.00,5'")
+        GERMAN, "a;b", "1.00N,5;N", "1.00,5;1", (", column 'a'", "a number as 1.234,5", "'1.00,5'")
     ),
     "blanks": Rows(BLANKS, "a b", " N  N\n# x", "1 2 3", ("", "2 fields", "3")),
     "blank number": Rows(BLANKS, "a b", "N\tN", "1 x", (", column 'b'", "a number", "'x'")),
@@ -257,7 +257,7 @@ PHOTOS = {
         LABELS,
         CATS,
         change("3.png,cat\n", "3.png,cat\n3.png,cat\n"),
-        ("3.png", "", "one row in labels.csv", "rows 3 and 4"),
+        ("3.png", "", "one row in labels.csv", "row 3 and row 4"),
     ),
     "blank label": Photos(
         LABELS, CATS, change("3.png,cat", "3.png,"), ("3.png", "label", "a label", "a blank one")

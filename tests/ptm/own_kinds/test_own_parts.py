@@ -355,7 +355,7 @@ def test_the_odd_one_alone_in_its_part_is_named(own: Own) -> None:
     with pytest.raises(InputError) as raised:
         own.make()
     told = str(raised.value)
-    assert "sizes: expected one of all samples, got 2 sizes: 3 of 1, 1 of 2 (files/b.txt)" in told
+    assert "sizes: expected one of all samples, got 3 of 1, 1 of 2 (files/b.txt)" in told
 
 
 ENCODES = """

@@ -60,8 +60,10 @@ BAD_LABELS = (
         *("2.png", "labels.csv", "row 2", "'3.png'"),
         lines=3,
     ),
-    labelled("labels-row-twice", GOOD + "1.png,cat\n", "", "1.png", "one row", "rows 1 and 3"),
-    labelled("labels-row-twice-else", GOOD + "1.png,ape\n", "", "1.png", "one row", "rows 1 and 3"),
+    labelled("labels-row-twice", GOOD + "1.png,cat\n", "", "1.png", "one row", "row 1 and row 3"),
+    labelled(
+        "labels-row-twice-else", GOOD + "1.png,ape\n", "", "1.png", "one row", "row 1 and row 3"
+    ),
     labelled("labels-blank", GOOD.replace("dog", " "), "", "2.png", "a label", "a blank one"),
     labelled("labels-header-only", "file,label\n", "", "labels.csv", "rows", "none"),
     labelled("labels-empty", "", "", "labels.csv", "expected text", "got an empty file"),
