@@ -10,7 +10,7 @@ from ptm.inspecting.columns import DATE, NUMBER, Column
 from ptm.inspecting.uses import BOOLEAN, CATEGORICAL, OWN_SPLIT, Use, Uses
 
 SURE, LIKELY = 45, 10  # points of a target; that the next one has to be behind
-MOST_CLASSES = 20
+MOST_CLASSES, FEW_CLASSES = 20, 5
 CLASSES_NAMED = 1000
 ROWS_EACH = 5
 
@@ -96,7 +96,9 @@ def _points(
             points, why = (50 if alone == column.name else 46), "the last column, of few classes"
         elif is_class and not points:
             is_two = column.distinct == 2
-            sure = alone == column.name or (is_two and not has_names)
+            # many whole numbers with another name may be an amount: of degrees, per cent
+            few = not has_names or column.distinct <= FEW_CLASSES
+            sure = (alone == column.name and few) or (is_two and not has_names)
             points, why = (50 if sure else 25), "the last column, of few whole numbers"
         elif not points and has_names and not is_text:
             points, why = 5, "the last column"

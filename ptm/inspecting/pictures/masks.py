@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -57,13 +57,22 @@ def masked(files: Sequence[Seen], above: str) -> Masked:
     by_folder: dict[str, list[Seen]] = {}
     for file in files:
         by_folder.setdefault(file.folder, []).append(file)
-    _by_suffix(by_folder.get(above, []), above, found)
+    if above in by_folder:
+        _by_suffix(by_folder[above], above, found)
+    elif len(by_folder) > 1 and not _have_splits(by_folder, start):
+        _by_suffix(files, above, found)
     for mine, other in _side_by_side([*by_folder], start):
         if mine not in by_folder or by_folder[mine][0].name in found.taken:
             continue
         is_mask = bool(_mask_words(other.removeprefix(start)))
         _by_folder(by_folder[mine], by_folder[other], above, is_mask, found)
     return found
+
+
+def _have_splits(folders: Iterable[str], start: str) -> bool:
+    """Whether some of the folders are those of splits, or in them."""
+    parts = {part for one in folders for part in one.removeprefix(start).lower().split("/")}
+    return not parts.isdisjoint(FOLDERS)
 
 
 def _side_by_side(folders: Sequence[str], start: str) -> list[tuple[str, str]]:
@@ -104,15 +113,24 @@ def _mask_words(path: str) -> set[str]:
 
 
 def _by_suffix(files: Sequence[Seen], above: str, found: Masked) -> None:
-    """Masks that are named after their pictures, in the same folder."""
+    """Masks that are named after their pictures, each in the same folder as its picture."""
     marked = {file.name: match for file in files if (match := SUFFIX.fullmatch(file.stem))}
-    plain = {file.stem: file for file in files if file.name not in marked}
-    partners = {name: match for name, match in marked.items() if match[1] in plain}
+    plain = {(file.folder, file.stem): file for file in files if file.name not in marked}
+    partners = {
+        file.name: marked[file.name]
+        for file in files
+        if file.name in marked and (file.folder, marked[file.name][1]) in plain
+    }
     endings = {(m[2], PurePosixPath(name).suffix) for name, m in partners.items()}
     if len(partners) < MOSTLY * len(plain) or not partners or len(endings) != 1:
         return
     ending, suffix = endings.pop()
-    _add(list(plain.values()), partners, above, f"{{stem}}{ending}{suffix}", True, found)
+    folders = {folder for folder, _ in plain}
+    inside = "{folder}/" if folders != {above} else ""
+    _add(list(plain.values()), partners, above, f"{inside}{{stem}}{ending}{suffix}", True, found)
+    if inside:
+        told = f"perhaps: the {len(folders):,} folders may be classes"
+        found.sets[-1].labels.append(Line("labels", "folder", told, is_off=True))
 
 
 def _by_folder(

@@ -53,7 +53,8 @@ class Pictures:
     @property
     def by_folder(self) -> bool:
         """Whether folders are the labels."""
-        return any(line.option == "labels" and line.value == "folder" for line in self.labels)
+        by = (line for line in self.labels if line.option == "labels" and not line.is_off)
+        return any(line.value == "folder" for line in by)
 
 
 def sets_of(files: Sequence[Seen], above: str = "") -> list[Pictures]:

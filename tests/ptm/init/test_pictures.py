@@ -155,6 +155,16 @@ def test_masks(look: Look, images: str, masks: str, expected: str) -> None:
     assert [entry["masks"] for entry in entries.values()] == [expected]
 
 
+def test_masks_in_the_folder_of_each_patient(look: Look) -> None:
+    """Masks are no pictures, and the folders may or may not be classes: that is a proposal."""
+    files: dict[str, str | bytes] = {}
+    for patient in range(4):
+        files |= some(f"p{patient}/{{}}.tif", 6, form="TIFF")
+        files |= some(f"p{patient}/{{}}_mask.tif", 6, mode="L", form="TIFF")
+    [entry] = look(files).values()
+    assert entry["masks"] == "{folder}/{stem}_mask.tif" and "labels" not in entry
+
+
 @pytest.mark.parametrize(
     ("images", "masks", "expected"),
     [
