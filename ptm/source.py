@@ -41,7 +41,11 @@ CHECKS = ("expect", "drift")  # decide whether it is published; no part depends 
 SPLIT = ("split", "seed", "group", "near", "time", "embargo", "statistics")
 BAD = ("on_bad", "max_bad")
 # options that an entry has for itself, whatever the one says that it learns from
-OWN = ("path", "pattern", "rows", "sql", "learn_from", "timeout", *SPLIT, *CHECKS)
+OWN = (
+    *("path", "pattern", "rows", "sql", "learn_from", "timeout", *SPLIT, *CHECKS),
+    # of images, which may have none where the other has some
+    *("labels", "file_column", "label_column", "label_separator", "regression", "masks", "pairs"),
+)
 _NAMES = {"pattern": f"^{SPLIT_NAME.pattern}$"}
 _SHARE = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
 _CUT = {"type": "string", "pattern": r"\.\."}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 import ptm
 from ptm.errors import ArtifactMissing, CatalogError, InputError
@@ -229,3 +230,53 @@ def test_unknown_class(tmp_path: Path) -> None:
     """A class that train has not has no place among the classes."""
     with pytest.raises(InputError, match="one of the classes of 'train': cat, dog, got yak"):
         made(tmp_path, "age,fare,kind\n1,1,cat\n3,2,dog\n", "age,fare,kind\n1,1,yak\n")
+
+
+PHOTOS = """
+[test]
+kind = "images"
+path = "test"
+learn_from = "train"
+
+[train]
+kind = "images"
+path = "train"
+labels = "folder"
+standardize = true
+store = "raw"
+"""
+
+
+def photo(place: Path, level: int, size: tuple[int, int] = (2, 2)) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", size, level).save(place)
+
+
+def test_photos(tmp_path: Path) -> None:
+    """Photos without labels are scaled by the mean and deviation of those for training."""
+    for level, name in ((0, "a/0.png"), (255, "a/1.png"), (0, "b/2.png"), (255, "b/3.png")):
+        photo(tmp_path / "train" / name, level)
+    photo(tmp_path / "test" / "9.png", 255)
+    (tmp_path / "c.toml").write_text(PHOTOS)
+    catalog = ptm.load_catalog(tmp_path / "c.toml", data=tmp_path)
+    for entry in catalog.values():
+        ptm.tensorize(entry, tmp_path / "store")
+    test = ptm.load("test", tmp_path / "store")
+    assert list(test.tensors) == ["images"] and test.tensors["images"].dtype == torch.uint8
+    [batch] = test.loader("train", 1)
+    # 16 values, half of them 0 and half 1: mean 0.5, deviation (n - 1) of (4 / 15) ** 0.5
+    expected = torch.full((1, 1, 2, 2), 0.5 / (4 / 15) ** 0.5)
+    torch.testing.assert_close(batch["images"], expected)
+
+
+def test_photos_of_other_channels(tmp_path: Path) -> None:
+    """What was learned of gray says nothing of colours."""
+    for level in (0, 255):
+        photo(tmp_path / "train" / "a" / f"{level}.png", level)
+    (tmp_path / "test").mkdir()
+    Image.new("RGB", (2, 2)).save(tmp_path / "test" / "9.png")
+    (tmp_path / "c.toml").write_text(PHOTOS)
+    catalog = ptm.load_catalog(tmp_path / "c.toml", data=tmp_path)
+    ptm.tensorize(catalog["train"], tmp_path / "store")
+    with pytest.raises(InputError, match="channels of 'images' as 'train' has, gray, got red"):
+        ptm.tensorize(catalog["test"], tmp_path / "store")

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from ptm.errors import BadInput
 from ptm.inspecting.folder import Folder, Seen
-from ptm.inspecting.guess import Entry, Guess, Line, counted, share_line
+from ptm.inspecting.guess import LEARN_FROM, Entry, Guess, Line, counted, share_line
 from ptm.inspecting.patterns import pattern_of
 from ptm.inspecting.pictures.heads import Heads, bad_line, heads_of, lines_of
 from ptm.inspecting.pictures.sets import Pictures, sets_of
 from ptm.inspecting.pictures.tables import labelled
 from ptm.inspecting.tables import head_of
 from ptm.readers.sniffing.family import DELIMITED, DICOM, IMAGE, UNKNOWN, WAV
+from ptm.split import FOLDERS, TRAIN
 
 KIND = "images"
+SHAPES, SCALED = ("color", "resize", "fit"), ("standardize", "store")
 FIRST, MOSTLY, MOST_LISTS = 1 << 14, 0.8, 50  # letters of a file, its lines, files
 FEWEST_CALLED = 3  # files that are called as pictures, so that it is no chance
 
@@ -30,7 +33,27 @@ def inspect(folder: Folder) -> Guess | None:
     sets += sets_of(left) if left else []
     left_out = _annotations(folder, pictures, sets)
     entries = [entry for one in sets if (entry := _entry(folder, one, left_out))]
-    return Guess.of(entries, left_out)
+    splits = {one.name for one in sets if one.has_split}
+    return Guess.of(_taught(entries, splits), left_out)
+
+
+def _taught(entries: list[Entry], splits: Collection[str]) -> list[Entry]:
+    """Pictures of a test without labels, beside those for training: scaled as these are."""
+    train = [one for one in entries if one.name in splits and FOLDERS.get(one.name) == TRAIN]
+    if len(train) != 1:
+        return entries
+    shaped = {line.option: line.value for line in train[0].lines if line.option in SHAPES}
+    told = "scaled by what that has learned; its options count here"
+    found = []
+    for one in entries:
+        own = {line.option: line.value for line in one.lines if not line.is_off}
+        mine = {option: value for option, value in own.items() if option in SHAPES}
+        if one in train or one.name not in splits or "labels" in own or mine not in ({}, shaped):
+            found.append(one)
+            continue
+        kept = [line for line in one.lines if line.option not in (*SHAPES, *SCALED)]
+        found.append(replace(one, lines=(*kept, Line(LEARN_FROM, train[0].name, told))))
+    return found
 
 
 def _annotations(

@@ -83,6 +83,7 @@ class Options(Source):
     """
 
     limits: ClassVar[frozenset[str]] = frozenset({"max_bytes"})
+    learns: ClassVar[frozenset[str]] = frozenset({"standardize", "color", "resize", "fit"})
     pattern: Pattern = "*"
     standardize: bool = False
     labels: Labels | None = None
@@ -109,6 +110,8 @@ class Options(Source):
         yield from self._problems_of_labels()
         if "fit" in self.model_fields_set and self.resize is None:
             yield "'resize' where there is 'fit'"
+        if self.learn_from and self.labels and not self.regression:
+            yield "no 'labels' of classes where there is 'learn_from': a split has those of train"
         if self.frames and (self.masks or self.pairs):
             yield "no 'frames' where there are 'masks' or 'pairs'"
 

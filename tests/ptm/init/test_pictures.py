@@ -182,6 +182,14 @@ def test_masks_in_splits(look: Look, images: str, masks: str, expected: str) -> 
     assert (entry["path"], entry["masks"], entry["split"]) == ("s", expected, {"folder": True})
 
 
+def test_a_test_without_labels(look: Look) -> None:
+    """It is scaled as the pictures for training, and not by statistics of its own."""
+    files = some("d/train/a/{}.png", 8) | some("d/train/b/{}.png", 8) | some("d/test/{}.png", 4)
+    entries = look(files)
+    assert entries["test"] == {"kind": "images", "path": "d/test", "learn_from": "train"}
+    assert entries["train"] == USUAL | {"path": "d/train", "labels": "folder"}
+
+
 def test_pairs(look: Look) -> None:
     """Pictures and what they are to become."""
     entry = look(some("d/noisy/{}.png", 8) | some("d/clean/{}.png", 8))["d"]
