@@ -25,21 +25,22 @@ def named(entries: Sequence[Entry], taken: Collection[str] = ()) -> list[Entry]:
     """The entries, each with a name of its own.
 
     Args:
-        entries: of one guess; what one learns from is named among them.
+        entries: of one guess; what one learns from is named among them, that of its own folder
+            first.
         taken: names of others.
     """
-    used, names = {*taken, *RESERVED}, dict[str, str]()
+    used, names = {*taken, *RESERVED}, dict[tuple[str, str], str]()
     found = {}
     # what lies above has the plain name
     for place in sorted(range(len(entries)), key=lambda n: (entries[n].path.count("/"), n)):
         entry = entries[place]
         name = _free(entry, used)
         used.add(name)
-        names.setdefault(entry.name, name)
+        names.setdefault((_folder(entry), entry.name), name)
+        names.setdefault(("", entry.name), name)
         found[place] = replace(entry, name=name)
     return [
-        replace(entry, lines=tuple(_renamed(entry.lines, names)))
-        for _, entry in sorted(found.items())
+        replace(entry, lines=tuple(_renamed(entry, names))) for _, entry in sorted(found.items())
     ]
 
 
@@ -55,10 +56,15 @@ def _free(entry: Entry, used: Collection[str]) -> str:
     return next(name for name in tried if name and name not in used)
 
 
-def _renamed(lines: Sequence[Line], names: dict[str, str]) -> list[Line]:
-    return [
-        replace(line, value=names.get(line.value, line.value))
-        if line.option == LEARN_FROM
-        else line
-        for line in lines
-    ]
+def _folder(entry: Entry) -> str:
+    """The folder that the file or folder of an entry is in."""
+    return entry.path.rpartition("/")[0]
+
+
+def _renamed(entry: Entry, names: dict[tuple[str, str], str]) -> list[Line]:
+    def renamed(line: Line) -> Line:
+        asked = line.value
+        name = names.get((_folder(entry), asked), names.get(("", asked), asked))
+        return replace(line, value=name)
+
+    return [renamed(line) if line.option == LEARN_FROM else line for line in entry.lines]

@@ -244,7 +244,7 @@ ROWS: dict[str, tuple[Edit, set[str], str]] = {
     ),
     "a reader of three kinds": (
         append("readers/text.py"),
-        TABLES | SERIES | TEXT,
+        TABLES | SERIES | TEXT | IMAGES,
         "module ptm.readers.text",
     ),
     "a module of the analysis": (

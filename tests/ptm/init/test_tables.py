@@ -121,6 +121,22 @@ def test_training_and_test(look: Look) -> None:
     assert "split" not in found["train"]
 
 
+def test_two_trainings_with_their_tests(look: Look) -> None:
+    """Each test is encoded by what the training in its own folder learned."""
+    files = {}
+    for name in ("a", "b"):
+        header = f"{name}1,{name}2,{name}3"
+        three = rows(100, lambda n, rng: f"{rng.random()},{rng.random()},{rng.random()}")
+        files[f"{name}/train.csv"] = f"{header}\n{three}"
+        two = rows(30, lambda n, rng: f"{rng.random()},{rng.random()}")
+        files[f"{name}/test.csv"] = f"{header[:5]}\n{two}"
+    found = look(files)
+    by_path = {entry["path"]: name for name, entry in found.items()}
+    for name in ("a", "b"):
+        test = found[by_path[f"{name}/test.csv"]]
+        assert test["learn_from"] == by_path[f"{name}/train.csv"]
+
+
 def test_what_the_test_alone_lacks(look: Look) -> None:
     """The column that the test has not is the target, whatever it is called."""
     train = "a,b,zz\n" + rows(100, lambda n, rng: f"{rng.random()},{rng.random()},{rng.random()}")
