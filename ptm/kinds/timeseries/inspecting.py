@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,14 +21,15 @@ from ptm.readers.sniffing.batches import Rows, batches_of
 KIND = "timeseries"
 LONGEST_DATE = 10  # letters of a date without a clock
 MOST = 1 << 26  # bytes of a file
-MOST_FILES = 12  # of more, none is looked at by itself
+MOST_FILES = 12  # of a folder: of more, none is looked at by itself
+MOST_IN_ALL = 200
 
 
 def look(folder: Folder) -> Guess | None:
     """The hourly tables of a folder; other tables are left to the kind of those."""
     files = folder.of(CSV, families.UNKNOWN)
-    if len(files) > MOST_FILES:
-        return None
+    counts = Counter(file.folder for file in files)
+    files = [file for file in files if counts[file.folder] <= MOST_FILES][:MOST_IN_ALL]
     entries = [entry for file in files for entry in _entries(folder, file)]
     return Guess.of(entries, {})
 
