@@ -169,7 +169,7 @@ def of_folders(_: Path) -> None:
         "ImageFolder": folders.lines(folders.image_folder),
     }
     says = (
-        "All: uint8 [sample, 3, 256, 256] and int64 classes in files that can be mapped; inputs "
+        "All: uint8 tensors of all samples and int64 classes in files that can be mapped; inputs "
         "and outputs hashed with SHA-256, outputs synced. Hugging Face datasets: imagefolder, and "
         "a map to arrays in two processes. ImageFolder: a reader of class folders as "
         "torchvision's, which needs another build of torch than this one, with torch's DataLoader "
